@@ -1,0 +1,72 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+
+	"caregraph/ent/privacy"
+	"caregraph/internal/rule"
+	"caregraph/internal/scalar"
+)
+
+// Mapping is the assignment of a doctor to a patient. At most one of a pair is
+// active; the ended ones are the history of care.
+type Mapping struct{ ent.Schema }
+
+// Mixin of the Mapping. A mapping is deleted with its patient.
+func (Mapping) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
+
+// Fields of the Mapping.
+func (Mapping) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int("owner_id").Immutable().
+			Comment("The patient's owner. Set by the policy, never by a caller."),
+		field.Int("created_by_id").Immutable().
+			Comment("Who assigned: the owner or staff. Set by the policy, never by a caller."),
+		field.Int("patient_id").Immutable(),
+		field.Int("doctor_id").Immutable(),
+		field.Text("notes").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
+		field.Bool("is_active").Default(true),
+		field.Time("assigned_date").Default(now).Immutable(),
+		field.Time("ended_at").Optional().Nillable(),
+	}
+}
+
+// Edges of the Mapping.
+func (Mapping) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("owner", User.Type).Ref("mappings").Field("owner_id").Unique().Required().Immutable(),
+		edge.From("created_by", User.Type).Ref("created_mappings").Field("created_by_id").Unique().Required().Immutable(),
+		edge.From("patient", Patient.Type).Ref("mappings").Field("patient_id").Unique().Required().Immutable(),
+		edge.From("doctor", Doctor.Type).Ref("mappings").Field("doctor_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the Mapping.
+func (Mapping) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("patient_id", "doctor_id").Unique().Annotations(entsql.IndexWhere("is_active")),
+		index.Fields("patient_id", "assigned_date", "id"),
+		index.Fields("owner_id", "assigned_date", "id"),
+		index.Fields("owner_id", "created_at", "id"),
+		index.Fields("doctor_id", "owner_id"),
+		index.Fields("created_by_id", "owner_id"),
+		index.Fields("assigned_date", "id"),
+	}
+}
+
+// Hooks of the Mapping.
+func (Mapping) Hooks() []ent.Hook {
+	return []ent.Hook{checked(Mapping{}.Fields(), nil)}
+}
+
+// Policy of the Mapping.
+func (Mapping) Policy() ent.Policy {
+	return privacy.Policy{
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.OwnMappingQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveMappingMutation(), rule.OwnMappingMutation(), privacy.AlwaysDenyRule()},
+	}
+}

@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/mixin"
+
+	"caregraph/internal/scalar"
+)
+
+// now is the clock of every default: UTC, in the microseconds that both
+// databases keep.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Times adds when a record was made and last changed.
+type Times struct{ mixin.Schema }
+
+// Fields of the Times mixin.
+func (Times) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("created_at").Default(now).Immutable(),
+		field.Time("updated_at").Default(now).UpdateDefault(now),
+	}
+}
+
+// Deletable adds when a record was deleted. A deleted record stays in the
+// database and is hidden by the policy of its type.
+type Deletable struct{ mixin.Schema }
+
+// Fields of the Deletable mixin.
+func (Deletable) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("deleted_at").Optional().Nillable(),
+	}
+}
+
+// text is what a hook may do with the text of a field before it is checked.
+type text map[string]func(string) string
+
+// checked returns the hook that prepares and checks everything a mutation
+// sets: it trims all text, applies normal to the fields named there, and runs
+// the validators of the schema's fields. It fails with scalar.Invalid, which
+// lists every invalid field at once, where ent alone would stop at the first.
+func checked(fields []ent.Field, normal text) ent.Hook {
+	validators := map[string][]any{}
+	for _, f := range fields {
+		d := f.Descriptor()
+		validators[d.Name] = d.Validators
+	}
+	return func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			var invalid scalar.Invalid
+			set := m.Fields()
+			slices.Sort(set)
+			for _, name := range set {
+				v, _ := m.Field(name)
+				if s, ok := v.(string); ok {
+					s = strings.TrimSpace(s)
+					if f := normal[name]; f != nil {
+						s = f(s)
+					}
+					if err := m.SetField(name, s); err != nil {
+						return nil, err
+					}
+					v = s
+				}
+				if err := check(v, validators[name]); err != nil {
+					invalid = append(invalid, scalar.Field{Name: name, Err: err})
+				}
+			}
+			if invalid != nil {
+				return nil, invalid
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+}
+
+// check runs the validators that a value brings and that its field has.
+func check(v any, validators []any) error {
+	if own, ok := v.(interface{ Check() error }); ok {
+		if err := own.Check(); err != nil {
+			return err
+		}
+	}
+	for _, f := range validators {
+		var err error
+		switch f := f.(type) {
+		case func(string) error:
+			err = f(v.(string))
+		case func(int) error:
+			err = f(v.(int))
+		case func(int64) error:
+			err = f(int64(v.(scalar.Rupees)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folded returns the hook that keeps the folded form of a text field in the
+// column key, by which the text is searched and ordered.
+func folded(field, key string) ent.Hook {
+	return func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if s, ok := m.Field(field); ok {
+				if err := m.SetField(key, scalar.Fold(s.(string))); err != nil {
+					return nil, err
+				}
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+}

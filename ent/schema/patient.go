@@ -1,0 +1,82 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+
+	"caregraph/ent/privacy"
+	"caregraph/internal/rule"
+	"caregraph/internal/scalar"
+)
+
+// Patient is a medical record. It belongs to the user who created it, and
+// nobody else but staff can see that it exists.
+type Patient struct{ ent.Schema }
+
+// Mixin of the Patient.
+func (Patient) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
+
+// Fields of the Patient.
+func (Patient) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int("created_by_id").Immutable().
+			Comment("The owner. Set by the policy, never by a caller."),
+		field.String("name").Validate(scalar.Line(100)),
+		field.String("name_key").
+			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
+		field.String("email").Validate(scalar.Email).
+			Comment("In lower case. Not unique: families share one."),
+		field.String("phone").Validate(scalar.Phone).
+			Comment("10 digits, without country code."),
+		field.Time("date_of_birth").GoType(scalar.Date{}).SchemaType(map[string]string{dialect.Postgres: "date", dialect.SQLite: "date"}).
+			Comment("Not in the future, not before 1880."),
+		field.Text("address").Validate(scalar.Line(scalar.FreeText)),
+		field.Enum("gender").Values("male", "female", "other"),
+		field.Enum("blood_group").Optional().Nillable().
+			NamedValues(
+				"APositive", "A+", "ANegative", "A-", "BPositive", "B+", "BNegative", "B-",
+				"ABPositive", "AB+", "ABNegative", "AB-", "OPositive", "O+", "ONegative", "O-",
+			),
+		field.Text("emergency_contact").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
+		field.Text("medical_history").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)).
+			Comment("NULL means never asked; empty means none."),
+	}
+}
+
+// Edges of the Patient.
+func (Patient) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("created_by", User.Type).Ref("patients").Field("created_by_id").Unique().Required().Immutable(),
+		edge.To("mappings", Mapping.Type),
+	}
+}
+
+// Indexes of the Patient: one for each order, behind the owner.
+func (Patient) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("created_by_id", "created_at", "id"),
+		index.Fields("created_by_id", "updated_at", "id"),
+		index.Fields("created_by_id", "name_key", "id"),
+		index.Fields("created_by_id", "date_of_birth", "id"),
+		index.Fields("created_at", "id"),
+	}
+}
+
+// Hooks of the Patient.
+func (Patient) Hooks() []ent.Hook {
+	return []ent.Hook{
+		checked(Patient{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}),
+		folded("name", "name_key"),
+	}
+}
+
+// Policy of the Patient.
+func (Patient) Policy() ent.Policy {
+	return privacy.Policy{
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.AllowIfStaff(), rule.OwnPatientQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.OwnPatientMutation(), privacy.AlwaysDenyRule()},
+	}
+}

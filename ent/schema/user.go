@@ -1,0 +1,60 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+
+	"caregraph/ent/privacy"
+	"caregraph/internal/rule"
+	"caregraph/internal/scalar"
+)
+
+// User is a person who signs in. It owns the patients it creates.
+type User struct{ ent.Schema }
+
+// Fields of the User.
+func (User) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("username").Unique().Validate(scalar.Username),
+		field.String("email").Unique().Validate(scalar.Email).
+			Comment("In lower case."),
+		field.String("phone").Optional().Nillable().Unique().Validate(scalar.Phone).
+			Comment("10 digits, without country code."),
+		field.Enum("role").Values("patient", "doctor"),
+		field.String("password_hash").Sensitive().
+			Comment("argon2id in PHC form, or a hash of the Django original."),
+		field.Bool("is_active").Default(true).
+			Comment("One who is not active cannot sign in, and has no rights with a token either."),
+		field.Bool("is_staff").Default(false).
+			Comment("Staff sees and changes every record."),
+		field.Time("date_joined").Default(now).Immutable(),
+		field.Time("last_login").Optional().Nillable(),
+	}
+}
+
+// Edges of the User.
+func (User) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.To("patients", Patient.Type),
+		edge.To("mappings", Mapping.Type).
+			Comment("The assignments of the user's patients."),
+		edge.To("created_mappings", Mapping.Type).
+			Comment("The assignments that the user made."),
+	}
+}
+
+// Hooks of the User.
+func (User) Hooks() []ent.Hook {
+	return []ent.Hook{
+		checked(User{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}),
+	}
+}
+
+// Policy of the User. Users are created and changed by internal/auth alone.
+func (User) Policy() ent.Policy {
+	return privacy.Policy{
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SelfAndAuthorsQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), privacy.AlwaysDenyRule()},
+	}
+}

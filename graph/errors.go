@@ -1,0 +1,78 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"caregraph/internal/fault"
+	"caregraph/internal/request"
+)
+
+// present returns the presenter that every error passes through on its way to
+// the caller: a fault's public text and code, and nothing else.
+func present(log *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		raw := graphql.DefaultErrorPresenter(ctx, err)
+		if raw.Unwrap() == nil {
+			return presentRequest(raw)
+		}
+		faults := fault.Of(err)
+		if here := graphql.GetPath(ctx); len(raw.Path) > len(here) { // an argument, by its path
+			name, _ := raw.Path[len(raw.Path)-1].(ast.PathName)
+			faults = fault.List{{Kind: fault.Invalid, Field: string(name), Message: malformed.Message}}
+			raw.Path = here
+		}
+		last := len(faults) - 1
+		for _, f := range faults[:last] {
+			graphql.AddError(ctx, &gqlerror.Error{Err: f, Path: raw.Path, Locations: raw.Locations})
+		}
+		f := faults[last]
+		extensions := map[string]any{"code": string(f.Kind)}
+		if f.Field != "" {
+			extensions["field"] = camel(f.Field)
+		}
+		if f.Kind == fault.Internal {
+			log.ErrorContext(ctx, "internal error", "request_id", request.ID(ctx), "path", raw.Path.String(), "err", fault.Safe(err))
+			extensions["requestId"] = request.ID(ctx)
+		}
+		return &gqlerror.Error{Message: f.Message, Path: raw.Path, Locations: raw.Locations, Extensions: extensions}
+	}
+}
+
+// presentRequest returns an error that gqlgen itself wrote: of syntax, of
+// validation, of a limit. It tells about the document and never about data.
+func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
+	code := fault.Invalid
+	if c, ok := raw.Extensions["code"].(string); ok && c == string(fault.TooComplex) || strings.Contains(raw.Message, "exceeded token limit") {
+		code = fault.TooComplex
+	}
+	return &gqlerror.Error{Message: raw.Message, Path: raw.Path, Locations: raw.Locations, Extensions: map[string]any{"code": string(code)}}
+}
+
+// recovered turns a panic into an error, which is presented as any other. Of a
+// panic with a value of our own only the type is kept, for the log.
+func recovered(_ context.Context, p any) error {
+	if err, ok := p.(runtime.Error); ok {
+		return fmt.Errorf("panic: %w\n%s", err, debug.Stack())
+	}
+	return fmt.Errorf("panic: %T\n%s", p, debug.Stack())
+}
+
+// camel returns the name of a column as GraphQL writes it.
+func camel(column string) string {
+	words := strings.Split(column, "_")
+	for i, w := range words {
+		if i > 0 && w != "" {
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return strings.Join(words, "")
+}

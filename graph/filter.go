@@ -1,0 +1,170 @@
+package graph
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
+	"caregraph/ent/predicate"
+	"caregraph/internal/fault"
+	"caregraph/internal/rule"
+	"caregraph/internal/scalar"
+)
+
+// Limits of a filter.
+const (
+	maxSearch = 200 // characters
+	maxValues = 100 // values of one list
+)
+
+// by returns what an ordering asks for, and nothing if none was given.
+func (o *PatientOrder) by() (field string, direction OrderDirection) {
+	if o == nil {
+		return "", ""
+	}
+	return string(o.Field), o.Direction
+}
+
+func (o *DoctorOrder) by() (field string, direction OrderDirection) {
+	if o == nil {
+		return "", ""
+	}
+	return string(o.Field), o.Direction
+}
+
+func (o *MappingOrder) by() (field string, direction OrderDirection) {
+	if o == nil {
+		return "", ""
+	}
+	return string(o.Field), o.Direction
+}
+
+// where returns the conditions of a filter, and none for no filter. It fails with
+// fault.Invalid.
+func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
+	if f == nil {
+		return nil, nil
+	}
+	search, err := searched(f.Search)
+	if err == nil {
+		err = bounded(len(f.Gender), len(f.BloodGroup))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var p []predicate.Patient
+	if search != "" {
+		digits := scalar.NormalPhone(search)
+		p = append(p, patient.Or(patient.NameKeyContains(search), patient.PhoneContains(digits), patient.EmailContains(search)))
+	}
+	if f.Gender != nil {
+		p = append(p, patient.GenderIn(f.Gender...))
+	}
+	if f.BloodGroup != nil {
+		p = append(p, patient.BloodGroupIn(f.BloodGroup...))
+	}
+	for name, day := range map[string]*scalar.Date{"bornAfter": f.BornAfter, "bornBefore": f.BornBefore} {
+		if day != nil && day.Check() != nil {
+			return nil, &fault.Error{Kind: fault.Invalid, Field: name, Message: day.Check().Error()}
+		}
+	}
+	p = given(p, f.BornAfter, patient.DateOfBirthGT)
+	p = given(p, f.BornBefore, patient.DateOfBirthLT)
+	p = given(p, f.CreatedAfter, patient.CreatedAtGT)
+	p = given(p, f.CreatedBefore, patient.CreatedAtLT)
+	active := append(rule.OwnMappings(ctx), mapping.IsActive(true))
+	if f.Assigned != nil && *f.Assigned {
+		p = append(p, patient.HasMappingsWith(active...))
+	}
+	if f.Assigned != nil && !*f.Assigned {
+		p = append(p, patient.Not(patient.HasMappingsWith(active...)))
+	}
+	if f.DoctorID != nil {
+		p = append(p, patient.HasMappingsWith(append(active, mapping.DoctorID(*f.DoctorID))...))
+	}
+	return conditions(p), nil
+}
+
+func (f *DoctorFilter) where(context.Context) ([]where, error) {
+	if f == nil {
+		return nil, nil
+	}
+	search, err := searched(f.Search)
+	if err == nil {
+		err = bounded(len(f.Specialization))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var p []predicate.Doctor
+	if search != "" {
+		p = append(p, doctor.Or(doctor.NameKeyContains(search), doctor.SpecializationKeyContains(search)))
+	}
+	if f.Specialization != nil {
+		p = append(p, doctor.SpecializationIn(f.Specialization...))
+	}
+	for name, fee := range map[string]*scalar.Rupees{"minConsultationFee": f.MinConsultationFee, "maxConsultationFee": f.MaxConsultationFee} {
+		if fee != nil && fee.Check() != nil {
+			return nil, &fault.Error{Kind: fault.Invalid, Field: name, Message: fee.Check().Error()}
+		}
+	}
+	p = given(p, f.MinExperienceYears, doctor.ExperienceYearsGTE)
+	p = given(p, f.MaxExperienceYears, doctor.ExperienceYearsLTE)
+	p = given(p, f.MinConsultationFee, doctor.ConsultationFeeGTE)
+	p = given(p, f.MaxConsultationFee, doctor.ConsultationFeeLTE)
+	return conditions(p), nil
+}
+
+func (f *MappingFilter) where(ctx context.Context) ([]where, error) {
+	if f == nil {
+		return nil, nil
+	}
+	search, err := searched(f.Search)
+	if err != nil {
+		return nil, err
+	}
+	var p []predicate.Mapping
+	if search != "" {
+		named := append(rule.OwnPatients(ctx), patient.NameKeyContains(search))
+		p = append(p, mapping.Or(mapping.HasPatientWith(named...), mapping.HasDoctorWith(doctor.NameKeyContains(search))))
+	}
+	p = given(p, f.Active, mapping.IsActive)
+	p = given(p, f.PatientID, mapping.PatientID)
+	p = given(p, f.DoctorID, mapping.DoctorID)
+	p = given(p, f.AssignedAfter, mapping.AssignedDateGT)
+	p = given(p, f.AssignedBefore, mapping.AssignedDateLT)
+	return conditions(p), nil
+}
+
+// given adds the predicate for a value that was given.
+func given[V any, P ~func(*sql.Selector)](predicates []P, v *V, predicate func(V) P) []P {
+	if v == nil {
+		return predicates
+	}
+	return append(predicates, predicate(*v))
+}
+
+// searched returns what to search for in folded columns.
+func searched(search *string) (string, error) {
+	if search == nil {
+		return "", nil
+	}
+	if utf8.RuneCountInString(*search) > maxSearch {
+		return "", &fault.Error{Kind: fault.Invalid, Field: "search", Message: "Ensure this field has no more than 200 characters."}
+	}
+	return scalar.Fold(*search), nil
+}
+
+// bounded fails with fault.Invalid if a list is too long.
+func bounded(lengths ...int) error {
+	for _, n := range lengths {
+		if n > maxValues {
+			return &fault.Error{Kind: fault.Invalid, Message: "A list has at most 100 values."}
+		}
+	}
+	return nil
+}

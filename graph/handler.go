@@ -1,0 +1,104 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"caregraph/ent"
+	"caregraph/internal/auth"
+)
+
+// Limits of one request.
+const (
+	maxBody       = 1 << 20          // bytes
+	maxTokens     = 2_000            // lexical tokens of a document
+	maxDuration   = 10 * time.Second // of an operation
+	cachedQueries = 500              // parsed documents kept in memory
+)
+
+// Options are what the configuration decides about the GraphQL door.
+type Options struct {
+	Introspect bool   // allow introspection and spelling suggestions
+	Key        []byte // secret of the cursors
+}
+
+// Handler answers GraphQL requests. Its methods may be called concurrently.
+type Handler struct {
+	exec   *executor.Executor
+	schema *ast.Schema
+}
+
+// NewHandler returns the GraphQL door to the database of the client.
+func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Options) *Handler {
+	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{o.Key}}})
+	exec := executor.New(schema)
+	exec.SetParserTokenLimit(maxTokens)
+	exec.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
+	exec.SetErrorPresenter(present(log))
+	exec.SetRecoverFunc(recovered)
+	exec.SetDisableSuggestion(!o.Introspect)
+	exec.Use(limits{schema.Schema()})
+	exec.Use(transaction{client})
+	if o.Introspect {
+		exec.Use(extension.Introspection{})
+	}
+	return &Handler{exec, schema.Schema()}
+}
+
+// Execute runs an operation for the caller of the context, as a request would.
+// A response without data is one whose execution did not start.
+func (h *Handler) Execute(ctx context.Context, params *graphql.RawParams) *graphql.Response {
+	ctx, cancel := context.WithTimeout(ctx, maxDuration)
+	defer cancel()
+	return h.execute(graphql.StartOperationTrace(ctx), params, nil)
+}
+
+// Rehearse is Execute for a mutation whose effects are undone at its end: it
+// tells what is wrong with an input without changing anything.
+func (h *Handler) Rehearse(ctx context.Context, params *graphql.RawParams) *graphql.Response {
+	return h.Execute(rehearsal(ctx), params)
+}
+
+// execute runs an operation unless refuse, if given, returns an error for it.
+func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse func(*ast.OperationDefinition) *gqlerror.Error) *graphql.Response {
+	now := graphql.Now()
+	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
+	operation, errs := h.exec.CreateOperationContext(ctx, params)
+	if errs == nil && refuse != nil {
+		if err := refuse(operation.Operation); err != nil {
+			errs = gqlerror.List{err}
+		}
+	}
+	if errs != nil {
+		return h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
+	}
+	responses, ctx := h.exec.DispatchOperation(ctx, operation)
+	response := responses(ctx)
+	if response == nil { // the caller left, or time is up
+		response = h.exec.DispatchError(ctx, gqlerror.List{{Err: context.Cause(ctx), Message: "timeout"}})
+	}
+	if response.Data == nil {
+		response.Data = json.RawMessage("null")
+	}
+	return response
+}
+
+// ServeHTTP answers a request of GraphQL over HTTP.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), maxDuration)
+	defer cancel()
+	serve(w, r.WithContext(graphql.StartOperationTrace(ctx)), h.execute)
+}
+
+// Schema returns the contract.
+func (h *Handler) Schema() *ast.Schema { return h.schema }

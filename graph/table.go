@@ -1,0 +1,216 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"caregraph/ent"
+	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
+	"caregraph/ent/predicate"
+	"caregraph/ent/user"
+	"caregraph/internal/fault"
+	"caregraph/internal/loaded"
+	"caregraph/internal/scalar"
+)
+
+// table says how one entity type is read. A read takes the columns that the
+// selection asks for, and one statement for each edge of a level, whatever the
+// number of rows.
+type table[T any] struct {
+	object  string            // the GraphQL type
+	columns map[string]string // the column that a field needs
+	orders  map[string]ordering[T]
+
+	// The ordering of a connection without orderBy.
+	order     string
+	direction OrderDirection
+
+	node   func(*T) (id int, edges *loaded.Edges)
+	newest string // the column that tells new rows from old ones
+	query  func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
+
+	// edge reads the edge f of parents and puts it under f's response key. It
+	// does nothing if f is no edge.
+	edge func(r *Resolver, ctx context.Context, parents []*T, f graphql.CollectedField) error
+}
+
+// query is a statement of ent that is ready to run, under the policy of its
+// type. All applies the modifier after policy and conditions, Scan before them.
+type query[T any] interface {
+	All(ctx context.Context) ([]*T, error)
+	Scan(ctx context.Context, into any) error
+}
+
+// where is a condition on the rows of a table.
+type where = func(*sql.Selector)
+
+// as returns conditions as the predicates of one entity type.
+func as[P ~func(*sql.Selector)](conditions []where) []P {
+	predicates := make([]P, len(conditions))
+	for i, c := range conditions {
+		predicates[i] = c
+	}
+	return predicates
+}
+
+// conditions is the opposite of as.
+func conditions[P ~func(*sql.Selector)](predicates []P) []where {
+	conditions := make([]where, len(predicates))
+	for i, p := range predicates {
+		conditions[i] = p
+	}
+	return conditions
+}
+
+var users = table[ent.User]{
+	object: "User",
+	columns: map[string]string{
+		"username": user.FieldUsername, "email": user.FieldEmail, "phone": user.FieldPhone, "role": user.FieldRole,
+		"isActive": user.FieldIsActive, "isStaff": user.FieldIsStaff, "dateJoined": user.FieldDateJoined,
+	},
+	node: (*ent.User).Node,
+	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.User] {
+		return db.User.Query().Where(as[predicate.User](where)...).Select(columns...).Modify(modify)
+	},
+}
+
+var patients = table[ent.Patient]{
+	object: "Patient",
+	columns: map[string]string{
+		"name": patient.FieldName, "email": patient.FieldEmail, "phone": patient.FieldPhone, "dateOfBirth": patient.FieldDateOfBirth,
+		"age": patient.FieldDateOfBirth, "address": patient.FieldAddress, "gender": patient.FieldGender, "bloodGroup": patient.FieldBloodGroup,
+		"emergencyContact": patient.FieldEmergencyContact, "medicalHistory": patient.FieldMedicalHistory,
+		"createdBy": patient.FieldCreatedByID, "createdAt": patient.FieldCreatedAt, "updatedAt": patient.FieldUpdatedAt,
+	},
+	orders: map[string]ordering[ent.Patient]{
+		"CREATED_AT":    instant(patient.FieldCreatedAt, func(p *ent.Patient) time.Time { return p.CreatedAt }),
+		"UPDATED_AT":    instant(patient.FieldUpdatedAt, func(p *ent.Patient) time.Time { return p.UpdatedAt }),
+		"NAME":          text(patient.FieldNameKey, func(p *ent.Patient) string { return p.NameKey }),
+		"DATE_OF_BIRTH": day(patient.FieldDateOfBirth, func(p *ent.Patient) scalar.Date { return p.DateOfBirth }),
+	},
+	order: "CREATED_AT", direction: OrderDirectionDesc,
+	newest: patient.FieldCreatedAt,
+	node:   (*ent.Patient).Node,
+	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Patient] {
+		return db.Patient.Query().Where(as[predicate.Patient](where)...).Select(columns...).Modify(modify)
+	},
+}
+
+var doctors = table[ent.Doctor]{
+	object: "Doctor",
+	columns: map[string]string{
+		"name": doctor.FieldName, "email": doctor.FieldEmail, "phone": doctor.FieldPhone, "specialization": doctor.FieldSpecialization,
+		"licenseNumber": doctor.FieldLicenseNumber, "experienceYears": doctor.FieldExperienceYears, "consultationFee": doctor.FieldConsultationFee,
+		"address": doctor.FieldAddress, "availability": doctor.FieldAvailability, "createdAt": doctor.FieldCreatedAt, "updatedAt": doctor.FieldUpdatedAt,
+	},
+	orders: map[string]ordering[ent.Doctor]{
+		"NAME":             text(doctor.FieldNameKey, func(d *ent.Doctor) string { return d.NameKey }),
+		"EXPERIENCE_YEARS": integer(doctor.FieldExperienceYears, func(d *ent.Doctor) int64 { return int64(d.ExperienceYears) }),
+		"CONSULTATION_FEE": integer(doctor.FieldConsultationFee, func(d *ent.Doctor) int64 { return int64(d.ConsultationFee) }),
+		"CREATED_AT":       instant(doctor.FieldCreatedAt, func(d *ent.Doctor) time.Time { return d.CreatedAt }),
+	},
+	order: "NAME", direction: OrderDirectionAsc,
+	newest: doctor.FieldCreatedAt,
+	node:   (*ent.Doctor).Node,
+	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Doctor] {
+		return db.Doctor.Query().Where(as[predicate.Doctor](where)...).Select(columns...).Modify(modify)
+	},
+}
+
+var mappings = table[ent.Mapping]{
+	object: "Mapping",
+	columns: map[string]string{
+		"patient": mapping.FieldPatientID, "doctor": mapping.FieldDoctorID, "notes": mapping.FieldNotes, "isActive": mapping.FieldIsActive,
+		"assignedDate": mapping.FieldAssignedDate, "endedAt": mapping.FieldEndedAt, "createdBy": mapping.FieldCreatedByID,
+		"createdAt": mapping.FieldCreatedAt, "updatedAt": mapping.FieldUpdatedAt,
+	},
+	orders: map[string]ordering[ent.Mapping]{
+		"ASSIGNED_DATE": instant(mapping.FieldAssignedDate, func(m *ent.Mapping) time.Time { return m.AssignedDate }),
+		"CREATED_AT":    instant(mapping.FieldCreatedAt, func(m *ent.Mapping) time.Time { return m.CreatedAt }),
+	},
+	order: "ASSIGNED_DATE", direction: OrderDirectionDesc,
+	newest: mapping.FieldAssignedDate,
+	node:   (*ent.Mapping).Node,
+	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Mapping] {
+		return db.Mapping.Query().Where(as[predicate.Mapping](where)...).Select(columns...).Modify(modify)
+	},
+}
+
+// fields returns what the selections ask of an object of the type.
+func (t *table[T]) fields(ctx context.Context, selections ast.SelectionSet, object string) []graphql.CollectedField {
+	return graphql.CollectFields(graphql.GetOperationContext(ctx), selections, []string{object})
+}
+
+// selected returns the columns that the selections need.
+func (t *table[T]) selected(ctx context.Context, selections ast.SelectionSet) []string {
+	var columns []string
+	for _, f := range t.fields(ctx, selections, t.object) {
+		if c := t.columns[f.Name]; c != "" {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// ahead reads the edges that the selections ask of a level of rows.
+func (t *table[T]) ahead(ctx context.Context, r *Resolver, level []*T, selections ast.SelectionSet) error {
+	if len(level) == 0 {
+		return nil
+	}
+	for _, f := range t.fields(ctx, selections, t.object) {
+		if err := t.edge(r, ctx, level, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read returns the rows that match, with what the selections ask of them and
+// the extra columns.
+func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.SelectionSet, extra []string, where []where, modify func(*sql.Selector)) ([]*T, error) {
+	rows, err := t.query(r.db(ctx), distinct(append(t.selected(ctx, selections), extra...)), where, modify).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rows, t.ahead(ctx, r, rows, selections)
+}
+
+// one returns the record with the id, as the selection of the field being
+// resolved asks for it.
+func (t *table[T]) one(ctx context.Context, r *Resolver, id int) (*T, error) {
+	rows, err := t.read(ctx, r, graphql.GetFieldContext(ctx).Field.Selections, nil, []where{sql.FieldEQ("id", id)}, unchanged)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, &fault.Error{Kind: fault.NotFound, Message: fault.TextNotFound}
+	}
+	return rows[0], nil
+}
+
+// copies returns the rows anew, without their edges.
+func (t *table[T]) copies(rows []*T) []*T {
+	copies := make([]*T, len(rows))
+	for i, row := range rows {
+		c := *row
+		_, edges := t.node(&c)
+		*edges = nil
+		copies[i] = &c
+	}
+	return copies
+}
+
+func unchanged(*sql.Selector) {}
+
+// distinct returns the values in ascending order, each once.
+func distinct[V int | string](values []V) []V {
+	slices.Sort(values)
+	return slices.Compact(values)
+}

@@ -1,0 +1,93 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"caregraph/ent"
+	"caregraph/internal/store"
+)
+
+// transaction makes each mutation operation one transaction: if any of its
+// fields fails, nothing of it happened.
+//
+// A sign-in alone has none: internal/auth opens its own, shorter one, so that
+// no connection waits while a password is hashed.
+type transaction struct{ client *ent.Client }
+
+// ExtensionName returns the name of the extension.
+func (transaction) ExtensionName() string { return "Transaction" }
+
+// Validate accepts every schema.
+func (transaction) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext makes the resolvers of a mutation take turns: they
+// share one connection.
+func (transaction) MutateOperationContext(_ context.Context, o *graphql.OperationContext) *gqlerror.Error {
+	if !transactional(o.Operation) {
+		return nil
+	}
+	var turn sync.Mutex
+	next := o.ResolverMiddleware
+	o.ResolverMiddleware = func(ctx context.Context, resolve graphql.Resolver) (any, error) {
+		turn.Lock()
+		defer turn.Unlock()
+		return next(ctx, resolve)
+	}
+	return nil
+}
+
+type rehearsalKey struct{}
+
+// rehearsal returns a context in which a mutation is undone at its end.
+func rehearsal(ctx context.Context) context.Context {
+	return context.WithValue(ctx, rehearsalKey{}, true)
+}
+
+// errFailed undoes a transaction whose errors are in the response.
+var errFailed = errors.New("the operation failed")
+
+// InterceptResponse runs a mutation in its transaction.
+func (t transaction) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	undo := ctx.Value(rehearsalKey{}) != nil
+	if !graphql.HasOperationContext(ctx) || !transactional(graphql.GetOperationContext(ctx).Operation) && !undo {
+		return next(ctx)
+	}
+	var response *graphql.Response
+	err := store.InTx(ctx, t.client, func(ctx context.Context) error {
+		if response = next(ctx); response == nil || len(response.Errors) > 0 || undo {
+			return errFailed
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return response
+	case errors.Is(err, errFailed):
+		if response != nil {
+			response.Data = nil
+		}
+		return response
+	}
+	graphql.AddError(ctx, err)
+	return &graphql.Response{Errors: graphql.GetErrors(ctx)}
+}
+
+// transactional tells whether the operation changes more than who is signed in.
+func transactional(o *ast.OperationDefinition) bool {
+	if o == nil || o.Operation != ast.Mutation {
+		return false
+	}
+	for _, s := range o.SelectionSet {
+		f, ok := s.(*ast.Field)
+		if !ok || f.Name != "register" && f.Name != "login" && f.Name != "refreshToken" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,38 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"caregraph/internal/viewer"
+)
+
+// ErrHeader is the refusal of an Authorization header that is malformed.
+var ErrHeader = errors.New("authorization header must contain two space-delimited values")
+
+// Authenticate tells h who is calling, from the access token in the header
+// Authorization. A caller without one, or with one that is refused, goes on as
+// anonymous: what it asks for decides whether that is enough.
+func (s *Service) Authenticate(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(s.identify(r.Context(), r.Header.Get("Authorization"))))
+	})
+}
+
+// identify returns a context whose viewer is the bearer of the header's token.
+func (s *Service) identify(ctx context.Context, header string) context.Context {
+	parts := strings.Fields(header)
+	if len(parts) == 0 || parts[0] != "Bearer" {
+		return ctx
+	}
+	if len(parts) != 2 {
+		return viewer.Refused(ctx, errors.Join(viewer.ErrBadToken, ErrHeader))
+	}
+	v, err := s.Viewer(ctx, parts[1])
+	if err != nil {
+		return viewer.Refused(ctx, err)
+	}
+	return viewer.NewContext(ctx, v)
+}

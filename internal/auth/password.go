@@ -1,0 +1,209 @@
+package auth
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/ccojocar/zxcvbn-go/data"
+	"golang.org/x/crypto/argon2"
+
+	"caregraph/internal/scalar"
+)
+
+// Cost of a new hash: argon2id with the parameters of the OWASP Password
+// Storage Cheat Sheet.
+const (
+	argonMemory  = 19 * 1024 // KiB
+	argonTime    = 2         // passes
+	argonThreads = 1
+	argonSalt    = 16 // bytes
+	argonKey     = 32 // bytes
+)
+
+// Bounds on stored hashes, so that a forged row cannot occupy the server.
+const (
+	maxArgonMemory  = 256 * 1024 // KiB
+	maxArgonTime    = 16
+	maxPBKDF2Rounds = 10_000_000
+)
+
+// Length of a password in characters, after trimming.
+const (
+	minPassword = 8
+	maxPassword = 256
+)
+
+// hashing holds a token for each hash that is computed now: more than the
+// machine has processors would be no faster and could exhaust its memory.
+var hashing = make(chan struct{}, runtime.NumCPU())
+
+// exclusively waits for a processor and calls f. It fails if ctx ends first.
+func exclusively(ctx context.Context, f func()) error {
+	select {
+	case hashing <- struct{}{}:
+		defer func() { <-hashing }()
+		f()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Hash returns the argon2id hash of a password in PHC form. Surrounding space
+// does not count.
+func Hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, argonSalt)
+	rand.Read(salt)
+	var key []byte
+	err := exclusively(ctx, func() {
+		key = argon2.IDKey([]byte(strings.TrimSpace(password)), salt, argonTime, argonMemory, argonThreads, argonKey)
+	})
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
+		b64.EncodeToString(salt), b64.EncodeToString(key)), err
+}
+
+// verify tells whether the password has the hash: one of Hash, or one of the
+// Django original, pbkdf2_sha256$… or pbkdf2_sha1$…. A hash of any other form
+// never verifies. stale tells that the hash should be made anew.
+func verify(ctx context.Context, password, stored string) (ok, stale bool, err error) {
+	h, err := parseHash(stored)
+	if err != nil {
+		return false, false, nil
+	}
+	err = exclusively(ctx, func() {
+		ok = subtle.ConstantTimeCompare(h.derive(strings.TrimSpace(password)), h.key) == 1
+	})
+	return ok, h.stale, err
+}
+
+// storedHash is a hash taken apart.
+type storedHash struct {
+	key    []byte
+	derive func(password string) []byte
+	stale  bool
+}
+
+var errHash = errors.New("no known form of a password hash")
+
+func parseHash(stored string) (storedHash, error) {
+	if strings.HasPrefix(stored, "$argon2id$") {
+		return parseArgon2(stored)
+	}
+	return parsePBKDF2(stored)
+}
+
+func parseArgon2(stored string) (storedHash, error) {
+	parts := strings.Split(stored, "$")
+	if len(parts) != 6 || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return storedHash{}, errHash
+	}
+	var memory, time uint32
+	var threads uint8
+	n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads)
+	salt, errSalt := base64.RawStdEncoding.DecodeString(parts[4])
+	key, errKey := base64.RawStdEncoding.DecodeString(parts[5])
+	if n != 3 || errors.Join(err, errSalt, errKey) != nil || len(key) < 16 || len(key) > 64 ||
+		memory > maxArgonMemory || time < 1 || time > maxArgonTime || threads < 1 {
+		return storedHash{}, errHash
+	}
+	return storedHash{
+		key: key,
+		derive: func(password string) []byte {
+			return argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(key)))
+		},
+		stale: memory < argonMemory || time < argonTime,
+	}, nil
+}
+
+func parsePBKDF2(stored string) (storedHash, error) {
+	parts := strings.Split(stored, "$")
+	if len(parts) != 4 {
+		return storedHash{}, errHash
+	}
+	var sum func() hash.Hash
+	switch parts[0] {
+	case "pbkdf2_sha256":
+		sum = sha256.New
+	case "pbkdf2_sha1":
+		sum = sha1.New
+	default:
+		return storedHash{}, errHash
+	}
+	rounds, err := strconv.Atoi(parts[1])
+	key, errKey := base64.StdEncoding.DecodeString(parts[3])
+	if errors.Join(err, errKey) != nil || rounds < 1 || rounds > maxPBKDF2Rounds || len(key) != sum().Size() {
+		return storedHash{}, errHash
+	}
+	return storedHash{
+		key: key,
+		derive: func(password string) []byte {
+			derived, err := pbkdf2.Key(sum, password, []byte(parts[2]), rounds, len(key))
+			if err != nil { // the standard library refuses weak parameters in FIPS mode only
+				return nil
+			}
+			return derived
+		},
+		stale: true,
+	}, nil
+}
+
+// unknown is the hash that the password of an unknown account is compared
+// with, so that the answer takes the same time.
+var unknown = sync.OnceValues(func() (string, error) { return Hash(context.Background(), rand.Text()) })
+
+// checkPassword tells what is wrong with a new password of the user, after the
+// rules of OWASP ASVS 5.0, 6.2: at least 8 characters, not all digits, not the
+// user's own name or address, not one of the commonest. It returns nil or a
+// scalar.Problem.
+func checkPassword(password, username, email string) error {
+	password = strings.TrimSpace(password)
+	folded := scalar.Fold(password)
+	local, _, _ := strings.Cut(email, "@")
+	switch n := utf8.RuneCountInString(password); {
+	case n == 0:
+		return scalar.Blank
+	case n < minPassword:
+		return scalar.Problem("This password is too short. It must contain at least 8 characters.")
+	case n > maxPassword:
+		return scalar.Problem("Ensure this field has no more than 256 characters.")
+	case strings.Trim(password, "0123456789") == "":
+		return scalar.Problem("This password is entirely numeric.")
+	case folded == scalar.Fold(username), folded == scalar.Fold(email), folded == scalar.Fold(local):
+		return scalar.Problem("The password is too similar to the username or email.")
+	case commonPasswords()[folded]:
+		return scalar.Problem("This password is too common.")
+	}
+	return nil
+}
+
+// commonPasswords are the commonest passwords of public breaches, as the
+// password meter zxcvbn lists them.
+var commonPasswords = sync.OnceValue(func() map[string]bool {
+	var ranked struct{ List []string }
+	if err := json.Unmarshal(data.MustAsset("data/Passwords.json"), &ranked); err != nil {
+		panic(err) // the list is part of the binary
+	}
+	common := map[string]bool{}
+	for _, p := range ranked.List[:min(len(ranked.List), mostCommon)] {
+		common[scalar.Fold(p)] = true
+	}
+	return common
+})
+
+// mostCommon is how many of the commonest passwords are refused.
+const mostCommon = 10_000

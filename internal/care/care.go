@@ -1,0 +1,72 @@
+// Package care holds the actions that take several steps. Each must run in a
+// transaction, whose client it takes from the context, and neither begins nor
+// commits it.
+package care
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"caregraph/ent"
+	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
+	"caregraph/internal/fault"
+	"caregraph/internal/rule"
+)
+
+// Assign assigns a doctor to a patient from now on. Both stay locked against
+// deletion until the transaction ends. It fails with fault.NotFound if the
+// viewer cannot see the patient or the doctor, and with fault.Conflict if the
+// doctor is assigned to the patient already; the database's unique index
+// decides between two who try at once.
+func Assign(ctx context.Context, patientID, doctorID int, notes *string) (*ent.Mapping, error) {
+	db := ent.FromContext(ctx)
+	_, err := db.Doctor.Query().Where(doctor.ID(doctorID)).Select(doctor.FieldID).Modify(rule.Share).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, &fault.Error{Kind: fault.NotFound, Field: mapping.FieldDoctorID, Message: fault.TextNotFound}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("assign: %w", err)
+	}
+	return db.Mapping.Create().SetPatientID(patientID).SetDoctorID(doctorID).SetNillableNotes(notes).Save(ctx)
+}
+
+// Unassign ends the mapping id now. Ending one that has ended changes nothing.
+// It fails with fault.NotFound if the viewer cannot see the mapping.
+func Unassign(ctx context.Context, id int, now time.Time) (*ent.Mapping, error) {
+	db := ent.FromContext(ctx)
+	if err := db.Mapping.Update().Where(mapping.ID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
+		return nil, fmt.Errorf("unassign: %w", err)
+	}
+	return db.Mapping.Get(ctx, id)
+}
+
+// DeletePatient deletes a patient with its mappings, and ends those that go
+// on. It returns the id, and fails with fault.NotFound if the viewer cannot
+// see the patient.
+func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
+	db := ent.FromContext(ctx)
+	if err := db.Patient.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete patient: %w", err)
+	}
+	if err := db.Mapping.Update().Where(mapping.PatientID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete patient: %w", err)
+	}
+	return id, db.Mapping.Update().Where(mapping.PatientID(id)).SetDeletedAt(now).Exec(ctx)
+}
+
+// DeleteDoctor deletes a doctor and ends its active mappings. It returns the
+// id. It fails with fault.NotFound, and with fault.Conflict if the doctor is
+// assigned to other users' patients and the viewer is not staff.
+func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
+	db := ent.FromContext(ctx)
+	// The lock comes first, so that the policy sees every assignment.
+	if _, err := db.Doctor.Query().Where(doctor.ID(id)).Select(doctor.FieldID).Modify(rule.Lock).Only(ctx); err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	if err := db.Doctor.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	return id, db.Mapping.Update().Where(mapping.DoctorID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx)
+}

@@ -1,0 +1,166 @@
+// Package fault sorts every failure into a closed set of kinds, once, for both
+// doors. What it returns is public; everything it does not know is Internal.
+package fault
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"caregraph/ent/privacy"
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"caregraph/ent"
+	"caregraph/internal/scalar"
+	"caregraph/internal/viewer"
+)
+
+// Kind is a kind of failure. GraphQL shows it as extensions.code.
+type Kind string
+
+// The kinds of failure.
+const (
+	Unauthenticated Kind = "UNAUTHENTICATED" // sign in first
+	Forbidden       Kind = "FORBIDDEN"       // signed in, but may not
+	NotFound        Kind = "NOT_FOUND"       // does not exist, or is not the viewer's
+	Invalid         Kind = "BAD_USER_INPUT"  // the input breaks a rule; Field says where
+	Conflict        Kind = "CONFLICT"        // the input is fine, the state is not
+	RateLimited     Kind = "RATE_LIMITED"    // too many attempts; wait
+	TooComplex      Kind = "TOO_COMPLEX"     // the document asks for too much
+	Unavailable     Kind = "UNAVAILABLE"     // the database is away; try again
+	Internal        Kind = "INTERNAL"        // a fault of ours; the log has the cause
+)
+
+// Texts that several places show.
+const (
+	TextNotFound    = "Not found."
+	TextUnavailable = "The service is unavailable at the moment. Try again."
+)
+
+// Error is a failure as the caller sees it.
+type Error struct {
+	Kind    Kind
+	Field   string // the column that is at fault, if one is
+	Message string // one sentence, without any value of the input
+}
+
+// Error returns the public message.
+func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
+
+// List is several failures at once: one for each invalid field.
+type List []*Error
+
+// Error returns the first failure.
+func (l List) Error() string { return l[0].Error() }
+
+// Conflicts of a unique index.
+var (
+	UsernameTaken   = &Error{Conflict, "username", "A user with that username already exists."}
+	EmailTaken      = &Error{Conflict, "email", "user with this email already exists."}
+	PhoneTaken      = &Error{Conflict, "phone", "user with this phone already exists."}
+	LicenseTaken    = &Error{Conflict, "license_number", "doctor with this license number already exists."}
+	AlreadyAssigned = &Error{Conflict, "", "This patient is already assigned to this doctor."}
+)
+
+// conflicts has the conflict of each unique index: by the name that PostgreSQL
+// tells, and by the columns that SQLite tells.
+var conflicts = map[string]*Error{
+	"users_username_key":                      UsernameTaken,
+	"users.username":                          UsernameTaken,
+	"users_email_key":                         EmailTaken,
+	"users.email":                             EmailTaken,
+	"users_phone_key":                         PhoneTaken,
+	"users.phone":                             PhoneTaken,
+	"doctor_license_number":                   LicenseTaken,
+	"doctors.license_number":                  LicenseTaken,
+	"mapping_patient_id_doctor_id":            AlreadyAssigned,
+	"mappings.patient_id, mappings.doctor_id": AlreadyAssigned,
+}
+
+// Of returns what the caller may see of err: never text from the database, a
+// policy or Go. An error it does not know is Internal.
+func Of(err error) List {
+	var own *Error
+	var list List
+	var invalid scalar.Invalid
+	var problem scalar.Problem
+	switch {
+	case errors.As(err, &own):
+		return List{own}
+	case errors.As(err, &list):
+		return list
+	case errors.As(err, &invalid):
+		for _, f := range invalid {
+			list = append(list, &Error{Invalid, f.Name, f.Err.Error()})
+		}
+		return list
+	case errors.As(err, &problem):
+		return List{{Invalid, "", problem.Error()}}
+	case errors.Is(err, viewer.ErrBadToken):
+		return List{{Unauthenticated, "", "Token is invalid or expired."}}
+	case errors.Is(err, viewer.ErrAnonymous):
+		return List{{Unauthenticated, "", "Authentication credentials were not provided."}}
+	case errors.Is(err, privacy.Deny):
+		return List{{Forbidden, "", "You do not have permission to perform this action."}}
+	case ent.IsNotFound(err):
+		return List{{NotFound, "", TextNotFound}}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return List{{Unavailable, "", TextUnavailable}}
+	}
+	return List{database(err)}
+}
+
+// database sorts the errors of the two drivers.
+func database(err error) *Error {
+	var postgres *pq.Error
+	var lite *sqlite.Error
+	var network net.Error
+	unavailable := &Error{Unavailable, "", TextUnavailable}
+	switch {
+	case errors.As(err, &postgres):
+		if conflict := conflicts[postgres.Constraint]; conflict != nil {
+			return conflict
+		}
+		switch class := string(postgres.Code.Class()); {
+		case class == "08" || class == "53" || class == "57": // connection, resources, shutdown and cancellation
+			return unavailable
+		case class == "40" || postgres.Code == "55P03" || postgres.Code == "25006": // serialization, lock, read-only
+			return unavailable
+		case postgres.Code == "22021": // a byte sequence that is no text
+			return &Error{Invalid, "", "Null characters are not allowed."}
+		}
+	case errors.As(err, &lite):
+		_, columns, _ := strings.Cut(lite.Error(), "UNIQUE constraint failed: ")
+		columns, _, _ = strings.Cut(columns, " (")
+		if conflict := conflicts[columns]; conflict != nil {
+			return conflict
+		}
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+			return unavailable
+		}
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.As(err, &network):
+		return unavailable
+	}
+	return &Error{Internal, "", "Internal error."}
+}
+
+// Safe returns err as it may be logged: the database's messages can quote what
+// a caller typed, so only their codes and names are kept.
+func Safe(err error) string {
+	var postgres *pq.Error
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &postgres):
+		return "postgres " + string(postgres.Code) + " " + postgres.Table + " " + postgres.Constraint
+	case errors.As(err, &lite):
+		return "sqlite " + strconv.Itoa(lite.Code())
+	}
+	return err.Error()
+}

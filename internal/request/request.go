@@ -1,0 +1,38 @@
+// Package request gives each HTTP request an id, which every failure shows to
+// the caller and the log has beside the cause.
+package request
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+)
+
+type key struct{}
+
+// ID returns the id of the request that ctx belongs to, or nothing.
+func ID(ctx context.Context) string {
+	id, _ := ctx.Value(key{}).(string)
+	return id
+}
+
+// Identify gives each request of h an id and tells it in the header
+// X-Request-Id. A panic of h is logged and answered by failed; the server goes
+// on. Neither log nor answer has anything of the request but its id.
+func Identify(h http.Handler, log *slog.Logger, failed http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()
+		r = r.WithContext(context.WithValue(r.Context(), key{}, id))
+		w.Header().Set("X-Request-Id", id)
+		defer func() {
+			if p := recover(); p != nil {
+				log.ErrorContext(r.Context(), "panic", "request_id", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				failed(w, r)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,181 @@
+// Package scalar holds the small values that records are made of: how a phone
+// number, an e-mail address or a license number is normalised, what a date and
+// an amount of rupees look like outside, and what each may contain.
+//
+// A check returns a Problem with a text for the person who typed the value; the
+// texts are those of the documented REST API, and GraphQL shows the same ones.
+package scalar
+
+import (
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Problem says what is wrong with a value. It never contains the value.
+type Problem string
+
+// Error returns the text as it is shown to the caller.
+func (p Problem) Error() string { return string(p) }
+
+// Problems that more than one value has.
+const (
+	Required Problem = "This field is required."
+	Blank    Problem = "This field may not be blank."
+	Null     Problem = "This field may not be null."
+)
+
+// Text returns a check for text of at most limit characters. Empty text passes.
+func Text(limit int) func(string) error {
+	tooLong := Problem(fmt.Sprintf("Ensure this field has no more than %d characters.", limit))
+	return func(s string) error {
+		switch {
+		case !utf8.ValidString(s):
+			return Problem("Not a valid string.")
+		case strings.ContainsRune(s, 0):
+			return Problem("Null characters are not allowed.")
+		case utf8.RuneCountInString(s) > limit:
+			return tooLong
+		}
+		return nil
+	}
+}
+
+// Line returns a check for text of 1 to limit characters.
+func Line(limit int) func(string) error {
+	text := Text(limit)
+	return func(s string) error {
+		if s == "" {
+			return Blank
+		}
+		return text(s)
+	}
+}
+
+// FreeText is the most characters in an address, a note or a history.
+const FreeText = 20_000
+
+// NormalEmail returns s in lower case.
+func NormalEmail(s string) string { return strings.ToLower(s) }
+
+// Email checks an e-mail address: at most 254 characters (RFC 5321), one
+// address without a display name, with a dot in its domain.
+func Email(s string) error {
+	if err := Line(254)(s); err != nil {
+		return err
+	}
+	parsed, err := mail.ParseAddress(s)
+	if err != nil || parsed.Address != s || strings.ContainsFunc(s, unicode.IsSpace) {
+		return Problem("Enter a valid email address.")
+	}
+	_, domain, _ := strings.Cut(s, "@")
+	if !strings.Contains(strings.Trim(domain, "."), ".") || strings.ContainsAny(domain, "[]@_") {
+		return Problem("Enter a valid email address.")
+	}
+	return nil
+}
+
+// NormalPhone returns the 10 digits of an Indian phone number written with
+// spaces, dashes, parentheses, a leading 0, or the country code 91. Anything
+// else is returned as it is.
+func NormalPhone(s string) string {
+	digits := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -().\u00a0", r) {
+			return -1
+		}
+		return r
+	}, s)
+	switch {
+	case strings.HasPrefix(digits, "+91"):
+		digits = digits[3:]
+	case strings.HasPrefix(digits, "0091") && len(digits) == 14:
+		digits = digits[4:]
+	case strings.HasPrefix(digits, "91") && len(digits) == 12:
+		digits = digits[2:]
+	case strings.HasPrefix(digits, "0") && len(digits) == 11:
+		digits = digits[1:]
+	}
+	if Phone(digits) != nil {
+		return s
+	}
+	return digits
+}
+
+// Phone checks a normalised phone number: 10 digits.
+func Phone(s string) error {
+	if s == "" {
+		return Blank
+	}
+	if len(s) != 10 || strings.Trim(s, "0123456789") != "" {
+		return Problem("Enter a valid 10-digit phone number.")
+	}
+	return nil
+}
+
+// NormalLicense returns a license number in upper case.
+func NormalLicense(s string) string { return strings.ToUpper(s) }
+
+// License checks a normalised license number: 3 to 50 letters, digits, dashes,
+// slashes and spaces, at least one of them a digit.
+func License(s string) error {
+	if err := Line(50)(s); err != nil {
+		return err
+	}
+	digit := false
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digit = true
+		case r >= 'A' && r <= 'Z', r == '-', r == '/', r == ' ':
+		default:
+			return Problem("A license number has letters, digits, dashes, slashes and spaces only.")
+		}
+	}
+	if !digit || len(s) < 3 {
+		return Problem("A license number has at least 3 characters and a digit.")
+	}
+	return nil
+}
+
+// Username checks a user name: 1 to 150 letters, digits and @/./+/-/_ only.
+func Username(s string) error {
+	if err := Line(150)(s); err != nil {
+		return err
+	}
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("@.+-_", r) {
+			return Problem("Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.")
+		}
+	}
+	return nil
+}
+
+// Fold returns s in the form in which names are searched and ordered: without
+// regard to case, width and composition, in every script, the same on every
+// database.
+func Fold(s string) string {
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s))))
+}
+
+// Invalid lists every invalid field of an input.
+type Invalid []Field
+
+// Field is an invalid field, by the name of its column, and what is wrong.
+type Field struct {
+	Name string
+	Err  error
+}
+
+// Error names the fields, never their values.
+func (i Invalid) Error() string {
+	names := make([]string, len(i))
+	for n, f := range i {
+		names[n] = f.Name
+	}
+	return "invalid " + strings.Join(names, ", ")
+}

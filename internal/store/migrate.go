@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"entgo.io/ent/dialect"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// lock is the PostgreSQL advisory lock under which servers that start together
+// migrate in turn.
+const lock = 0x63617265 // "care"
+
+// files returns the migrations of the dialect in the order of their names.
+func (db *DB) files() []string {
+	names, err := fs.Glob(migrations, "migrations/"+db.Dialect+"/*.sql")
+	if err != nil || len(names) == 0 {
+		panic("no migrations for " + db.Dialect) // they are part of the binary
+	}
+	return names
+}
+
+// Migrate applies the migrations that the database lacks, all in one
+// transaction, and returns their names. Servers that start together take turns;
+// a migration that fails leaves nothing behind.
+func (db *DB) Migrate(ctx context.Context) ([]string, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if db.Dialect == dialect.Postgres {
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lock); err != nil {
+			return nil, fmt.Errorf("migrate: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS migrations (name varchar(200) PRIMARY KEY)"); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	var applied []string
+	for _, name := range db.files() {
+		done, err := exec(ctx, tx, "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT DO NOTHING", name)
+		if err != nil {
+			return nil, fmt.Errorf("migrate %s: %w", name, err)
+		}
+		if done == 0 {
+			continue
+		}
+		script, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("migrate %s: %w", name, err)
+		}
+		if _, err := tx.ExecContext(ctx, string(script)); err != nil {
+			return nil, fmt.Errorf("migrate %s: %w", name, err)
+		}
+		applied = append(applied, name)
+	}
+	return applied, tx.Commit()
+}
+
+func exec(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
+	result, err := tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// Ready fails if the database does not answer or lacks a migration.
+func (db *DB) Ready(ctx context.Context) error {
+	var applied int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM migrations").Scan(&applied); err != nil {
+		return err
+	}
+	if want := len(db.files()); applied < want {
+		return fmt.Errorf("%d of %d migrations are applied", applied, want)
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+// Package store opens the database that DATABASE_URL names, SQLite or
+// PostgreSQL, and brings its tables up to date.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/lib/pq"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"caregraph/ent"
+	_ "caregraph/ent/runtime" // hooks and policies; without it every statement fails
+)
+
+// Size and lifetimes of the connection pool.
+const (
+	maxConns     = 16
+	maxIdle      = 8
+	connLifetime = 30 * time.Minute
+	connIdle     = 5 * time.Minute
+)
+
+// memory is the URL of a database that lives as long as the process.
+const memory = "sqlite::memory:"
+
+// pragmas of every SQLite connection. busy_timeout comes first: the others may
+// have to wait. Writers begin with a lock, so that none fails half-way.
+var pragmas = url.Values{
+	"_pragma":      {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"},
+	"_txlock":      {"immediate"},
+	"_time_format": {"sqlite"},
+	"_timezone":    {"UTC"},
+}
+
+// DB is an open database.
+type DB struct {
+	*sql.DB
+	Dialect string // dialect.SQLite or dialect.Postgres
+}
+
+// errURL says what DATABASE_URL may be.
+var errURL = errors.New("DATABASE_URL must be sqlite:PATH, sqlite::memory:, or postgres://USER:PASSWORD@HOST/DATABASE?sslmode=… with any parameter of lib/pq")
+
+// Open opens the database of the URL. It does not connect yet, but for SQLite,
+// where it fails if the file cannot be used. Its errors never show a password.
+func Open(databaseURL string) (*DB, error) {
+	switch {
+	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
+		connector, err := pq.NewConnector(databaseURL)
+		if err != nil {
+			return nil, fmt.Errorf("%w; it could not be read", errURL)
+		}
+		db := sql.OpenDB(connector)
+		db.SetMaxOpenConns(maxConns)
+		db.SetMaxIdleConns(maxIdle)
+		db.SetConnMaxLifetime(connLifetime)
+		db.SetConnMaxIdleTime(connIdle)
+		return &DB{db, dialect.Postgres}, nil
+	case databaseURL == memory:
+		db, err := sql.Open("sqlite", "file::memory:?"+pragmas.Encode())
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxOpenConns(1) // another connection would be another database
+		return &DB{db, dialect.SQLite}, db.Ping()
+	case strings.HasPrefix(databaseURL, "sqlite:") && len(databaseURL) > len("sqlite:"):
+		path := (&url.URL{Path: Path(databaseURL)}).EscapedPath()
+		db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxOpenConns(maxConns)
+		db.SetMaxIdleConns(maxIdle)
+		if err := db.Ping(); err != nil {
+			return nil, fmt.Errorf("the database file %s cannot be used: %w", Path(databaseURL), err)
+		}
+		return &DB{db, dialect.SQLite}, nil
+	}
+	return nil, errURL
+}
+
+// Path returns the file of a SQLite URL, and nothing for any other database.
+func Path(databaseURL string) string {
+	if databaseURL == memory {
+		return ""
+	}
+	path, _ := strings.CutPrefix(databaseURL, "sqlite:")
+	if path == databaseURL {
+		return ""
+	}
+	return path
+}
+
+// Client returns an ent client of the database. The caller closes the database
+// itself.
+func (db *DB) Client() *ent.Client {
+	return ent.NewClient(ent.Driver(entsql.OpenDB(db.Dialect, db.DB)))
+}
+
+// InTx calls f with a context whose client is a transaction, and commits if f
+// returns nil. A context that is in a transaction is used as it is.
+func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error) error {
+	if ent.TxFromContext(ctx) != nil {
+		return f(ctx)
+	}
+	tx, err := client.Tx(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := f(ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,49 @@
+// Package viewer says who is calling. The doors put a Viewer into the context;
+// privacy rules read it. A context without one is an anonymous caller.
+package viewer
+
+import (
+	"context"
+	"errors"
+)
+
+// Errors of a caller who is not signed in. A privacy rule wraps them in its
+// denial, so that one error says both "denied" and "sign in first".
+var (
+	// ErrAnonymous is the denial of a caller who showed no token.
+	ErrAnonymous = errors.New("anonymous caller")
+	// ErrBadToken is the denial of a caller whose token was refused.
+	ErrBadToken = errors.New("bad token")
+)
+
+// Viewer is a signed-in user. It is never changed after it is made.
+type Viewer struct {
+	UserID int
+	Staff  bool // sees and changes every record
+}
+
+type key struct{}
+
+// NewContext returns a context in which v is the caller.
+func NewContext(ctx context.Context, v Viewer) context.Context {
+	return context.WithValue(ctx, key{}, v)
+}
+
+// Refused returns a context whose caller is anonymous because of err, which
+// tells why the caller's token was not accepted.
+func Refused(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, key{}, err)
+}
+
+// FromContext returns the caller. It fails with ErrAnonymous or ErrBadToken
+// if nobody is signed in.
+func FromContext(ctx context.Context) (Viewer, error) {
+	switch v := ctx.Value(key{}).(type) {
+	case Viewer:
+		return v, nil
+	case error:
+		return Viewer{}, v
+	default:
+		return Viewer{}, ErrAnonymous
+	}
+}
