@@ -44,6 +44,10 @@ var pragmas = url.Values{
 type DB struct {
 	*sql.DB
 	Dialect string // dialect.SQLite or dialect.Postgres
+
+	// Wrap, if set, is put around the driver of every client; tests count
+	// statements with it.
+	Wrap func(dialect.Driver) dialect.Driver
 }
 
 // errURL says what DATABASE_URL may be.
@@ -63,14 +67,14 @@ func Open(databaseURL string) (*DB, error) {
 		db.SetMaxIdleConns(maxIdle)
 		db.SetConnMaxLifetime(connLifetime)
 		db.SetConnMaxIdleTime(connIdle)
-		return &DB{db, dialect.Postgres}, nil
+		return &DB{DB: db, Dialect: dialect.Postgres}, nil
 	case databaseURL == memory:
 		db, err := sql.Open("sqlite", "file::memory:?"+pragmas.Encode())
 		if err != nil {
 			return nil, err
 		}
 		db.SetMaxOpenConns(1) // another connection would be another database
-		return &DB{db, dialect.SQLite}, db.Ping()
+		return &DB{DB: db, Dialect: dialect.SQLite}, db.Ping()
 	case strings.HasPrefix(databaseURL, "sqlite:") && len(databaseURL) > len("sqlite:"):
 		path := (&url.URL{Path: Path(databaseURL)}).EscapedPath()
 		db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
@@ -82,7 +86,7 @@ func Open(databaseURL string) (*DB, error) {
 		if err := db.Ping(); err != nil {
 			return nil, fmt.Errorf("the database file %s cannot be used: %w", Path(databaseURL), err)
 		}
-		return &DB{db, dialect.SQLite}, nil
+		return &DB{DB: db, Dialect: dialect.SQLite}, nil
 	}
 	return nil, errURL
 }
@@ -102,7 +106,11 @@ func Path(databaseURL string) string {
 // Client returns an ent client of the database. The caller closes the database
 // itself.
 func (db *DB) Client() *ent.Client {
-	return ent.NewClient(ent.Driver(entsql.OpenDB(db.Dialect, db.DB)))
+	var driver dialect.Driver = entsql.OpenDB(db.Dialect, db.DB)
+	if db.Wrap != nil {
+		driver = db.Wrap(driver)
+	}
+	return ent.NewClient(ent.Driver(driver))
 }
 
 // InTx calls f with a context whose client is a transaction, and commits if f
