@@ -243,9 +243,46 @@ var (
 )
 
 func init() {
+	DoctorsTable.Annotation = &entsql.Annotation{}
+	DoctorsTable.Annotation.Checks = map[string]string{
+		"doctors_address_valid":          "length(address) <= 20000",
+		"doctors_availability_valid":     "length(availability) <= 200",
+		"doctors_consultation_fee_valid": "consultation_fee BETWEEN 0 AND 10000000",
+		"doctors_email_valid":            "length(email) BETWEEN 1 AND 254",
+		"doctors_experience_years_valid": "experience_years BETWEEN 0 AND 70",
+		"doctors_license_number_valid":   "length(license_number) BETWEEN 1 AND 50",
+		"doctors_name_valid":             "length(name) BETWEEN 1 AND 100",
+		"doctors_phone_valid":            "length(phone) BETWEEN 1 AND 32",
+		"doctors_specialization_valid":   "length(specialization) BETWEEN 1 AND 100",
+	}
 	MappingsTable.ForeignKeys[0].RefTable = DoctorsTable
 	MappingsTable.ForeignKeys[1].RefTable = PatientsTable
 	MappingsTable.ForeignKeys[2].RefTable = UsersTable
 	MappingsTable.ForeignKeys[3].RefTable = UsersTable
+	MappingsTable.Annotation = &entsql.Annotation{}
+	MappingsTable.Annotation.Checks = map[string]string{
+		"mappings_ended_at_valid": "(ended_at IS NULL) = is_active",
+		"mappings_notes_valid":    "length(notes) <= 20000",
+	}
 	PatientsTable.ForeignKeys[0].RefTable = UsersTable
+	PatientsTable.Annotation = &entsql.Annotation{}
+	PatientsTable.Annotation.Checks = map[string]string{
+		"patients_address_valid":           "length(address) <= 20000",
+		"patients_blood_group_valid":       "blood_group IN ('A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')",
+		"patients_date_of_birth_valid":     "date_of_birth >= '1880-01-01'",
+		"patients_email_valid":             "length(email) BETWEEN 1 AND 254",
+		"patients_emergency_contact_valid": "length(emergency_contact) <= 20000",
+		"patients_gender_valid":            "gender IN ('male', 'female', 'other')",
+		"patients_medical_history_valid":   "length(medical_history) <= 20000",
+		"patients_name_valid":              "length(name) BETWEEN 1 AND 100",
+		"patients_phone_valid":             "length(phone) BETWEEN 1 AND 32",
+	}
+	UsersTable.Annotation = &entsql.Annotation{}
+	UsersTable.Annotation.Checks = map[string]string{
+		"users_email_valid":         "length(email) BETWEEN 1 AND 254",
+		"users_password_hash_valid": "length(password_hash) <= 512",
+		"users_phone_valid":         "length(phone) BETWEEN 1 AND 32",
+		"users_role_valid":          "role IN ('patient', 'doctor')",
+		"users_username_valid":      "length(username) BETWEEN 1 AND 150",
+	}
 }

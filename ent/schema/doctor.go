@@ -3,6 +3,7 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -76,4 +77,19 @@ func (Doctor) Policy() ent.Policy {
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveDoctorQuery(), privacy.AlwaysAllowRule()},
 		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveDoctorMutation(), rule.AllowIfStaff(), rule.KeepOthersDoctor(), privacy.AlwaysAllowRule()},
 	}
+}
+
+// Annotations of the Doctor: the limits that its table knows too.
+func (Doctor) Annotations() []schema.Annotation {
+	return []schema.Annotation{limits("doctors", map[string]string{
+		"name":             "length(name) BETWEEN 1 AND 100",
+		"email":            "length(email) BETWEEN 1 AND 254",
+		"phone":            "length(phone) BETWEEN 1 AND 32",
+		"specialization":   "length(specialization) BETWEEN 1 AND 100",
+		"license_number":   "length(license_number) BETWEEN 1 AND 50",
+		"experience_years": "experience_years BETWEEN 0 AND 70",
+		"consultation_fee": "consultation_fee BETWEEN 0 AND 10000000",
+		"address":          "length(address) <= 20000",
+		"availability":     "length(availability) <= 200",
+	})}
 }

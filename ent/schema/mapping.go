@@ -3,6 +3,7 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -69,4 +70,12 @@ func (Mapping) Policy() ent.Policy {
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.OwnMappingQuery(), privacy.AlwaysDenyRule()},
 		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveMappingMutation(), rule.OwnMappingMutation(), privacy.AlwaysDenyRule()},
 	}
+}
+
+// Annotations of the Mapping: the limits that its table knows too.
+func (Mapping) Annotations() []schema.Annotation {
+	return []schema.Annotation{limits("mappings", map[string]string{
+		"notes":    "length(notes) <= 20000",
+		"ended_at": "(ended_at IS NULL) = is_active",
+	})}
 }

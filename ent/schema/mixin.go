@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/mixin"
 
@@ -37,6 +38,17 @@ func (Deletable) Fields() []ent.Field {
 	return []ent.Field{
 		field.Time("deleted_at").Optional().Nillable(),
 	}
+}
+
+// limits returns the CHECK constraints of a table, by the column that each is
+// named for. The migrations have the same ones. They are wide: they stop what
+// could never be right, whoever writes it; the validators say what is.
+func limits(table string, checks map[string]string) *entsql.Annotation {
+	named := make(map[string]string, len(checks))
+	for column, check := range checks {
+		named[table+"_"+column+"_valid"] = check
+	}
+	return entsql.Checks(named)
 }
 
 // text is what a hook may do with the text of a field before it is checked.

@@ -3,6 +3,7 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect"
+	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -79,4 +80,19 @@ func (Patient) Policy() ent.Policy {
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.AllowIfStaff(), rule.OwnPatientQuery(), privacy.AlwaysDenyRule()},
 		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.OwnPatientMutation(), privacy.AlwaysDenyRule()},
 	}
+}
+
+// Annotations of the Patient: the limits that its table knows too.
+func (Patient) Annotations() []schema.Annotation {
+	return []schema.Annotation{limits("patients", map[string]string{
+		"name":              "length(name) BETWEEN 1 AND 100",
+		"email":             "length(email) BETWEEN 1 AND 254",
+		"phone":             "length(phone) BETWEEN 1 AND 32",
+		"date_of_birth":     "date_of_birth >= '1880-01-01'",
+		"address":           "length(address) <= 20000",
+		"gender":            "gender IN ('male', 'female', 'other')",
+		"blood_group":       "blood_group IN ('A+', 'A-', 'B+', 'B-', 'AB+', 'AB-', 'O+', 'O-')",
+		"emergency_contact": "length(emergency_contact) <= 20000",
+		"medical_history":   "length(medical_history) <= 20000",
+	})}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 
@@ -57,4 +58,15 @@ func (User) Policy() ent.Policy {
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SelfAndAuthorsQuery(), privacy.AlwaysDenyRule()},
 		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), privacy.AlwaysDenyRule()},
 	}
+}
+
+// Annotations of the User: the limits that its table knows too.
+func (User) Annotations() []schema.Annotation {
+	return []schema.Annotation{limits("users", map[string]string{
+		"username":      "length(username) BETWEEN 1 AND 150",
+		"email":         "length(email) BETWEEN 1 AND 254",
+		"phone":         "length(phone) BETWEEN 1 AND 32",
+		"role":          "role IN ('patient', 'doctor')",
+		"password_hash": "length(password_hash) <= 512",
+	})}
 }
