@@ -22,7 +22,7 @@ import (
 	"caregraph/internal/viewer"
 )
 
-//go:generate go run github.com/99designs/gqlgen generate --config ../gqlgen.yml
+//go:generate go run -C .. github.com/99designs/gqlgen generate
 
 // Resolver is the root of the resolvers.
 type Resolver struct {
