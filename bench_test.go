@@ -123,9 +123,9 @@ func unassigned(b *testing.B, db *store.DB, user int) []int {
 func (a *api) signIn(t testing.TB, email, password string) string {
 	t.Helper()
 	status, reply := a.send(t, "POST", "/api/auth/login/", "", fmt.Sprintf(`{"email":%q,"password":%q}`, email, password))
-	var in struct{ Tokens struct{ Access string } }
-	if err := json.Unmarshal([]byte(reply), &in); err != nil || in.Tokens.Access == "" {
+	var in struct{ Access string }
+	if err := json.Unmarshal([]byte(reply), &in); err != nil || in.Access == "" {
 		t.Fatalf("sign in %s: %d %s", email, status, reply)
 	}
-	return in.Tokens.Access
+	return in.Access
 }
