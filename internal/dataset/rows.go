@@ -133,19 +133,25 @@ func mappings(size Size) table {
 		},
 		func(yield func([]any) bool) {
 			r := source(3)
+			// Of ten mappings of a patient one has ended: which, is random.
+			ended := make([]int, size.Patients)
+			for i := range ended {
+				ended[i] = r.IntN(10)
+			}
 			// After the last patient: nobody is assigned before being known.
 			first := opening.Add(time.Duration(size.Patients) * time.Minute)
 			for id := 1; id <= size.Mappings; id++ {
 				at := first.Add(time.Duration(id) * time.Minute)
 				patient := (id-1)%size.Patients + 1
-				changed, ended := at, any(nil)
-				if r.IntN(10) == 0 {
+				nth := (id - 1) / size.Patients
+				changed, end := at, any(nil)
+				if nth%10 == ended[patient-1] {
 					changed = at.Add(time.Duration(1+r.IntN(90)) * 24 * time.Hour)
-					ended = changed
+					end = changed
 				}
 				if !yield([]any{
-					id, at, changed, seldom(r, notes), ended == nil, at, ended,
-					size.doctor(patient, (id-1)/size.Patients), patient, size.owner(patient), size.owner(patient),
+					id, at, changed, seldom(r, notes), end == nil, at, end,
+					size.doctor(patient, nth), patient, size.owner(patient), size.owner(patient),
 				}) {
 					return
 				}
