@@ -11,8 +11,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,7 +35,25 @@ type api struct {
 	db         *store.DB
 	cfg        config
 	statements atomic.Int64 // executed since the start
-	log        *bytes.Buffer
+	log        *journal
+}
+
+// journal keeps what the server logs. It may be read while the server writes.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // password is that of every user of a test.
@@ -42,7 +62,7 @@ const password = "Aniket@123"
 // newAPI serves the database until the test ends.
 func newAPI(t testing.TB, db *store.DB) *api {
 	t.Helper()
-	a := &api{db: db, log: &bytes.Buffer{}, cfg: config{
+	a := &api{db: db, log: &journal{}, cfg: config{
 		key: []byte(strings.Repeat("k", minKey)), access: time.Hour, refresh: 2 * time.Hour,
 	}}
 	db.Wrap = func(d dialect.Driver) dialect.Driver {
@@ -133,6 +153,53 @@ func (a *api) query(t testing.TB, c caller, document string, variables map[strin
 	return reply
 }
 
+// must executes a GraphQL document that must succeed, and returns the reply.
+func (a *api) must(t testing.TB, c caller, document string, variables map[string]any) string {
+	t.Helper()
+	reply := a.query(t, c, document, variables)
+	if strings.Contains(reply, `"errors"`) {
+		t.Fatalf("%s: %s", document, reply)
+	}
+	return reply
+}
+
+// expect executes a GraphQL document. want is the whole reply, or else all its
+// failures as failures tells them.
+func (a *api) expect(t testing.TB, name string, c caller, document string, variables map[string]any, want ...string) {
+	t.Helper()
+	reply := a.query(t, c, document, variables)
+	if strings.HasPrefix(want[0], "{") {
+		if reply != want[0] {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, reply, want[0])
+		}
+		return
+	}
+	if got := failures(t, reply); !slices.Equal(got, want) {
+		t.Errorf("%s: got %s, want the failures %q", name, reply, want)
+	}
+}
+
+// read is must; the reply goes into a struct.
+func (a *api) read(t testing.TB, c caller, document string, variables map[string]any, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.must(t, c, document, variables)), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// login signs in over REST.
+func (a *api) login(t testing.TB, email string) (tokens struct{ Access, Refresh string }) {
+	t.Helper()
+	status, reply := a.send(t, "POST", "/api/auth/login/", "", fmt.Sprintf(`{"email":%q,"password":%q}`, email, password))
+	if err := json.Unmarshal([]byte(reply), &tokens); err != nil || status != http.StatusOK {
+		t.Fatalf("log in: %d %s", status, reply)
+	}
+	return tokens
+}
+
+// today is the date in India.
+func today() time.Time { return time.Now().In(time.FixedZone("IST", 5*60*60+30*60)) }
+
 // create executes a mutation that must succeed, and returns the id of what its
 // field result made.
 func (a *api) create(t testing.TB, c caller, document string, variables map[string]any) int {
@@ -179,4 +246,41 @@ func operation(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// failures returns the code of each error of a GraphQL reply, followed by a
+// colon and the field at fault if one is.
+func failures(t testing.TB, reply string) []string {
+	t.Helper()
+	var in struct {
+		Errors []struct{ Extensions struct{ Code, Field string } }
+	}
+	if err := json.Unmarshal([]byte(reply), &in); err != nil {
+		t.Fatalf("%v in %s", err, reply)
+	}
+	var codes []string
+	for _, e := range in.Errors {
+		code := e.Extensions.Code
+		if e.Extensions.Field != "" {
+			code += ":" + e.Extensions.Field
+		}
+		codes = append(codes, code)
+	}
+	return codes
+}
+
+// together calls f n times at once and returns what each call did.
+func together(n int, f func(i int) string) []string {
+	results := make([]string, n)
+	start := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() {
+			<-start
+			results[i] = f(i)
+		})
+	}
+	close(start)
+	running.Wait()
+	return results
 }
