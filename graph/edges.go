@@ -99,30 +99,32 @@ func edge[V, T any](ctx context.Context, r *Resolver, t *table[T], obj *T) (V, e
 }
 
 // toOne reads the edge f to the record whose id key returns. What may be seen
-// of it is decided in the context see.
+// of it is decided in the context see. Whoever sees the parent sees that there
+// is such a record, so its id alone takes no statement.
 func toOne[P, C any](ctx, see context.Context, r *Resolver, f graphql.CollectedField, from *table[P], parents []*P, key func(*P) int, to *table[C]) error {
 	ids := make([]int, len(parents))
 	for i, p := range parents {
 		ids[i] = key(p)
 	}
-	rows, err := to.query(r.db(ctx), distinct(to.selected(ctx, f.Selections)), []where{sql.FieldIn("id", distinct(ids)...)}, unchanged).All(see)
-	if err != nil {
+	var found map[int]*C
+	var err error
+	if fields := to.fields(ctx, f.Selections, to.object); !slices.ContainsFunc(fields, func(f graphql.CollectedField) bool { return f.Name != "id" && f.Name != "__typename" }) {
+		found = make(map[int]*C, len(ids))
+		for _, id := range ids {
+			found[id] = to.bare(id)
+		}
+	} else if found, err = remembered(ctx, see, r, to, distinct(to.selected(ctx, f.Selections)), distinct(slices.Clone(ids))); err != nil {
 		return err
 	}
-	found := make(map[int]*C, len(rows))
-	for _, row := range rows {
-		id, _ := to.node(row)
-		found[id] = row
-	}
-	for _, p := range parents {
-		row := found[key(p)]
+	for i, p := range parents {
+		row := found[ids[i]]
 		if row == nil {
 			return &fault.Error{Kind: fault.NotFound, Message: fault.TextNotFound}
 		}
 		_, edges := from.node(p)
 		edges.Put(f.Alias, row)
 	}
-	return to.ahead(ctx, r, rows, f.Selections)
+	return to.ahead(ctx, r, slices.Collect(maps.Values(found)), f.Selections)
 }
 
 // toMany reads the edge f to all records, newest first, whose column has the

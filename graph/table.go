@@ -33,7 +33,8 @@ type table[T any] struct {
 	direction OrderDirection
 
 	node   func(*T) (id int, edges *loaded.Edges)
-	newest string // the column that tells new rows from old ones
+	bare   func(id int) *T // a record of which nothing but the id is known
+	newest string          // the column that tells new rows from old ones
 	query  func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
 
 	// edge reads the edge f of parents and puts it under f's response key. It
@@ -76,6 +77,7 @@ var users = table[ent.User]{
 		"isActive": user.FieldIsActive, "isStaff": user.FieldIsStaff, "dateJoined": user.FieldDateJoined,
 	},
 	node: (*ent.User).Node,
+	bare: func(id int) *ent.User { return &ent.User{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.User] {
 		return db.User.Query().Where(as[predicate.User](where)...).Select(columns...).Modify(modify)
 	},
@@ -98,6 +100,7 @@ var patients = table[ent.Patient]{
 	order: "CREATED_AT", direction: OrderDirectionDesc,
 	newest: patient.FieldCreatedAt,
 	node:   (*ent.Patient).Node,
+	bare:   func(id int) *ent.Patient { return &ent.Patient{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Patient] {
 		return db.Patient.Query().Where(as[predicate.Patient](where)...).Select(columns...).Modify(modify)
 	},
@@ -119,6 +122,7 @@ var doctors = table[ent.Doctor]{
 	order: "NAME", direction: OrderDirectionAsc,
 	newest: doctor.FieldCreatedAt,
 	node:   (*ent.Doctor).Node,
+	bare:   func(id int) *ent.Doctor { return &ent.Doctor{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Doctor] {
 		return db.Doctor.Query().Where(as[predicate.Doctor](where)...).Select(columns...).Modify(modify)
 	},
@@ -138,6 +142,7 @@ var mappings = table[ent.Mapping]{
 	order: "ASSIGNED_DATE", direction: OrderDirectionDesc,
 	newest: mapping.FieldAssignedDate,
 	node:   (*ent.Mapping).Node,
+	bare:   func(id int) *ent.Mapping { return &ent.Mapping{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Mapping] {
 		return db.Mapping.Query().Where(as[predicate.Mapping](where)...).Select(columns...).Modify(modify)
 	},

@@ -182,11 +182,14 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Session, 
 	return s.session(u)
 }
 
+// TextRefresh is the message of every refusal of a refresh token.
+const TextRefresh = "Token is invalid or expired"
+
 // Refresh returns a session with a new access token for the bearer of the
 // refresh token, which stays as it is. It fails with fault.Unauthenticated if
 // the token is invalid or expired, or the user not active.
 func (s *Service) Refresh(ctx context.Context, refresh string) (*Session, error) {
-	refused := &fault.Error{Kind: fault.Unauthenticated, Message: "Token is invalid or expired"}
+	refused := &fault.Error{Kind: fault.Unauthenticated, Message: TextRefresh}
 	c, err := s.parse(refresh, refreshToken)
 	if err != nil {
 		return nil, refused

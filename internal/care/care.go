@@ -11,6 +11,7 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
 )
@@ -24,7 +25,15 @@ func Assign(ctx context.Context, patientID, doctorID int, notes *string) (*ent.M
 	db := ent.FromContext(ctx)
 	_, err := db.Doctor.Query().Where(doctor.ID(doctorID)).Select(doctor.FieldID).Modify(rule.Share).Only(ctx)
 	if ent.IsNotFound(err) {
-		return nil, &fault.Error{Kind: fault.NotFound, Field: mapping.FieldDoctorID, Message: fault.TextNotFound}
+		missing := fault.List{{Kind: fault.NotFound, Field: mapping.FieldDoctorID, Message: fault.TextNotFound}}
+		known, err := db.Patient.Query().Where(patient.ID(patientID)).Exist(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("assign: %w", err)
+		}
+		if !known {
+			missing = append(missing, &fault.Error{Kind: fault.NotFound, Field: mapping.FieldPatientID, Message: fault.TextNotFound})
+		}
+		return nil, missing
 	}
 	if err != nil {
 		return nil, fmt.Errorf("assign: %w", err)

@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -37,8 +38,30 @@ const (
 	Internal        Kind = "INTERNAL"        // a fault of ours; the log has the cause
 )
 
+// Status returns the HTTP status of a failure of this kind.
+func (k Kind) Status() int {
+	switch k {
+	case Unauthenticated:
+		return http.StatusUnauthorized
+	case Forbidden:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case Invalid, TooComplex:
+		return http.StatusBadRequest
+	case Conflict:
+		return http.StatusConflict
+	case RateLimited:
+		return http.StatusTooManyRequests
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
 // Texts that several places show.
 const (
+	TextInternal    = "Internal error."
 	TextNotFound    = "Not found."
 	TextUnavailable = "The service is unavailable at the moment. Try again."
 )
@@ -148,7 +171,7 @@ func database(err error) *Error {
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.As(err, &network):
 		return unavailable
 	}
-	return &Error{Internal, "", "Internal error."}
+	return &Error{Internal, "", TextInternal}
 }
 
 // Safe returns err as it may be logged: the database's messages can quote what

@@ -1,5 +1,5 @@
 // Package request gives each HTTP request an id, which every failure shows to
-// the caller and the log has beside the cause.
+// the caller and the log has beside the cause, and reads bodies within bounds.
 package request
 
 import (
@@ -28,7 +28,11 @@ func Identify(h http.Handler, log *slog.Logger, failed http.HandlerFunc) http.Ha
 		r = r.WithContext(context.WithValue(r.Context(), key{}, id))
 		w.Header().Set("X-Request-Id", id)
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			if p == http.ErrAbortHandler {
+				panic(p) // an answer is cut short on purpose
+			}
+			if p != nil {
 				log.ErrorContext(r.Context(), "panic", "request_id", id, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 				failed(w, r)
 			}

@@ -6,35 +6,52 @@ import (
 )
 
 // literals returns JSON that GraphQL wrote in the words of the REST API: ids as
-// numbers, enums as the documented literals. It goes by the names of members.
+// numbers, enums as the documented literals, and an object that stands for one
+// of its members, such as {"email":…} for created_by, as that member. It goes
+// by the names of members, in one pass.
 func literals(src []byte) []byte {
 	dst := make([]byte, 0, len(src))
-	for len(src) > 0 {
+	for {
 		quote := bytes.IndexByte(src, '"')
 		if quote < 0 {
-			break
+			return append(dst, src...)
 		}
-		text := quoted(src[quote:])
-		dst = append(dst, src[:quote]...)
-		src = src[quote+len(text):]
-		if len(src) < 2 || src[0] != ':' || src[1] != '"' { // no key, or no text behind it
-			dst = append(dst, text...)
-			continue
+		name := quoted(src[quote:])
+		dst = append(dst, src[:quote+len(name)]...)
+		src = src[quote+len(name):]
+		if len(src) < 2 || src[0] != ':' {
+			continue // no key
 		}
-		value := quoted(src[1:])
-		dst = append(append(dst, text...), ':')
-		dst = appendValue(dst, string(text), value)
-		src = src[1+len(value):]
+		rest := src[1:]
+		switch string(name) {
+		case `"patient"`, `"doctor"`, `"created_by"`:
+			member := quoted(rest[1:])
+			value := quoted(rest[1+len(member)+1:])
+			src = rest[1+len(member)+1+len(value)+1:]
+			dst = appendValue(append(dst, ':'), member, value)
+		case `"id"`, `"role"`, `"gender"`, `"blood_group"`:
+			if rest[0] == '"' {
+				value := quoted(rest)
+				src = rest[len(value):]
+				dst = appendValue(append(dst, ':'), name, value)
+			}
+		default:
+			if rest[0] == '"' { // a text, which may hold anything
+				value := quoted(rest)
+				src = rest[len(value):]
+				dst = append(append(dst, ':'), value...)
+			}
+		}
 	}
-	return append(dst, src...)
 }
 
-func appendValue(dst []byte, key string, value []byte) []byte {
-	switch key {
+func appendValue(dst, name, value []byte) []byte {
+	text := value[1 : len(value)-1]
+	switch string(name) {
 	case `"id"`:
-		return append(dst, value[1:len(value)-1]...)
+		return append(dst, text...)
 	case `"role"`, `"gender"`, `"blood_group"`:
-		return strconv.AppendQuote(dst, literal(string(value[1:len(value)-1])))
+		return strconv.AppendQuote(dst, literal(string(text)))
 	}
 	return append(dst, value...)
 }

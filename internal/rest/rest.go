@@ -4,18 +4,21 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"caregraph/internal/auth"
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
 	"caregraph/internal/viewer"
@@ -24,85 +27,47 @@ import (
 // Server answers REST requests. Its fields are not changed after it is made.
 type Server struct {
 	Schema   *ast.Schema
-	Execute  func(context.Context, *graphql.RawParams) *graphql.Response // runs a document
-	Rehearse func(context.Context, *graphql.RawParams) *graphql.Response // runs it and undoes it
+	Execute  executor // runs a document
+	Rehearse executor // runs a document and undoes what it changed
 	Log      *slog.Logger
 }
 
-// route is one endpoint.
-type route struct {
-	method, path string
-	document     string // its input, if it has one, is the variable $input
-	status       int    // of success
-	public       bool   // answers without a token, and ignores one
-	lenient      bool   // does not tell what else is wrong with an input that is malformed
-	reply        func(data json.RawMessage) (any, error)
+type executor = func(context.Context, *graphql.RawParams) *graphql.Response
+
+// endpoint is a route with the variable that its body becomes, if it has one.
+type endpoint struct {
+	route
+	input *ast.VariableDefinition
 }
-
-// routes is the whole REST surface.
-var routes = []route{
-	{method: "POST", path: "/api/auth/register", status: http.StatusCreated, public: true, reply: registered, document: `
-		mutation Register($input: RegisterInput!) {
-			result: register(input: $input) { user { id username email phone role } refresh access }
-		}`},
-	{method: "POST", path: "/api/auth/login", status: http.StatusOK, public: true, lenient: true, reply: loggedIn, document: `
-		mutation Login($input: LoginInput!) {
-			result: login(input: $input) { refresh access user { id email role } }
-		}`},
-	{method: "POST", path: "/api/auth/token/refresh", status: http.StatusOK, public: true, lenient: true, reply: refreshed, document: `
-		mutation Refresh($refresh: String!) {
-			result: refreshToken(refresh: $refresh) { access }
-		}`},
-}
-
-type tokens struct {
-	Refresh string `json:"refresh"`
-	Access  string `json:"access"`
-}
-
-func registered(data json.RawMessage) (any, error) {
-	var in struct {
-		User json.RawMessage `json:"user"`
-		tokens
-	}
-	err := json.Unmarshal(data, &in)
-	return struct {
-		User    json.RawMessage `json:"user"`
-		Message string          `json:"message"`
-		Tokens  tokens          `json:"tokens"`
-	}{in.User, "User registered successfully", in.tokens}, err
-}
-
-func loggedIn(data json.RawMessage) (any, error) { return data, nil }
-
-func refreshed(data json.RawMessage) (any, error) { return data, nil }
 
 // Handler returns the whole REST surface, below /api/. It panics if a document
 // does not fit the schema.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+	parsed, errs := gqlparser.LoadQuery(s.Schema, documents)
+	if errs != nil {
+		panic(errs)
+	}
 	paths := map[string]map[string]*endpoint{}
 	for _, r := range routes {
+		e := &endpoint{route: r}
+		for _, v := range parsed.Operations.ForName(r.operation).VariableDefinitions {
+			if v.Variable == "input" || v.Variable == "refresh" {
+				e.input = v
+			}
+		}
 		if paths[r.path] == nil {
 			paths[r.path] = map[string]*endpoint{}
 		}
-		paths[r.path][r.method] = s.endpoint(r)
+		paths[r.path][r.method] = e
 	}
+	mux := http.NewServeMux()
 	for path, methods := range paths {
 		h := s.dispatch(methods)
 		mux.Handle(path, h)
 		mux.Handle(path+"/{$}", h)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.reject(w, r, detail{http.StatusNotFound, map[string]any{"detail": fault.TextNotFound}})
-	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.reject(w, r, errNotFound) })
 	return mux
-}
-
-// endpoint is a route whose document was parsed.
-type endpoint struct {
-	route
-	input *ast.VariableDefinition // nil if the route has no body
 }
 
 // dispatch answers the methods of one path. Authentication is checked before
@@ -120,7 +85,6 @@ func (s *Server) dispatch(methods map[string]*endpoint) http.Handler {
 	}
 	allowed := strings.Join(append(allow, "OPTIONS"), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
 		if r.Method == http.MethodOptions {
 			w.Header().Set("Allow", allowed)
 			w.WriteHeader(http.StatusNoContent)
@@ -130,179 +94,205 @@ func (s *Server) dispatch(methods map[string]*endpoint) http.Handler {
 			s.reject(w, r, err)
 			return
 		}
-		method := r.Method
-		if method == http.MethodHead {
-			method = http.MethodGet
+		e := methods[r.Method]
+		if r.Method == http.MethodHead {
+			e = methods[http.MethodGet]
 		}
-		e := methods[method]
 		if e == nil {
 			w.Header().Set("Allow", allowed)
-			s.reject(w, r, detail{http.StatusMethodNotAllowed, map[string]any{"detail": `Method "` + method + `" not allowed.`}})
+			s.reject(w, r, detail{status: http.StatusMethodNotAllowed, Detail: `Method "` + r.Method + `" not allowed.`})
 			return
 		}
-		if err := s.serve(w, r, e); err != nil {
+		answer := s.serve
+		if e.list {
+			answer = s.list
+		}
+		if err := answer(w, r, e); err != nil {
 			s.reject(w, r, err)
 		}
 	})
 }
 
-// serve decodes the body, executes the document, and writes its result.
+// serve executes the document of an endpoint and writes its result.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) error {
-	body, err := readBody(w, r)
+	variables, err := ofPath(r)
 	if err != nil {
 		return err
 	}
-	variables, problems := s.variables(e, body)
-	params := func() *graphql.RawParams { return &graphql.RawParams{Query: e.document, Variables: variables} }
-	if problems.any() {
-		if !e.lenient {
-			problems.add(s.Rehearse(r.Context(), params()).Errors)
+	var wrong problems
+	if e.input != nil {
+		body, err := request.Body(w, r)
+		if other, ok := errors.AsType[*request.NotObject](err); ok {
+			return problems{"non_field_errors": {other.Error()}}
 		}
-		return problems.ordered(s.Schema.Types[e.input.Type.Name()])
+		if err != nil {
+			return err
+		}
+		variables[e.input.Variable], wrong = s.input(e.input, body)
 	}
-	response := s.Execute(r.Context(), params())
-	if len(response.Errors) > 0 {
-		return failure{response.Errors}
+	if len(wrong) > 0 {
+		return s.rehearse(r, e, variables, wrong)
 	}
-	var data struct {
-		Result json.RawMessage `json:"result"`
+	result, err := s.execute(r, s.Execute, e, variables)
+	if err == nil {
+		write(w, e.status, e.reply(result))
 	}
-	if err := json.Unmarshal(response.Data, &data); err != nil {
-		return err
-	}
-	reply, err := e.reply(literals(data.Result))
-	if err != nil {
-		return err
-	}
-	return write(w, e.status, reply)
-}
-
-func write(w http.ResponseWriter, status int, reply any) error {
-	body, err := encode(reply)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, err = w.Write(body)
 	return err
 }
 
-// detail is a failure with a documented body.
-type detail struct {
-	status int
-	body   any
+// ofPath returns the variables that the path gives. A record whose id is no
+// number does not exist.
+func ofPath(r *http.Request) (map[string]any, error) {
+	if r.PathValue("id") == "" {
+		return map[string]any{}, nil
+	}
+	id, err := strconv.Atoi(r.PathValue("id"))
+	if err != nil {
+		return nil, errNotFound
+	}
+	return map[string]any{"id": id}, nil
 }
 
-func (d detail) Error() string { return http.StatusText(d.status) }
+// rehearse returns the problems of an input whose shape is wrong in some
+// fields, with those of its other fields.
+func (s *Server) rehearse(r *http.Request, e *endpoint, variables map[string]any, wrong problems) error {
+	if e.public && e.status == http.StatusOK { // a sign-in; there is no more to tell
+		return wrong
+	}
+	_, err := s.execute(r, s.Rehearse, e, variables)
+	if failed, ok := errors.AsType[failure](err); ok {
+		others := failed.problems()
+		if len(others) == 0 {
+			return err
+		}
+		maps.Copy(others, wrong)
+		return others
+	}
+	return errors.Join(wrong, err)
+}
 
-// failure is what a document ended with.
-type failure struct{ errors gqlerror.List }
+// execute returns the field result of what a document answers, in the words of
+// the REST API.
+func (s *Server) execute(r *http.Request, run executor, e *endpoint, variables map[string]any) (json.RawMessage, error) {
+	response := run(r.Context(), &graphql.RawParams{Query: documents, OperationName: e.operation, Variables: variables})
+	if len(response.Errors) > 0 {
+		return nil, failure{response.Errors, variables, r.Method}
+	}
+	var data struct{ Result json.RawMessage }
+	mustUnmarshal(response.Data, &data)
+	return literals(data.Result), nil
+}
 
-func (f failure) Error() string { return f.errors.Error() }
+// Sizes of a list in rows.
+const (
+	pageRows = 1_000  // read at once
+	listRows = 10_000 // in an answer without ?limit=
+)
 
-// reject writes the documented answer to a failure. It is the only place that
-// knows the shapes of errors.
-func (s *Server) reject(w http.ResponseWriter, r *http.Request, err error) {
-	status, body := s.rejection(r, err)
-	switch status {
-	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if w.Header().Get("Retry-After") == "" {
-			w.Header().Set("Retry-After", "1")
+// list writes the rows of a connection as one array: page after page as they
+// come, so that its memory is that of a page. If the list goes on, the header
+// Link tells where.
+func (s *Server) list(w http.ResponseWriter, r *http.Request, e *endpoint) error {
+	limit, err := number(r, "limit", listRows)
+	offset, errOffset := number(r, "offset", 0)
+	if err = cmp.Or(err, errOffset); err != nil {
+		return err
+	}
+	page := rows{}
+	next := func(left int) error { // reads the following page of at most left rows
+		return s.read(r, e, min(left, pageRows), false, page.PageInfo.EndCursor, &page)
+	}
+	for left := offset; left > 0; left -= pageRows { // pass over what precedes
+		if err := next(left); err != nil {
+			return err
+		}
+		if !page.PageInfo.HasNextPage {
+			write(w, e.status, []any{})
+			return nil
 		}
 	}
-	if err := write(w, status, body); err != nil {
-		s.Log.DebugContext(r.Context(), "the caller left", "request_id", request.ID(r.Context()))
+	if err := next(limit); err != nil {
+		return err
 	}
-}
-
-func (s *Server) rejection(r *http.Request, err error) (status int, body any) {
-	text := func(status int, detail string) (int, any) {
-		return status, map[string]any{"detail": detail}
-	}
-	var known detail
-	var failed failure
-	var invalid problems
-	switch {
-	case errors.As(err, &known):
-		return known.status, known.body
-	case errors.As(err, &invalid):
-		return http.StatusBadRequest, invalid
-	case errors.Is(err, auth.ErrHeader):
-		return http.StatusUnauthorized, coded{"Authorization header must contain two space-delimited values", "bad_authorization_header", nil}
-	case errors.Is(err, auth.ErrUserGone):
-		return http.StatusUnauthorized, coded{"User not found", "user_not_found", nil}
-	case errors.Is(err, auth.ErrUserInactive):
-		return http.StatusUnauthorized, coded{"User is inactive", "user_inactive", nil}
-	case errors.Is(err, viewer.ErrBadToken):
-		message := "Token is invalid or expired"
-		if errors.Is(err, auth.ErrTokenType) {
-			message = "Token has wrong type"
+	more := page.PageInfo.HasNextPage && limit > 0
+	if more && limit > pageRows {
+		var all rows
+		if err := s.read(r, e, 0, true, nil, &all); err != nil {
+			return err
 		}
-		return http.StatusUnauthorized, coded{
-			"Given token not valid for any token type", "token_not_valid",
-			[]tokenMessage{{"AccessToken", "access", message}},
+		more = all.TotalCount > offset+limit
+	}
+	if more {
+		w.Header().Set("Link", fmt.Sprintf(`<%s?limit=%d&offset=%d>; rel="next"`, r.URL.Path, limit, offset+limit))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	w.Write(page.Nodes[:len(page.Nodes)-1]) // without the closing bracket
+	for left := limit - pageRows; left > 0 && page.PageInfo.HasNextPage; left -= pageRows {
+		if err := next(left); err != nil {
+			panic(http.ErrAbortHandler) // too late for an error; the client sees that the answer is cut
 		}
-	case errors.Is(err, viewer.ErrAnonymous):
-		return text(http.StatusUnauthorized, "Authentication credentials were not provided.")
-	case errors.As(err, &failed):
-		return s.failed(r, failed.errors)
+		page.Nodes[0] = ',' // instead of the opening bracket
+		w.Write(page.Nodes[:len(page.Nodes)-1])
 	}
-	return s.failed(r, gqlerror.List{{Message: "Internal error.", Err: err, Extensions: map[string]any{"code": string(fault.Of(err)[0].Kind)}}})
+	w.Write([]byte("]"))
+	return nil
 }
 
-// coded is the documented body of a token's refusal.
-type coded struct {
-	Detail   string         `json:"detail"`
-	Code     string         `json:"code"`
-	Messages []tokenMessage `json:"messages,omitempty"`
+// number returns a parameter of the URL, or else the standard.
+func number(r *http.Request, name string, standard int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return standard, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, problems{name: {"A valid integer is required."}}
+	}
+	return int(n), nil
 }
 
-type tokenMessage struct {
-	TokenClass string `json:"token_class"`
-	TokenType  string `json:"token_type"`
-	Message    string `json:"message"`
+// rows is a page of a connection.
+type rows struct {
+	PageInfo struct {
+		HasNextPage bool
+		EndCursor   *string
+	}
+	TotalCount int
+	Nodes      json.RawMessage
 }
 
-// failed maps the errors of a document to a status and a body.
-func (s *Server) failed(r *http.Request, errs gqlerror.List) (int, any) {
-	first := errs[0]
-	kind, _ := first.Extensions["code"].(string)
-	switch fault.Kind(kind) {
-	case fault.Unauthenticated:
-		if first.Message == "Token is invalid or expired" {
-			return http.StatusUnauthorized, coded{first.Message, "token_not_valid", nil}
-		}
-		return http.StatusUnauthorized, map[string]any{"detail": first.Message}
-	case fault.Invalid, fault.Conflict:
-		var p problems
-		p.add(errs)
-		return http.StatusBadRequest, p
+func (s *Server) read(r *http.Request, e *endpoint, first int, count bool, after *string, into *rows) error {
+	variables, err := ofPath(r)
+	if err != nil {
+		return err
 	}
-	status := map[fault.Kind]int{
-		fault.Forbidden: http.StatusForbidden, fault.NotFound: http.StatusNotFound, fault.RateLimited: http.StatusTooManyRequests,
-		fault.TooComplex: http.StatusBadRequest, fault.Unavailable: http.StatusServiceUnavailable,
-	}[fault.Kind(kind)]
-	if status == 0 {
-		s.Log.ErrorContext(r.Context(), "internal error", "request_id", request.ID(r.Context()), "err", first.Message)
-		return http.StatusInternalServerError, failedReply{"Internal error.", request.ID(r.Context())}
+	variables["first"], variables["count"] = first, count
+	if after != nil {
+		variables["after"] = *after
 	}
-	if status == http.StatusServiceUnavailable {
-		return status, failedReply{first.Message, request.ID(r.Context())}
+	result, err := s.execute(r, s.Execute, e, variables)
+	if err == nil {
+		mustUnmarshal(result, into)
 	}
-	return status, map[string]any{"detail": first.Message}
+	return err
 }
 
-type failedReply struct {
-	Detail    string `json:"detail"`
-	RequestID string `json:"request_id"`
+func write(w http.ResponseWriter, status int, reply any) {
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return
+	}
+	body, err := encode(reply)
+	if err != nil {
+		panic(err) // replies are of our own types
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(body)
 }
 
 // Failed answers a request that ended in a panic.
 func (s *Server) Failed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusInternalServerError)
-	json.NewEncoder(w).Encode(failedReply{"Internal error.", w.Header().Get("X-Request-Id")})
+	s.reject(w, r, detail{status: http.StatusInternalServerError, Detail: fault.TextInternal})
 }
