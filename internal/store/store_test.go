@@ -1,0 +1,140 @@
+package store_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"entgo.io/ent/dialect"
+
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// TestOpenRefuses checks that a bad URL is refused at once, with a sentence
+// that lists the good ones, and that no error shows a password.
+func TestOpenRefuses(t *testing.T) {
+	const forms = "DATABASE_URL must be sqlite:PATH, sqlite::memory:, or postgres://"
+	tests := []struct{ name, url, want string }{
+		{"nothing", "", forms},
+		{"another database", "mysql://asha:hunter2@localhost/clinic", forms},
+		{"a path alone", "caregraph.db", forms},
+		{"SQLite without a path", "sqlite:", forms},
+		{"the other form of lib/pq", "host=localhost user=asha password=hunter2", forms},
+		{"upper case", "POSTGRES://asha:hunter2@localhost/clinic", forms},
+		{"port", "postgres://asha:hunter2@localhost:port/clinic", forms},
+		{"escape", "postgres://asha:hunter2%zz@localhost/clinic", forms},
+		{"parameter", "postgres://asha:hunter2@localhost/clinic?sslmode=maybe", forms},
+		{"no folder", "sqlite:" + filepath.Join(t.TempDir(), "none", "caregraph.db"), "cannot be used"},
+		{"a folder", "sqlite:" + t.TempDir(), "cannot be used"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			db, err := store.Open(tt.url)
+			if err == nil {
+				db.Close()
+				t.Fatal("was opened")
+			}
+			if text := err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, "hunter2") {
+				t.Errorf("got %q, want %q without the password", text, tt.want)
+			}
+		})
+	}
+}
+
+// TestOpenAccepts checks that the documented forms are accepted; PostgreSQL is
+// not connected to yet.
+func TestOpenAccepts(t *testing.T) {
+	tests := []struct{ url, kind string }{
+		{"sqlite::memory:", dialect.SQLite},
+		{"sqlite:" + filepath.Join(t.TempDir(), "a name with spaces, ? and #.db"), dialect.SQLite},
+		{"postgres://asha:hunter2@localhost/clinic?sslmode=verify-full&application_name=caregraph", dialect.Postgres},
+		{"postgresql://one:5432,two:5433/clinic?target_session_attrs=read-write", dialect.Postgres},
+	}
+	for _, tt := range tests {
+		db, err := store.Open(tt.url)
+		if err != nil {
+			t.Errorf("%s: %v", tt.url, err)
+			continue
+		}
+		if db.Dialect != tt.kind {
+			t.Errorf("%s is %s, want %s", tt.url, db.Dialect, tt.kind)
+		}
+		db.Close()
+	}
+}
+
+// TestMigrateTogether checks that servers which start together on a fresh
+// database take turns: each migration is applied once, and all are ready.
+func TestMigrateTogether(t *testing.T) {
+	const servers = 4
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			url := fresh(t, kind)
+			var applied [servers][]string
+			var errs [servers]error
+			var all sync.WaitGroup
+			for i := range servers {
+				all.Go(func() {
+					db, err := store.Open(url)
+					if err != nil {
+						errs[i] = err
+						return
+					}
+					defer db.Close()
+					if applied[i], errs[i] = db.Migrate(t.Context()); errs[i] == nil {
+						errs[i] = db.Ready(t.Context())
+					}
+				})
+			}
+			all.Wait()
+			var names []string
+			for i := range servers {
+				if errs[i] != nil {
+					t.Errorf("server %d: %v", i, errs[i])
+				}
+				names = append(names, applied[i]...)
+			}
+			want, err := filepath.Glob(filepath.Join("migrations", kind, "*.sql"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(names)
+			if !slices.Equal(names, want) {
+				t.Errorf("applied %q, want %q", names, want)
+			}
+		})
+	}
+}
+
+// TestNotReady checks that a database without tables is not ready.
+func TestNotReady(t *testing.T) {
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			db, err := store.Open(fresh(t, kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if db.Ready(t.Context()) == nil {
+				t.Error("is ready")
+			}
+		})
+	}
+}
+
+// fresh returns the URL of a new database without tables.
+func fresh(t *testing.T, kind string) string {
+	t.Helper()
+	if kind == dialect.SQLite {
+		return storetest.URL(t, kind)
+	}
+	url := storetest.Postgres(t)
+	storetest.Exec(t, url("postgres"), "CREATE DATABASE fresh")
+	t.Cleanup(func() { storetest.Exec(t, url("postgres"), "DROP DATABASE fresh WITH (FORCE)") })
+	return url("fresh")
+}
