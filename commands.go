@@ -49,7 +49,9 @@ It is configured by the environment or a file .env:
   DEBUG                   readable logs at debug level, Playground (false)
   PLAYGROUND              Playground, introspection and suggestions (as DEBUG)
   ACCESS_TOKEN_LIFETIME   lifetime of an access token (24h)
-  REFRESH_TOKEN_LIFETIME  lifetime of a refresh token (168h)`
+  REFRESH_TOKEN_LIFETIME  lifetime of a refresh token (168h)
+  ALLOWED_ORIGINS         origins whose pages may use the API, or * (none)
+  ALLOW_CREDENTIALS       let those pages send cookies; not with * (false)`
 
 // run runs the command that args name.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) error {

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,9 @@ type config struct {
 	playground bool          // Playground, introspection and suggestions
 	access     time.Duration // lifetime of an access token
 	refresh    time.Duration // lifetime of a refresh token
+
+	origins     []string // whose pages may use the API from a browser
+	credentials bool     // and may send cookies along
 }
 
 // minKey is the least length of SECRET_KEY in bytes, that of the output of the
@@ -90,6 +95,16 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 		refresh:  lifetime("REFRESH_TOKEN_LIFETIME", 168*time.Hour),
 	}
 	c.playground = flag("PLAYGROUND", c.debug || demo)
+	c.origins = strings.FieldsFunc(getenv("ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+	c.credentials = flag("ALLOW_CREDENTIALS", false)
+	for _, o := range c.origins {
+		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			errs = append(errs, errors.New("ALLOWED_ORIGINS must be origins such as https://clinic.example, separated by commas, or *"))
+		}
+	}
+	if c.credentials && slices.Contains(c.origins, "*") {
+		errs = append(errs, errors.New("ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet"))
+	}
 	if _, port, err := net.SplitHostPort(c.addr); err != nil || port == "" {
 		errs = append(errs, errors.New("ADDR must be HOST:PORT, such as 127.0.0.1:8000"))
 	}

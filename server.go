@@ -16,9 +16,12 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/playground"
+	"github.com/rs/cors"
+	"github.com/swaggest/swgui/v5emb"
 
 	"caregraph/graph"
 	"caregraph/internal/auth"
+	"caregraph/internal/openapi"
 	"caregraph/internal/ops"
 	"caregraph/internal/request"
 	"caregraph/internal/rest"
@@ -55,6 +58,8 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", authn.Authenticate(gql))
 	mux.Handle("/api/", authn.Authenticate(api.Handler()))
+	mux.Handle("GET /openapi.json", openapi.Handler(gql.Schema()))
+	mux.Handle("GET /swagger/", v5emb.New("Caregraph REST API", "/openapi.json", "/swagger/"))
 	mux.HandleFunc("GET /health/", ops.Live)
 	mux.HandleFunc("GET /health", ops.Live)
 	mux.HandleFunc("GET /readyz", ops.Ready(db.Ready))
@@ -62,7 +67,24 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 		mux.Handle("GET /playground", playground.Handler("Caregraph", "/graphql"))
 		mux.Handle("GET /{$}", http.RedirectHandler("/playground", http.StatusFound))
 	}
-	return request.Identify(mux, log, api.Failed)
+	return request.Identify(crossOrigin(cfg).Handler(mux), log, api.Failed)
+}
+
+// crossOrigin lets the pages of other origins use the API if the configuration
+// names them; none by default.
+func crossOrigin(cfg config) *cors.Cors {
+	allowed := cfg.origins
+	if len(allowed) == 0 {
+		allowed = []string{"null:"} // which no browser sends; an empty list would allow all
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins:   allowed,
+		AllowCredentials: cfg.credentials,
+		AllowedMethods:   []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", "Accept"},
+		ExposedHeaders:   []string{"Link", "Retry-After", "X-Request-Id", "WWW-Authenticate"},
+		MaxAge:           600, // seconds
+	})
 }
 
 // serve migrates the database and answers requests until ctx ends; then it
@@ -111,7 +133,7 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 
 // greet tells where the server answers.
 func greet(w io.Writer, url string, cfg config, demo bool) {
-	fmt.Fprintf(w, "Caregraph is ready.\n\n  GraphQL     %s/graphql\n  REST        %s/api/\n  Health      %s/health/\n", url, url, url)
+	fmt.Fprintf(w, "Caregraph is ready.\n\n  GraphQL     %s/graphql\n  REST        %s/api/      described at %s/swagger/\n  Health      %s/health/\n", url, url, url, url)
 	if cfg.playground {
 		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
 	} else {
