@@ -14,7 +14,8 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/lib/pq"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"caregraph/ent"
 	_ "caregraph/ent/runtime" // hooks and policies; without it every statement fails
@@ -83,12 +84,28 @@ func Open(databaseURL string) (*DB, error) {
 		}
 		db.SetMaxOpenConns(maxConns)
 		db.SetMaxIdleConns(maxIdle)
-		if err := db.Ping(); err != nil {
+		if err := ping(db); err != nil {
+			db.Close()
 			return nil, fmt.Errorf("the database file %s cannot be used: %w", Path(databaseURL), err)
 		}
 		return &DB{DB: db, Dialect: dialect.SQLite}, nil
 	}
 	return nil, errURL
+}
+
+// ping makes the first connection to a SQLite file. Of servers that start
+// together on a new file one turns it to WAL, and SQLite does not let the others
+// wait for that; they try again for 5 seconds.
+func ping(db *sql.DB) error {
+	for range 100 {
+		err := db.Ping()
+		var lite *sqlite.Error
+		if !errors.As(err, &lite) || lite.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return db.Ping()
 }
 
 // Path returns the file of a SQLite URL, and nothing for any other database.
