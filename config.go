@@ -134,6 +134,8 @@ func secretKey(set, database string) ([]byte, error) {
 	return keyFile(filepath.Join(filepath.Dir(path), "caregraph.key"))
 }
 
+// keyFile returns the key in the file, which it makes if there is none. Servers
+// that start together get the same one.
 func keyFile(path string) ([]byte, error) {
 	random := make([]byte, minKey)
 	rand.Read(random)
@@ -148,6 +150,10 @@ func keyFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("the key file %s cannot be written: %w", path, err)
 	}
 	text, err := os.ReadFile(path)
+	for tries := 0; err == nil && len(text) == 0 && tries < 20; tries++ {
+		time.Sleep(50 * time.Millisecond) // a server that starts with this one is writing it
+		text, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the key file %s cannot be read: %w", path, err)
 	}
