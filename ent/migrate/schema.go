@@ -139,9 +139,14 @@ var (
 				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[1], MappingsColumns[0]},
 			},
 			{
-				Name:    "mapping_doctor_id_owner_id",
+				Name:    "mapping_owner_id_patient_id_is_active_deleted_at_doctor_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[10]},
+				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[9], MappingsColumns[5], MappingsColumns[3], MappingsColumns[8], MappingsColumns[0]},
+			},
+			{
+				Name:    "mapping_doctor_id_owner_id_is_active_deleted_at_patient_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[10], MappingsColumns[5], MappingsColumns[3], MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_created_by_id_owner_id",
@@ -152,6 +157,11 @@ var (
 				Name:    "mapping_assigned_date_id",
 				Unique:  false,
 				Columns: []*schema.Column{MappingsColumns[6], MappingsColumns[0]},
+			},
+			{
+				Name:    "mapping_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{MappingsColumns[1], MappingsColumns[0]},
 			},
 		},
 	}
@@ -191,26 +201,65 @@ var (
 				Name:    "patient_created_by_id_created_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[1], PatientsColumns[0]},
-			},
-			{
-				Name:    "patient_created_by_id_updated_at_id",
-				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[2], PatientsColumns[0]},
-			},
-			{
-				Name:    "patient_created_by_id_name_key_id",
-				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[5], PatientsColumns[0]},
-			},
-			{
-				Name:    "patient_created_by_id_date_of_birth_id",
-				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[8], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
 			},
 			{
 				Name:    "patient_created_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[1], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_created_by_id_updated_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[2], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_updated_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[2], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_created_by_id_name_key_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[5], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_name_key_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[5], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_created_by_id_date_of_birth_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[8], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_date_of_birth_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[8], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
 			},
 		},
 	}

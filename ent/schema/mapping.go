@@ -46,22 +46,25 @@ func (Mapping) Edges() []ent.Edge {
 	}
 }
 
-// Indexes of the Mapping.
+// Indexes of the Mapping. The two long ones hold all that tells which doctors
+// and patients belong together, so that pairs and counts read nothing else.
 func (Mapping) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("patient_id", "doctor_id").Unique().Annotations(entsql.IndexWhere("is_active")),
 		index.Fields("patient_id", "assigned_date", "id"),
 		index.Fields("owner_id", "assigned_date", "id"),
 		index.Fields("owner_id", "created_at", "id"),
-		index.Fields("doctor_id", "owner_id"),
+		index.Fields("owner_id", "patient_id", "is_active", "deleted_at", "doctor_id", "id"),
+		index.Fields("doctor_id", "owner_id", "is_active", "deleted_at", "patient_id", "id"),
 		index.Fields("created_by_id", "owner_id"),
 		index.Fields("assigned_date", "id"),
+		index.Fields("created_at", "id"),
 	}
 }
 
 // Hooks of the Mapping.
 func (Mapping) Hooks() []ent.Hook {
-	return []ent.Hook{checked(Mapping{}.Fields(), nil)}
+	return []ent.Hook{checked(Mapping{}.Fields(), nil, nil)}
 }
 
 // Policy of the Mapping.

@@ -80,11 +80,14 @@ CREATE TABLE patients (
   CONSTRAINT patients_emergency_contact_valid CHECK (length(emergency_contact) <= 20000),
   CONSTRAINT patients_medical_history_valid CHECK (length(medical_history) <= 20000)
 );
-CREATE INDEX patient_created_by_id_created_at_id ON patients (created_by_id, created_at, id);
-CREATE INDEX patient_created_by_id_updated_at_id ON patients (created_by_id, updated_at, id);
-CREATE INDEX patient_created_by_id_name_key_id ON patients (created_by_id, name_key, id);
-CREATE INDEX patient_created_by_id_date_of_birth_id ON patients (created_by_id, date_of_birth, id);
-CREATE INDEX patient_created_at_id ON patients (created_at, id);
+CREATE INDEX patient_created_by_id_created_at_id ON patients (created_by_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_created_at_id ON patients (created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_created_by_id_updated_at_id ON patients (created_by_id, updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_updated_at_id ON patients (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_created_by_id_name_key_id ON patients (created_by_id, name_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_name_key_id ON patients (name_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_created_by_id_date_of_birth_id ON patients (created_by_id, date_of_birth, id) WHERE deleted_at IS NULL;
+CREATE INDEX patient_date_of_birth_id ON patients (date_of_birth, id) WHERE deleted_at IS NULL;
 
 CREATE TABLE mappings (
   id integer NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -110,6 +113,8 @@ CREATE UNIQUE INDEX mapping_patient_id_doctor_id ON mappings (patient_id, doctor
 CREATE INDEX mapping_patient_id_assigned_date_id ON mappings (patient_id, assigned_date, id);
 CREATE INDEX mapping_owner_id_assigned_date_id ON mappings (owner_id, assigned_date, id);
 CREATE INDEX mapping_owner_id_created_at_id ON mappings (owner_id, created_at, id);
-CREATE INDEX mapping_doctor_id_owner_id ON mappings (doctor_id, owner_id);
+CREATE INDEX mapping_owner_id_patient_id_is_active_deleted_at_doctor_id_id ON mappings (owner_id, patient_id, is_active, deleted_at, doctor_id, id);
+CREATE INDEX mapping_doctor_id_owner_id_is_active_deleted_at_patient_id_id ON mappings (doctor_id, owner_id, is_active, deleted_at, patient_id, id);
 CREATE INDEX mapping_created_by_id_owner_id ON mappings (created_by_id, owner_id);
 CREATE INDEX mapping_assigned_date_id ON mappings (assigned_date, id);
+CREATE INDEX mapping_created_at_id ON mappings (created_at, id);
