@@ -54,7 +54,11 @@ func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
 	if c, ok := raw.Extensions["code"].(string); ok && c == string(fault.TooComplex) || strings.Contains(raw.Message, "exceeded token limit") {
 		code = fault.TooComplex
 	}
-	return &gqlerror.Error{Message: raw.Message, Path: raw.Path, Locations: raw.Locations, Extensions: map[string]any{"code": string(code)}}
+	extensions := map[string]any{"code": string(code)}
+	if field, ok := raw.Extensions["field"].(string); ok { // of a limit of ours
+		extensions["field"] = field
+	}
+	return &gqlerror.Error{Message: raw.Message, Path: raw.Path, Locations: raw.Locations, Extensions: extensions}
 }
 
 // recovered turns a panic into an error, which is presented as any other. Of a

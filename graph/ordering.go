@@ -79,7 +79,7 @@ func (c cursors) encode(ordering, value string, id int) string {
 func (c cursors) decode(ordering, cursor string) (value string, id int, err error) {
 	invalid := &fault.Error{Kind: fault.Invalid, Message: "This is no position in a list of this ordering."}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) < sumSize {
+	if err != nil || len(raw) < sumSize || strings.ContainsAny(cursor, "\r\n") { // which the decoder skips
 		return "", 0, invalid
 	}
 	payload := string(raw[sumSize:])

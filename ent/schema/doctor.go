@@ -64,7 +64,7 @@ func (Doctor) Indexes() []ent.Index {
 // Hooks of the Doctor.
 func (Doctor) Hooks() []ent.Hook {
 	return []ent.Hook{
-		checked(Doctor{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone, "license_number": scalar.NormalLicense}),
+		checked(Doctor{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone, "license_number": scalar.NormalLicense}, nil),
 		folded("name", "name_key"),
 		folded("specialization", "specialization_key"),
 	}

@@ -54,15 +54,22 @@ func limits(table string, checks map[string]string) *entsql.Annotation {
 // text is what a hook may do with the text of a field before it is checked.
 type text map[string]func(string) string
 
+// dates is what the dates of fields must be; ent has no validators for those.
+type dates map[string]func(scalar.Date) error
+
 // checked returns the hook that prepares and checks everything a mutation
 // sets: it trims all text, applies normal to the fields named there, and runs
-// the validators of the schema's fields. It fails with scalar.Invalid, which
-// lists every invalid field at once, where ent alone would stop at the first.
-func checked(fields []ent.Field, normal text) ent.Hook {
+// the validators of the schema's fields and those of days. It fails with
+// scalar.Invalid, which lists every invalid field at once, where ent alone
+// would stop at the first.
+func checked(fields []ent.Field, normal text, days dates) ent.Hook {
 	validators := map[string][]any{}
 	for _, f := range fields {
 		d := f.Descriptor()
 		validators[d.Name] = d.Validators
+	}
+	for name, f := range days {
+		validators[name] = append(validators[name], f)
 	}
 	return func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -109,6 +116,8 @@ func check(v any, validators []any) error {
 			err = f(v.(int))
 		case func(int64) error:
 			err = f(int64(v.(scalar.Rupees)))
+		case func(scalar.Date) error:
+			err = f(v.(scalar.Date))
 		}
 		if err != nil {
 			return err

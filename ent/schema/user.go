@@ -48,7 +48,7 @@ func (User) Edges() []ent.Edge {
 // Hooks of the User.
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
-		checked(User{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}),
+		checked(User{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
 	}
 }
 

@@ -27,7 +27,7 @@ const MaxRupees Rupees = 1e15
 // "1500.5" or "1500.00"; Check fails on the result if s is anything else.
 func ParseRupees(s string) Rupees {
 	s = strings.TrimSpace(s)
-	if f, err := strconv.ParseFloat(s, 64); err == nil && strings.ContainsAny(s, "eE") && math.Abs(f) < 1e13 {
+	if f, err := strconv.ParseFloat(s, 64); err == nil && strings.ContainsAny(s, "eE") && !strings.ContainsAny(s, "xX") && math.Abs(f) < 1e13 {
 		s = strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	whole, negative := strings.CutPrefix(s, "-")
