@@ -9,7 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,8 +38,8 @@ func (e *NotObject) Error() string {
 }
 
 // Body returns the members of a body of JSON or of a form; numbers of JSON are
-// json.Number. Of a key that is given twice the last value counts. It fails
-// with BodyError or NotObject.
+// json.Number. A key of JSON is given once; of a key that a form has twice the
+// last value counts. It fails with BodyError or NotObject.
 func Body(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
 	header := r.Header.Get("Content-Type")
 	if header == "" && r.ContentLength == 0 {
@@ -57,9 +57,17 @@ func Body(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
 			return nil, unreadable(err)
 		}
 		return parseJSON(body)
-	case "application/x-www-form-urlencoded", "multipart/form-data":
-		if err := r.ParseMultipartForm(maxBody); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+	case "application/x-www-form-urlencoded":
+		if err := r.ParseForm(); err != nil {
 			return nil, unreadable(err)
+		}
+		return members(r.PostForm), nil
+	case "multipart/form-data":
+		if err := r.ParseMultipartForm(maxBody); err != nil {
+			return nil, unreadable(err)
+		}
+		if len(r.MultipartForm.File) > 0 {
+			return nil, &BodyError{http.StatusBadRequest, "Files are not accepted."}
 		}
 		return members(r.PostForm), nil
 	}
@@ -83,33 +91,84 @@ func members(form url.Values) map[string]any {
 }
 
 func parseJSON(body []byte) (map[string]any, error) {
-	bad := func(reason string) error {
-		return &BodyError{http.StatusBadRequest, "JSON parse error - " + reason}
-	}
-	if !utf8.Valid(body) {
-		return nil, bad("the text is not UTF-8")
-	}
-	if nested(body) > maxNested {
-		return nil, bad("too deeply nested")
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, bad("unexpected character at position " + strconv.FormatInt(syntax.Offset, 10))
-		}
-		return nil, bad("unexpected end of the text")
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, bad("more than one value")
+	value, err := decode(body)
+	if err != nil {
+		return nil, &BodyError{http.StatusBadRequest, "JSON parse error - " + err.Error()}
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		return nil, &NotObject{TypeOf(value)}
 	}
 	return object, nil
+}
+
+// decode returns the one value of a JSON text. It refuses what stands for no
+// text or number, and what readers understand differently.
+func decode(body []byte) (any, error) {
+	if !utf8.Valid(body) {
+		return nil, errors.New("the text is not UTF-8")
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("invalid at position %d", syntax.Offset)
+	}
+	if half.Match(whole.ReplaceAll(body, []byte(" "))) {
+		return nil, errors.New("half of a surrogate pair")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	return next(d, 0)
+}
+
+// Escapes of a JSON text, in this order: those that stand for a character, and
+// those that then are half of a pair.
+var (
+	whole = regexp.MustCompile(`\\\\|(?i:\\ud[89ab]..\\ud[c-f])`)
+	half  = regexp.MustCompile(`(?i)\\ud[89a-f]`)
+)
+
+// next returns the next value of a valid text that stands inside depth others.
+func next(d *json.Decoder, depth int) (any, error) {
+	token, err := d.Token()
+	if number, ok := token.(json.Number); ok {
+		if _, err := number.Float64(); err != nil {
+			return nil, errors.New("a number is too large")
+		}
+	}
+	opening, nested := token.(json.Delim)
+	if err != nil || !nested {
+		return token, err
+	}
+	if depth == maxNested {
+		return nil, errors.New("too deeply nested")
+	}
+	list, object := []any{}, map[string]any{}
+	for d.More() {
+		var key string
+		if opening == '{' {
+			token, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			key = token.(string)
+			if _, twice := object[key]; twice {
+				return nil, errors.New("a key is given twice")
+			}
+		}
+		value, err := next(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if opening == '{' {
+			object[key] = value
+		} else {
+			list = append(list, value)
+		}
+	}
+	if _, err = d.Token(); opening == '{' {
+		return object, err
+	}
+	return list, err
 }
 
 // TypeOf returns what the documented API calls the type of a JSON value.
@@ -130,24 +189,4 @@ func TypeOf(value any) string {
 		return "int"
 	}
 	return "NoneType"
-}
-
-// nested returns how deep arrays and objects are nested in a JSON text.
-func nested(body []byte) int {
-	depth, deepest, quoted := 0, 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return deepest
 }
