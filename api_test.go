@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,12 +60,17 @@ func (j *journal) String() string {
 // password is that of every user of a test.
 const password = "Aniket@123"
 
-// newAPI serves the database until the test ends.
-func newAPI(t testing.TB, db *store.DB) *api {
+// newAPI serves the database until the test ends, with a configuration that
+// may be changed. What the server then has logged must tell nothing of those
+// who used it.
+func newAPI(t testing.TB, db *store.DB, changes ...func(*config)) *api {
 	t.Helper()
 	a := &api{db: db, log: &journal{}, cfg: config{
 		key: []byte(strings.Repeat("k", minKey)), access: time.Hour, refresh: 2 * time.Hour,
 	}}
+	for _, change := range changes {
+		change(&a.cfg)
+	}
 	db.Wrap = func(d dialect.Driver) dialect.Driver {
 		return dialect.DebugWithContext(d, func(_ context.Context, v ...any) {
 			if line := fmt.Sprint(v...); strings.Contains(line, "query=") {
@@ -73,7 +79,14 @@ func newAPI(t testing.TB, db *store.DB) *api {
 		})
 	}
 	server := httptest.NewServer(newHandler(db, a.cfg, slog.New(slog.NewJSONHandler(a.log, nil))))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		for _, planted := range []string{"example.com", password, "98765", "Arjun", "eyJ"} {
+			if log := a.log.String(); strings.Contains(log, planted) {
+				t.Errorf("the log has %q: %.2000s", planted, log)
+			}
+		}
+	})
 	a.url = server.URL
 	return a
 }
@@ -120,16 +133,26 @@ func (a *api) staff(t testing.TB, name string) caller {
 // send sends a request with a JSON body, if any, and returns the answer.
 func (a *api) send(t testing.TB, method, path, token, body string) (status int, reply string) {
 	t.Helper()
+	header := http.Header{}
+	if body != "" {
+		header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	status, _, reply = a.do(t, method, path, header, body)
+	return status, reply
+}
+
+// do sends a request and returns the answer, which must not have anything of
+// the inside of the server.
+func (a *api) do(t testing.TB, method, path string, header http.Header, body string) (status int, answered http.Header, reply string) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, a.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
+	request.Header = header
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -139,8 +162,14 @@ func (a *api) send(t testing.TB, method, path, token, body string) (status int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, string(text)
+	if inside := insides.FindString(string(text)); inside != "" && (path == "/graphql" || strings.HasPrefix(path, "/api/")) {
+		t.Errorf("the answer to %s %s has %q: %.1000s", method, path, inside, text)
+	}
+	return response.StatusCode, response.Header, string(text)
 }
+
+// insides matches what no answer may have: text of a database, of Go, of ent.
+var insides = regexp.MustCompile(`(?i)\bpq:|\bent[:./]|\bsql|_key\b|constraint|relation "|goroutine|\.go\b|json\.|interface ?\{|map\[string|strconv|runtime|invalid syntax|privacy|caregraph/|panic|nil pointer|float64|int64`)
 
 // query executes a GraphQL document with variables, which may be nil.
 func (a *api) query(t testing.TB, c caller, document string, variables map[string]any) string {

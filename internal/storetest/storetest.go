@@ -96,6 +96,28 @@ var server struct {
 // if the machine has no PostgreSQL, and fails it with CI=true.
 func Postgres(t testing.TB) func(database string) string {
 	t.Helper()
+	bin := programs(t)
+	server.once.Do(func() { server.url, server.stop, server.err = Start(bin) })
+	if server.err != nil {
+		t.Fatal(server.err)
+	}
+	return server.url
+}
+
+// Own returns a server for this test alone, which may stop and start it. It
+// skips the test as Postgres does.
+func Own(t testing.TB) *Server {
+	t.Helper()
+	s, err := newServer(programs(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.remove)
+	return s
+}
+
+func programs(t testing.TB) string {
+	t.Helper()
 	bin := binaries()
 	if bin == "" {
 		if os.Getenv("CI") == "true" {
@@ -103,11 +125,7 @@ func Postgres(t testing.TB) func(database string) string {
 		}
 		t.Skip("PostgreSQL is not installed; the test ran on SQLite only")
 	}
-	server.once.Do(func() { server.url, server.stop, server.err = Start(bin) })
-	if server.err != nil {
-		t.Fatal(server.err)
-	}
-	return server.url
+	return bin
 }
 
 // binaries returns the folder of PostgreSQL's programs: on PATH, or where
@@ -132,74 +150,115 @@ func binaries() string {
 // database named template, and returns its URLs and what stops it and removes
 // its files. It is durable only as long as the machine runs.
 func Start(bin string) (url func(string) string, stop func(), err error) {
-	dir, err := os.MkdirTemp("", "caregraph-postgres")
+	s, err := newServer(bin)
 	if err != nil {
 		return nil, nil, err
 	}
-	remove := func() { os.RemoveAll(dir) }
-	credential, err := unprivileged(dir)
-	if err != nil {
-		remove()
-		return nil, nil, err
-	}
-	data := filepath.Join(dir, "data")
-	initdb := command(credential, dir, filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		remove()
-		return nil, nil, fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	port, err := freePort()
-	if err != nil {
-		remove()
-		return nil, nil, err
-	}
-	postgres := command(credential, dir, filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
-	if err := postgres.Start(); err != nil {
-		remove()
-		return nil, nil, err
-	}
-	stop = func() {
-		postgres.Process.Signal(os.Interrupt)
-		postgres.Wait()
-		remove()
-	}
-	url = func(database string) string {
-		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", port, database)
-	}
-	if err := prepare(url); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return url, stop, nil
+	return s.URL, s.remove, nil
 }
 
-// prepare waits for the server and makes the database template.
-func prepare(url func(string) string) error {
-	admin, err := sql.Open("postgres", url("postgres"))
+// Server is a PostgreSQL server on a port of its own.
+type Server struct {
+	bin, dir   string
+	port       int
+	credential *syscall.Credential
+	process    *exec.Cmd // nil while it is stopped
+}
+
+func newServer(bin string) (s *Server, err error) {
+	dir, err := os.MkdirTemp("", "caregraph-postgres")
+	if err != nil {
+		return nil, err
+	}
+	s = &Server{bin: bin, dir: dir}
+	defer func() {
+		if err != nil {
+			s.remove()
+		}
+	}()
+	if s.credential, err = unprivileged(dir); err != nil {
+		return nil, err
+	}
+	initdb := s.command("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	if s.port, err = freePort(); err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	return s, s.prepare()
+}
+
+// URL returns the DATABASE_URL of a database of the server.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
+}
+
+// Start starts the server, on the same port and with the same databases as
+// before, and waits until it answers.
+func (s *Server) Start() error {
+	process := s.command("postgres", "-p", strconv.Itoa(s.port), "-k", s.dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	if err := process.Start(); err != nil {
+		return err
+	}
+	s.process = process
+	admin, err := sql.Open("postgres", s.URL("postgres"))
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
 	for range 200 {
 		if err = admin.Ping(); err == nil {
-			break
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	if err != nil {
-		return fmt.Errorf("the PostgreSQL server does not answer: %w", err)
+	return fmt.Errorf("the PostgreSQL server does not answer: %w", err)
+}
+
+// Stop ends the server and every connection to it, and waits until it is gone.
+func (s *Server) Stop() {
+	if s.process != nil {
+		s.process.Process.Signal(os.Interrupt)
+		s.process.Wait()
+		s.process = nil
 	}
+}
+
+func (s *Server) remove() {
+	s.Stop()
+	os.RemoveAll(s.dir)
+}
+
+// prepare makes the database template.
+func (s *Server) prepare() error {
+	admin, err := sql.Open("postgres", s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	if _, err := admin.Exec("CREATE DATABASE template"); err != nil {
 		return err
 	}
-	db, err := store.Open(url("template"))
+	db, err := store.Open(s.URL("template"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	_, err = db.Migrate(context.Background())
 	return err
+}
+
+func (s *Server) command(program string, args ...string) *exec.Cmd {
+	c := exec.Command(filepath.Join(s.bin, program), append([]string{"-D", filepath.Join(s.dir, "data")}, args...)...)
+	c.Dir = s.dir
+	c.SysProcAttr = dyingWithParent()
+	c.SysProcAttr.Credential = s.credential
+	return c
 }
 
 // unprivileged returns whom the server runs as: PostgreSQL refuses to run as
@@ -223,14 +282,6 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 		return nil, err
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
-}
-
-func command(credential *syscall.Credential, dir, name string, args ...string) *exec.Cmd {
-	c := exec.Command(name, args...)
-	c.Dir = dir
-	c.SysProcAttr = dyingWithParent()
-	c.SysProcAttr.Credential = credential
-	return c
 }
 
 func freePort() (int, error) {
