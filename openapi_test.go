@@ -71,7 +71,9 @@ func TestOpenAPI(t *testing.T) {
 					token = ""
 				}
 				for _, call := range []struct{ url, token, body string }{
-					{url, token, bodies[name]}, {url, token, "{}"}, {url, "", bodies[name]},
+					{url, token, bodies[name]},
+					{url, token, "{}"},
+					{url, "", bodies[name]},
 					{strings.ReplaceAll(path, "{id}", "999"), token, bodies[name]},
 				} {
 					status, reply := a.send(t, strings.ToUpper(method), call.url, call.token, call.body)
