@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"entgo.io/ent/dialect"
-	"github.com/lib/pq"
 
 	"caregraph/internal/auth"
 	"caregraph/internal/store"
@@ -99,7 +98,7 @@ type table struct {
 // copyIn adds the rows to a table of PostgreSQL. The next id is the one after
 // the last.
 func copyIn(ctx context.Context, tx *sql.Tx, t table) error {
-	statement, err := tx.PrepareContext(ctx, pq.CopyIn(t.name, t.columns...))
+	statement, err := tx.PrepareContext(ctx, "COPY "+t.name+" ("+strings.Join(t.columns, ", ")+") FROM STDIN")
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"caregraph/internal/rest"
 )
@@ -21,7 +22,7 @@ type object = map[string]any
 // Document returns the description as JSON.
 func Document(schema *ast.Schema) []byte {
 	endpoints, graphql := rest.Endpoints()
-	documents, errs := gqlparser.LoadQuery(schema, graphql)
+	documents, errs := gqlparser.LoadQueryWithRules(schema, graphql, rules.NewDefaultRules())
 	if errs != nil {
 		panic(errs) // the documents are part of the binary
 	}
