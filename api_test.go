@@ -169,7 +169,7 @@ func (a *api) do(t testing.TB, method, path string, header http.Header, body str
 }
 
 // insides matches what no answer may have: text of a database, of Go, of ent.
-var insides = regexp.MustCompile(`(?i)\bpq:|\bent[:./]|\bsql|_key\b|constraint|relation "|goroutine|\.go\b|json\.|interface ?\{|map\[string|strconv|runtime|invalid syntax|privacy|caregraph/|panic|nil pointer|float64|int64`)
+var insides = regexp.MustCompile(`(?i)\bpq:|\bent[:./]|\bsql|_key\b|constraint|relation "|goroutine|\.go\b|(?-i:json\.[A-Z])|interface ?\{|map\[string|strconv|runtime error|invalid syntax|privacy|caregraph/|panic|nil pointer|float64|int64`)
 
 // query executes a GraphQL document with variables, which may be nil.
 func (a *api) query(t testing.TB, c caller, document string, variables map[string]any) string {

@@ -51,7 +51,7 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 // validation, of a limit. It tells about the document and never about data.
 func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
 	code := fault.Invalid
-	if c, ok := raw.Extensions["code"].(string); ok && c == string(fault.TooComplex) || strings.Contains(raw.Message, "exceeded token limit") {
+	if c, ok := raw.Extensions["code"].(string); ok && c == string(fault.TooComplex) || strings.HasPrefix(raw.Message, "exceeded ") {
 		code = fault.TooComplex
 	}
 	extensions := map[string]any{"code": string(code)}

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -104,6 +103,11 @@ func (f *DoctorFilter) where(context.Context) ([]where, error) {
 	if search != "" {
 		p = append(p, doctor.Or(doctor.NameKeyContains(search), doctor.SpecializationKeyContains(search)))
 	}
+	for _, s := range f.Specialization {
+		if err := scalar.Text(maxSearch)(s); err != nil {
+			return nil, &fault.Error{Kind: fault.Invalid, Field: "specialization", Message: err.Error()}
+		}
+	}
 	if f.Specialization != nil {
 		p = append(p, doctor.SpecializationIn(f.Specialization...))
 	}
@@ -153,8 +157,8 @@ func searched(search *string) (string, error) {
 	if search == nil {
 		return "", nil
 	}
-	if utf8.RuneCountInString(*search) > maxSearch {
-		return "", &fault.Error{Kind: fault.Invalid, Field: "search", Message: "Ensure this field has no more than 200 characters."}
+	if err := scalar.Text(maxSearch)(*search); err != nil {
+		return "", &fault.Error{Kind: fault.Invalid, Field: "search", Message: err.Error()}
 	}
 	return scalar.Fold(*search), nil
 }

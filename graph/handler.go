@@ -51,6 +51,8 @@ func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Opt
 	exec.Use(transaction{client})
 	if o.Introspect {
 		exec.Use(extension.Introspection{})
+	} else {
+		exec.Use(unexplored{})
 	}
 	return &Handler{exec, schema.Schema()}
 }

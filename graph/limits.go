@@ -105,6 +105,9 @@ func (w *weigher) fragment(f *ast.FragmentDefinition) weight {
 
 func (w *weigher) field(f *ast.Field) weight {
 	inner := w.selections(f.SelectionSet)
+	if f.Name == "ofType" { // the wrappers of a type are few, however many are asked for
+		return inner
+	}
 	rows := 1
 	switch {
 	case f.SelectionSet == nil:

@@ -103,15 +103,40 @@ func (s *Service) CreateUser(ctx context.Context, in Registration) (*ent.User, e
 	return u, err
 }
 
+// byEmail returns the user with this normalised email, or nil.
+func (s *Service) byEmail(ctx context.Context, email string) (*ent.User, error) {
+	if scalar.Text(maxEmail)(email) != nil {
+		return nil, nil // PostgreSQL would not read it
+	}
+	u, err := s.db(ctx).User.Query().Where(user.Email(email)).Only(unrestricted(ctx))
+	if ent.IsNotFound(err) {
+		return nil, nil
+	}
+	return u, err
+}
+
+// maxEmail is the most characters in an e-mail address (RFC 5321).
+const maxEmail = 254
+
 // taken names the fields whose value another user has. The unique indexes
 // decide between two who register at once.
 func taken(ctx context.Context, in Registration) (fault.List, error) {
-	email := scalar.NormalEmail(strings.TrimSpace(in.Email))
-	same := []predicate.User{user.Username(strings.TrimSpace(in.Username)), user.Email(email)}
-	phone := ""
+	username, email, phone := strings.TrimSpace(in.Username), scalar.NormalEmail(strings.TrimSpace(in.Email)), ""
 	if in.Phone != nil {
 		phone = scalar.NormalPhone(strings.TrimSpace(*in.Phone))
+	}
+	var same []predicate.User // by what is valid: nobody has the rest
+	if scalar.Username(username) == nil {
+		same = append(same, user.Username(username))
+	}
+	if scalar.Email(email) == nil {
+		same = append(same, user.Email(email))
+	}
+	if scalar.Phone(phone) == nil {
 		same = append(same, user.Phone(phone))
+	}
+	if same == nil {
+		return nil, nil
 	}
 	others, err := ent.FromContext(ctx).User.Query().Where(user.Or(same...)).
 		Select(user.FieldUsername, user.FieldEmail, user.FieldPhone).All(unrestricted(ctx))
@@ -120,7 +145,7 @@ func taken(ctx context.Context, in Registration) (fault.List, error) {
 	}
 	var faults fault.List
 	for _, u := range others {
-		if u.Username == strings.TrimSpace(in.Username) {
+		if u.Username == username {
 			faults = append(faults, fault.UsernameTaken)
 		}
 		if u.Email == email {
@@ -144,9 +169,8 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Session, 
 	if err != nil {
 		return nil, err
 	}
-	all := unrestricted(ctx)
-	u, err := s.db(ctx).User.Query().Where(user.Email(scalar.NormalEmail(strings.TrimSpace(email)))).Only(all)
-	if err != nil && !ent.IsNotFound(err) {
+	u, err := s.byEmail(ctx, scalar.NormalEmail(strings.TrimSpace(email)))
+	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
 	}
 	if u != nil {
