@@ -49,45 +49,47 @@ func Body(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
 	if err != nil || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
 		media = "unknown"
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	switch media {
-	case "application/json":
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, unreadable(err)
-		}
+	case "application/json", "application/x-www-form-urlencoded", "multipart/form-data":
+	default:
+		return nil, &BodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type %q in request.", header)}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, &BodyError{http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB."}
+	}
+	if err != nil {
+		return nil, errUnreadable
+	}
+	if media == "application/json" {
 		return parseJSON(body)
-	case "application/x-www-form-urlencoded":
-		if err := r.ParseForm(); err != nil {
-			return nil, unreadable(err)
-		}
-		return members(r.PostForm), nil
-	case "multipart/form-data":
-		if err := r.ParseMultipartForm(maxBody); err != nil {
-			return nil, unreadable(err)
-		}
-		if len(r.MultipartForm.File) > 0 {
-			return nil, &BodyError{http.StatusBadRequest, "Files are not accepted."}
-		}
-		return members(r.PostForm), nil
 	}
-	return nil, &BodyError{http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type %q in request.", header)}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	err = r.ParseForm()
+	if media == "multipart/form-data" && err == nil {
+		// The standard library does not insist on the boundary at the end.
+		if err = r.ParseMultipartForm(maxBody); !bytes.Contains(body, []byte("--"+params["boundary"]+"--")) {
+			err = errUnreadable
+		}
+	}
+	if err != nil {
+		return nil, errUnreadable
+	}
+	if r.MultipartForm != nil && len(r.MultipartForm.File) > 0 {
+		return nil, &BodyError{http.StatusBadRequest, "Files are not accepted."}
+	}
+	return members(r.PostForm), nil
 }
 
-func unreadable(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return &BodyError{http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB."}
-	}
-	return &BodyError{http.StatusBadRequest, "The body could not be read."}
-}
+var errUnreadable = &BodyError{http.StatusBadRequest, "The body could not be read."}
 
+// members returns the values of a form.
 func members(form url.Values) map[string]any {
-	body := map[string]any{}
+	members := map[string]any{}
 	for name, values := range form {
-		body[name] = values[len(values)-1]
+		members[name] = values[len(values)-1]
 	}
-	return body
+	return members
 }
 
 func parseJSON(body []byte) (map[string]any, error) {

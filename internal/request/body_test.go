@@ -60,6 +60,8 @@ var bodies = []struct {
 	{"application/x-www-form-urlencoded", "a=" + strings.Repeat("x", 1<<20), "The body is larger than 1 MiB."},
 	{"multipart/form-data; boundary=x", part(`name="a"`, "1") + part(`name="b"`, "2 ") + "--x--\r\n", map[string]any{"a": "1", "b": "2 "}},
 	{"multipart/form-data; boundary=x", part(`name="a"`, "1"), "The body could not be read."},
+	{"multipart/form-data; boundary=x", part(`name="a"`, "1") + "--x\r\nContent-Disposition: form-da", "The body could not be read."},
+	{"multipart/form-data; boundary=x", "--x--\r\n", map[string]any{}},
 	{"multipart/form-data; boundary=x", part(`name="a"`, "1") + part(`name="b"; filename="b.txt"`, "2") + "--x--\r\n", "Files are not accepted."},
 	{"multipart/form-data; boundary=x", part(`name="a"`, strings.Repeat("x", 1<<20)) + "--x--\r\n", "The body is larger than 1 MiB."},
 	{"multipart/form-data", part(`name="a"`, "1") + "--x--\r\n", "The body could not be read."},
