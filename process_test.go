@@ -23,12 +23,12 @@ import (
 	"caregraph/internal/storetest"
 )
 
-// binary is the program, built for a test.
-type binary struct{ path string }
+// program is the executable, built for a test.
+type program struct{ path string }
 
-func build(t *testing.T) binary {
+func build(t *testing.T) program {
 	t.Helper()
-	b := binary{filepath.Join(t.TempDir(), "caregraph")}
+	b := program{filepath.Join(t.TempDir(), "caregraph")}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -40,7 +40,7 @@ const most = 30 * time.Second
 
 // command prepares the program to run in the folder with this environment and
 // no other.
-func (b binary) command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
+func (b program) command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), most)
 	t.Cleanup(cancel)
@@ -50,7 +50,7 @@ func (b binary) command(t *testing.T, dir string, env []string, args ...string) 
 }
 
 // run runs the program to its end.
-func (b binary) run(t *testing.T, dir string, env []string, stdin string, args ...string) (code int, stdout, stderr string) {
+func (b program) run(t *testing.T, dir string, env []string, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := b.command(t, dir, env, args...)
 	var out, errs strings.Builder
@@ -73,7 +73,7 @@ type server struct {
 var greeting = regexp.MustCompile(`GraphQL +(http://\S+)/graphql`)
 
 // start serves on a free port and waits for the greeting.
-func (b binary) start(t *testing.T, dir string, env []string, args ...string) *server {
+func (b program) start(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
 	c := b.command(t, dir, append([]string{"ADDR=127.0.0.1:0"}, env...), args...)
 	s := &server{cmd: c, stderr: &journal{}, exited: make(chan struct{})}
