@@ -16,6 +16,7 @@ import (
 
 	"caregraph/ent/user"
 	"caregraph/internal/auth"
+	"caregraph/internal/django"
 	"caregraph/internal/fault"
 	"caregraph/internal/sample"
 	"caregraph/internal/store"
@@ -27,6 +28,7 @@ type commands struct {
 	Migrate         migrateCommand `cmd:"" help:"Bring the database's tables up to date and stop."`
 	CreateSuperuser userCommand    `cmd:"" name:"createsuperuser" help:"Create a staff user, who sees and changes every record."`
 	Seed            seedCommand    `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
+	ImportDjango    importCommand  `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
 	Version         versionCommand `cmd:"" help:"Tell the version."`
 }
 
@@ -105,6 +107,29 @@ func (c *seedCommand) Run(p *process) error {
 		}
 		return nil
 	})
+}
+
+type importCommand struct {
+	Source string `arg:"" placeholder:"postgres://…" help:"Database of the original. The password may also stand in PGPASSWORD or ~/.pgpass."`
+	DryRun bool   `help:"Write nothing; tell what would be copied, and every row that breaks a rule."`
+}
+
+func (c *importCommand) Run(p *process) error {
+	// Nothing is signed: a secret key is neither needed nor made.
+	cfg, err := newConfig(func(name string) string {
+		if name == "SECRET_KEY" {
+			return strings.Repeat("-", minKey)
+		}
+		return p.getenv(name)
+	}, false)
+	if err != nil {
+		return err
+	}
+	move := django.Import{
+		Source: c.Source, Target: cfg.database, DryRun: c.DryRun,
+		Report: p.stdout, Progress: p.stderr, Terminal: term.IsTerminal(int(p.stderr.Fd())),
+	}
+	return move.Run(p.ctx)
 }
 
 type userCommand struct {

@@ -1,0 +1,183 @@
+// Package django moves the records of the Django original to a database of
+// ours: with the same ids, times and password hashes, all of them or none. It
+// writes rows itself, past ent, its hooks and its policies: those give new times
+// and new ids, and refuse what the original let through.
+//
+// Every row is looked at twice in one snapshot of the source: first to report
+// what is wrong with it, then, if our tables can hold all of them, to copy it.
+// Rows are never held in memory but for a batch.
+package django
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"caregraph/internal/store"
+)
+
+// Import is a move of all records from one database to another.
+type Import struct {
+	Source   string    // postgres://… of the original
+	Target   string    // DATABASE_URL of an empty database
+	DryRun   bool      // report only
+	Report   io.Writer // gets what is found, a line each, and a summary
+	Progress io.Writer // gets how far it is
+	Terminal bool      // Progress is a terminal
+}
+
+// Run imports everything, or fails and leaves the target without any record. It
+// fails if the target has one already, and if a row cannot be stored in it; then
+// nothing has been written, and the report lists every such row. With DryRun it
+// fails in the same cases and writes nothing in any. Its errors never show a URL
+// or a value.
+func (i *Import) Run(ctx context.Context) error {
+	if err := refuse(ctx, i.Target); err != nil {
+		return err
+	}
+	db, err := open(i.Source)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	source, err := snapshot(ctx, db)
+	if err != nil {
+		return fmt.Errorf("the source cannot be read: %w", err)
+	}
+	defer source.Rollback()
+	p := &progress{w: i.Progress, terminal: i.Terminal}
+	r := &report{w: i.Report, progress: p, found: map[action]int{}, changed: map[*table]*changes{}}
+	sizes, err := check(ctx, source, p, r)
+	if err != nil {
+		return fmt.Errorf("the source cannot be read: %w", err)
+	}
+	r.finish(sizes)
+	switch {
+	case r.err != nil:
+		return fmt.Errorf("the report cannot be written: %w", r.err)
+	case r.found[stop] > 0:
+		return fmt.Errorf("%d values cannot be stored: nothing was imported; see the lines that begin with stop", r.found[stop])
+	case i.DryRun:
+		r.printf("Nothing was written: this was a dry run.\n")
+		return r.err
+	}
+	if err := write(ctx, source, i.Target, sizes, p); err != nil {
+		return fmt.Errorf("nothing was imported: %w", err)
+	}
+	r.printf("Everything was imported.\n")
+	return r.err
+}
+
+// check reports what is wrong with the rows of the source.
+func check(ctx context.Context, source *sql.Tx, p *progress, r *report) ([]size, error) {
+	sizes := make([]size, len(tables))
+	for i, t := range tables {
+		var err error
+		if sizes[i], err = t.size(ctx, source); err != nil {
+			return nil, err
+		}
+		p.start("Checked", t.name, sizes[i].rows)
+		known := map[string]map[any]int64{} // column -> value -> id
+		for _, column := range t.unique {
+			known[column] = map[any]int64{}
+		}
+		err = t.read(ctx, source, t.constraints(), func(values []any, met []limit) error {
+			p.advance()
+			t.check(values, met, known, r)
+			return r.err
+		})
+		if err != nil {
+			return nil, err
+		}
+		p.end()
+	}
+	return sizes, nil
+}
+
+// check reports what is wrong with a row. known has the id of the row with a
+// value, for each column in which no two rows may have the same.
+func (t *table) check(values []any, met []limit, known map[string]map[any]int64, r *report) {
+	id, _ := values[0].(int64)
+	for _, l := range met {
+		if l.action != stop {
+			r.add(l.action, t, id, l.column, l.reason)
+		}
+	}
+	for i, c := range t.columns {
+		if c.derived {
+			continue
+		}
+		value, wrong := t.value(i, values[i])
+		limited := slices.IndexFunc(met, func(l limit) bool { return l.column == c.name && l.action == stop })
+		switch {
+		case wrong != nil && (limited >= 0 || unstorable(wrong)):
+			r.add(stop, t, id, c.name, wrong.Error())
+		case limited >= 0:
+			r.add(stop, t, id, c.name, met[limited].reason)
+		case wrong != nil:
+			r.add(keep, t, id, c.name, wrong.Error())
+		}
+		if ids := known[c.name]; ids != nil && value != nil {
+			if first, taken := ids[value]; taken {
+				r.add(stop, t, id, c.name, fmt.Sprintf("the same as that of %s %d, as Caregraph compares it.", t.name, first))
+			} else {
+				ids[value] = id
+			}
+		}
+		r.change(t, values[i], value)
+	}
+}
+
+// write copies the rows of the source to the target, all of them or none.
+func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size, p *progress) (err error) {
+	db, err := store.Open(databaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	tx, err := begin(ctx, db)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	for i, t := range tables {
+		p.start("Copied", t.name, sizes[i].rows)
+		if err := t.copy(ctx, source, tx, p); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+		if err := tx.next(ctx, t, sizes[i].last); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+		p.end()
+	}
+	if err := tx.analyze(ctx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// copy copies the rows of a table.
+func (t *table) copy(ctx context.Context, source *sql.Tx, to *target, p *progress) error {
+	add, finish, err := to.writer(ctx, t)
+	if err != nil {
+		return err
+	}
+	row := make([]any, len(t.columns))
+	err = t.read(ctx, source, nil, func(values []any, _ []limit) error {
+		for i := range t.columns {
+			var wrong error
+			if row[i], wrong = t.value(i, values[i]); unstorable(wrong) {
+				return wrong
+			}
+		}
+		p.advance()
+		return add(row)
+	})
+	return finish(err)
+}

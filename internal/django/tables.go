@@ -1,0 +1,128 @@
+package django
+
+import (
+	"entgo.io/ent/dialect/sql/schema"
+
+	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
+	"caregraph/ent/migrate"
+	"caregraph/ent/patient"
+	"caregraph/ent/user"
+)
+
+// table is a table of ours and where its rows come from.
+type table struct {
+	ours    *schema.Table
+	name    string // of the original's table
+	from    string // what the rows are selected from, as t; the original's table if empty
+	columns []column
+	unique  []string // columns in which no two rows may have the same value
+	limits  []limit  // beside the constraints of ours
+}
+
+// column is a column of ours and where its values come from.
+type column struct {
+	name    string // of ours
+	from    string // SQL of the value over the row t; the column of that name if empty
+	held    string // SQL of the value as our constraints see it; from if empty
+	as      reader
+	derived bool // from another column, of which is said what is wrong
+}
+
+// limit is something that SQL finds in a row.
+type limit struct {
+	column string // of ours
+	found  string // SQL over the row t of the original's table and the row h of ours
+	action action
+	reason string
+}
+
+// tables are what is copied, in the order in which rows refer to others. The
+// checks are those of ent/schema, and the constraints those of the migrations.
+var tables = []*table{
+	{
+		ours: migrate.UsersTable,
+		name: "users_user",
+		columns: []column{
+			{name: "id", as: integer(nil)},
+			{name: "username", as: text(user.UsernameValidator)},
+			{name: "email", as: email(user.EmailValidator)},
+			{name: "phone", held: "nullif(t.phone, '')", as: filled(text(user.PhoneValidator))},
+			{name: "role", as: text(nil)},
+			{name: "password_hash", from: "t.password", as: text(passwordHash)},
+			{name: "is_active", as: boolean},
+			{name: "is_staff", from: "t.is_superuser OR t.is_staff", as: boolean},
+			{name: "date_joined", as: instant},
+			{name: "last_login", as: instant},
+		},
+		unique: []string{"username", "email", "phone"},
+		limits: []limit{
+			{"is_staff", "h.is_staff", note, "sees and changes every record, as is_staff or is_superuser says."},
+			{"first_name", "t.first_name <> ''", leave, "Caregraph has no first names."},
+			{"last_name", "t.last_name <> ''", leave, "Caregraph has no last names."},
+		},
+	},
+	{
+		ours: migrate.DoctorsTable,
+		name: "doctors_doctor",
+		columns: []column{
+			{name: "id", as: integer(nil)},
+			{name: "created_at", as: instant},
+			{name: "updated_at", as: instant},
+			{name: "name", as: text(doctor.NameValidator)},
+			{name: "name_key", from: "coalesce(t.name, '')", as: folded, derived: true},
+			{name: "email", as: email(doctor.EmailValidator)},
+			{name: "phone", held: "nullif(t.phone, '')", as: filled(text(doctor.PhoneValidator))},
+			{name: "specialization", as: text(doctor.SpecializationValidator)},
+			{name: "specialization_key", from: "coalesce(t.specialization, '')", as: folded, derived: true},
+			{name: "license_number", as: text(doctor.LicenseNumberValidator)},
+			{name: "experience_years", as: integer(doctor.ExperienceYearsValidator)},
+			{name: "consultation_fee", from: "t.consultation_fee::text", held: "t.consultation_fee * 100", as: rupees(doctor.ConsultationFeeValidator)},
+			{name: "address", as: text(doctor.AddressValidator)},
+			{name: "availability", as: text(doctor.AvailabilityValidator)},
+		},
+		unique: []string{"license_number"},
+	},
+	{
+		ours: migrate.PatientsTable,
+		name: "patients_patient",
+		columns: []column{
+			{name: "id", as: integer(nil)},
+			{name: "created_at", as: instant},
+			{name: "updated_at", as: instant},
+			{name: "name", as: text(patient.NameValidator)},
+			{name: "name_key", from: "coalesce(t.name, '')", as: folded, derived: true},
+			{name: "email", as: email(patient.EmailValidator)},
+			{name: "phone", as: text(patient.PhoneValidator)},
+			{name: "date_of_birth", from: "t.date_of_birth::text", held: "t.date_of_birth", as: birthDate},
+			{name: "address", as: text(patient.AddressValidator)},
+			{name: "gender", as: text(nil)},
+			{name: "blood_group", held: "nullif(t.blood_group, '')", as: filled(text(nil))},
+			{name: "emergency_contact", as: text(patient.EmergencyContactValidator)},
+			{name: "medical_history", as: text(patient.MedicalHistoryValidator)},
+			{name: "created_by_id", as: integer(nil)},
+		},
+	},
+	{
+		ours: migrate.MappingsTable,
+		name: "mappings_patientdoctormapping",
+		from: `(SELECT m.*, p.created_by_id AS owner_id, count(*) FILTER (WHERE m.is_active) OVER (PARTITION BY m.patient_id, m.doctor_id) AS active
+			FROM mappings_patientdoctormapping m LEFT JOIN patients_patient p ON p.id = m.patient_id)`,
+		columns: []column{
+			{name: "id", as: integer(nil)},
+			{name: "created_at", as: instant},
+			{name: "updated_at", as: instant},
+			{name: "notes", as: text(mapping.NotesValidator)},
+			{name: "is_active", as: boolean},
+			{name: "assigned_date", as: instant},
+			{name: "ended_at", from: "CASE WHEN NOT t.is_active THEN t.updated_at END", as: instant, derived: true},
+			{name: "doctor_id", as: integer(nil)},
+			{name: "patient_id", as: integer(nil)},
+			{name: "owner_id", as: integer(nil), derived: true},
+			{name: "created_by_id", as: integer(nil)},
+		},
+		limits: []limit{
+			{"patient_id", "h.is_active AND t.active > 1", stop, "another active mapping has the same patient and doctor."},
+		},
+	},
+}
