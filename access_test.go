@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -34,6 +35,12 @@ var access = []struct {
 	field, document                   string
 	anonymous, owner, stranger, staff string
 }{
+	{
+		"User.sessions", `{ viewer { sessions { current } } }`, unauthenticated,
+		`{"viewer":{"sessions":[{"current":false},{"current":true}]}}`,
+		`{"viewer":{"sessions":[{"current":true}]}}`,
+		`{"viewer":{"sessions":[{"current":true}]}}`,
+	},
 	{
 		"Query.viewer", `{ viewer { username isStaff } }`, unauthenticated,
 		`{"viewer":{"username":"asha","isStaff":false}}`,
@@ -270,6 +277,17 @@ var access = []struct {
 		"Mutation.unassignDoctor", `mutation($mapping: ID!) { unassignDoctor(id: $mapping) { isActive } }`, unauthenticated,
 		`{"unassignDoctor":{"isActive":false}}`, notFound, `{"unassignDoctor":{"isActive":false}}`,
 	},
+	{
+		"Mutation.endSession", `mutation($session: ID!) { endSession(id: $session) }`, unauthenticated,
+		`{"endSession":"$session"}`, notFound, notFound,
+	},
+	{
+		"Mutation.changePassword", `mutation { changePassword(input: {currentPassword: "` + password + `", newPassword: "` + password + `"}) { user { username } } }`, unauthenticated,
+		`{"changePassword":{"user":{"username":"asha"}}}`, `{"changePassword":{"user":{"username":"ben"}}}`, `{"changePassword":{"user":{"username":"chandra"}}}`,
+	},
+	{
+		"Mutation.logout", `mutation { logout }`, unauthenticated, `{"logout":true}`, `{"logout":true}`, `{"logout":true}`,
+	},
 }
 
 // TestAccess runs the access matrix. What a stranger is refused reads the same,
@@ -281,6 +299,7 @@ func TestAccess(t *testing.T) {
 		bela, shah := a.createPatient(t, ben, "Bela"), a.createDoctor(t, ben, "Dr. Shah", "S-1")
 		a.assign(t, ben, bela, shah)
 		refresh := a.login(t, asha.email).Refresh
+		session := a.sessions(t, asha)[0]
 
 		var variables map[string]any
 		written := true
@@ -302,7 +321,7 @@ func TestAccess(t *testing.T) {
 						rao := a.create(t, asha, `mutation { result: createDoctor(input: {
 							name: "Dr. Rao", email: "rao@example.com", specialization: "Neurology", licenseNumber: "R-1", experienceYears: 9, consultationFee: 900
 						}) { id } }`, nil)
-						variables = map[string]any{"patient": arjun, "doctor": rao, "shah": shah, "mapping": a.assign(t, asha, arjun, rao), "refresh": refresh}
+						variables = map[string]any{"patient": arjun, "doctor": rao, "shah": shah, "mapping": a.assign(t, asha, arjun, rao), "refresh": refresh, "session": session}
 						a.assign(t, ben, bela, rao)
 					}
 					written = strings.HasPrefix(row.document, "mutation")
@@ -310,6 +329,9 @@ func TestAccess(t *testing.T) {
 					variables["email"] = fmt.Sprint("new", caller.role, "@example.com")
 
 					reply := a.query(t, caller.caller, row.document, variables)
+					if row.field == "Mutation.logout" || row.field == "Mutation.changePassword" {
+						asha.token, ben.token, chandra.token = a.login(t, asha.email).Access, a.login(t, ben.email).Access, a.login(t, chandra.email).Access
+					}
 					want := a.expected(t, caller.want, variables)
 					if want == caller.want && !strings.HasPrefix(want, "{") {
 						if got := failures(t, reply); !slices.Equal(got, []string{want}) || strings.Contains(reply, "Arjun") {
@@ -321,9 +343,9 @@ func TestAccess(t *testing.T) {
 					if caller.role != "stranger" || !strings.HasPrefix(caller.want, notFound) {
 						return
 					}
-					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "doctor": variables["doctor"], "shah": shah}
+					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "doctor": variables["doctor"], "shah": shah}
 					same := a.query(t, caller.caller, row.document, absent)
-					for _, name := range []string{"patient", "mapping"} {
+					for _, name := range []string{"patient", "mapping", "session"} {
 						reply = strings.ReplaceAll(reply, fmt.Sprintf("%q", fmt.Sprint(variables[name])), `"987654321"`)
 					}
 					if reply != same {
@@ -338,6 +360,25 @@ func TestAccess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sessions returns the ids of the caller's sessions, last used first.
+func (a *api) sessions(t testing.TB, c caller) []string {
+	t.Helper()
+	var in struct {
+		Data struct {
+			Viewer struct{ Sessions []struct{ ID string } }
+		}
+	}
+	reply := a.query(t, c, `{ viewer { sessions { id } } }`, nil)
+	if err := json.Unmarshal([]byte(reply), &in); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]string, len(in.Data.Viewer.Sessions))
+	for i, s := range in.Data.Viewer.Sessions {
+		ids[i] = s.ID
+	}
+	return ids
 }
 
 // TestAccessMatrixIsWhole checks that the access matrix has a row for every
@@ -393,7 +434,7 @@ func (a *api) expected(t testing.TB, data string, variables map[string]any) stri
 	if !strings.HasPrefix(data, "{") {
 		return data
 	}
-	for _, name := range []string{"patient", "doctor", "mapping"} {
+	for _, name := range []string{"patient", "doctor", "mapping", "session"} {
 		data = strings.ReplaceAll(data, "$"+name, fmt.Sprint(variables[name]))
 	}
 	if strings.Contains(data, "$age") {

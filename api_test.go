@@ -23,6 +23,7 @@ import (
 	"entgo.io/ent/dialect"
 
 	"caregraph/ent/user"
+	"caregraph/graph"
 	"caregraph/internal/auth"
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
@@ -66,7 +67,7 @@ const password = "Aniket@123"
 func newAPI(t testing.TB, db *store.DB, changes ...func(*config)) *api {
 	t.Helper()
 	a := &api{db: db, log: &journal{}, cfg: config{
-		key: []byte(strings.Repeat("k", minKey)), access: time.Hour, refresh: 2 * time.Hour,
+		key: []byte(strings.Repeat("k", minKey)), access: time.Hour, refresh: 2 * time.Hour, limits: graph.DefaultLimits,
 	}}
 	for _, change := range changes {
 		change(&a.cfg)
@@ -116,7 +117,7 @@ func (a *api) register(t testing.TB, name string) caller {
 // staff makes a staff user with this name and signs it in.
 func (a *api) staff(t testing.TB, name string) caller {
 	t.Helper()
-	authn := auth.New(a.db.Client(), a.cfg.key, time.Hour, time.Hour)
+	authn := auth.New(a.db.Client(), a.cfg.auth())
 	_, err := authn.CreateUser(t.Context(), auth.Registration{
 		Username: name, Email: name + "@example.com", Password: password, Role: user.RoleDoctor, Staff: true,
 	})

@@ -53,7 +53,26 @@ It is configured by the environment or a file .env:
   ACCESS_TOKEN_LIFETIME   lifetime of an access token (24h)
   REFRESH_TOKEN_LIFETIME  lifetime of a refresh token (168h)
   ALLOWED_ORIGINS         origins whose pages may use the API, or * (none)
-  ALLOW_CREDENTIALS       let those pages send cookies; not with * (false)`
+  ALLOW_CREDENTIALS       let those pages send cookies; not with * (false)
+  TLS_CERT                file of the TLS certificate, read again when it changes (plain HTTP)
+  TLS_KEY                 file of its key
+  TRUSTED_PROXIES         networks whose X-Forwarded-For is believed (none)
+  ROTATE_REFRESH_TOKENS   a refresh replaces the refresh token (false)
+  LOGIN_LIMIT             failed sign-ins of an account from an address without a wait (5)
+  RATE_LIMIT              requests per second of one viewer (50)
+  MAX_CONCURRENCY         requests at once; more are refused with 503 (256)
+  MAX_COST                objects that the answer to a GraphQL operation may hold (5000)
+  MAX_DEPTH               fields inside fields (12)
+  MAX_FIELDS              fields with every fragment written out (10000)
+  MAX_ROOT_FIELDS         fields at the root (30)
+  MAX_ALIASES             aliases (60)
+  MAX_DIRECTIVES          directives on one field (5)
+  MAX_TOKENS              lexical tokens of a document (2000)
+  MAX_DOCUMENT            bytes of a document (16384)
+  MAX_VARIABLES           bytes of all variables (32768)
+  MAX_LIST                elements of one list (100)
+
+A limit of 0 is off.`
 
 // run runs the command that args name.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) error {
@@ -96,10 +115,10 @@ type seedCommand struct{}
 func (c *seedCommand) Run(p *process) error {
 	return p.withDatabase(func(db *store.DB, cfg config) error {
 		client := db.Client()
-		added, err := sample.Fill(p.ctx, client, auth.New(client, cfg.key, cfg.access, cfg.refresh))
+		added, err := sample.Fill(p.ctx, client, auth.New(client, cfg.auth()))
 		switch {
 		case err != nil:
-			return err
+			return readable(err)
 		case added:
 			fmt.Fprintln(p.stdout, "The sample data was added.")
 		default:
@@ -147,7 +166,7 @@ func (c *userCommand) Run(p *process) error {
 		return err
 	}
 	return p.withDatabase(func(db *store.DB, cfg config) error {
-		_, err := auth.New(db.Client(), cfg.key, cfg.access, cfg.refresh).CreateUser(p.ctx, auth.Registration{
+		_, err := auth.New(db.Client(), cfg.auth()).CreateUser(p.ctx, auth.Registration{
 			Username: c.Username, Email: c.Email, Password: password, Role: user.RoleDoctor, Staff: true,
 		})
 		if err != nil {

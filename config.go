@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 	"github.com/joho/godotenv"
 	"golang.org/x/term"
 
+	"caregraph/graph"
+	"caregraph/internal/auth"
+	"caregraph/internal/request"
 	"caregraph/internal/store"
 )
 
@@ -32,8 +36,63 @@ type config struct {
 	access     time.Duration // lifetime of an access token
 	refresh    time.Duration // lifetime of a refresh token
 
-	origins     []string // whose pages may use the API from a browser
-	credentials bool     // and may send cookies along
+	rotate bool // a refresh replaces the refresh token
+
+	origins     []string        // whose pages may use the API from a browser
+	credentials bool            // and may send cookies along
+	proxies     request.Proxies // whose X-Forwarded-For is believed
+	certificate string          // file of the TLS certificate; plain HTTP without one
+	certKey     string          // file of its key
+	logins      int             // failed sign-ins of an account from an address without a wait
+	rate        int             // requests per second of one viewer
+	concurrency int             // requests at once
+	limits      graph.Limits
+}
+
+// limitNames has the variable of each limit of an operation.
+var limitNames = []struct {
+	name string
+	of   func(*graph.Limits) *int
+}{
+	{"MAX_DOCUMENT", func(l *graph.Limits) *int { return &l.Document }},
+	{"MAX_TOKENS", func(l *graph.Limits) *int { return &l.Tokens }},
+	{"MAX_DEPTH", func(l *graph.Limits) *int { return &l.Depth }},
+	{"MAX_FIELDS", func(l *graph.Limits) *int { return &l.Fields }},
+	{"MAX_ROOT_FIELDS", func(l *graph.Limits) *int { return &l.RootFields }},
+	{"MAX_ALIASES", func(l *graph.Limits) *int { return &l.Aliases }},
+	{"MAX_DIRECTIVES", func(l *graph.Limits) *int { return &l.Directives }},
+	{"MAX_VARIABLES", func(l *graph.Limits) *int { return &l.Variables }},
+	{"MAX_LIST", func(l *graph.Limits) *int { return &l.List }},
+	{"MAX_COST", func(l *graph.Limits) *int { return &l.Cost }},
+}
+
+// unguarded names what a server on the open internet should have and this
+// configuration does not.
+func (c config) unguarded() []string {
+	var missing []string
+	say := func(missed bool, what string) {
+		if missed {
+			missing = append(missing, what)
+		}
+	}
+	say(c.debug, "DEBUG is on")
+	say(c.playground, "PLAYGROUND is on: the whole contract can be read")
+	host, _, _ := net.SplitHostPort(c.addr)
+	ip, err := netip.ParseAddr(host)
+	local := host == "localhost" || err == nil && ip.IsLoopback()
+	say(!local && c.certificate == "" && c.proxies == nil, "no TLS: set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES if a proxy ends TLS")
+	say(slices.Contains(c.origins, "*"), "ALLOWED_ORIGINS is *: every page of the internet may use the API")
+	if u, err := url.Parse(c.database); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
+		away := u.Hostname() != "localhost" && u.Hostname() != "" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
+		say(away && u.Query().Get("sslmode") != "verify-full", "the connection to PostgreSQL is not verified: set sslmode=verify-full in DATABASE_URL")
+	}
+	say(c.logins == 0, "LOGIN_LIMIT is off: passwords can be guessed")
+	say(c.rate == 0, "RATE_LIMIT is off")
+	say(c.concurrency == 0, "MAX_CONCURRENCY is off")
+	for _, l := range limitNames {
+		say(*l.of(&c.limits) == 0, l.name+" is off")
+	}
+	return missing
 }
 
 // minKey is the least length of SECRET_KEY in bytes, that of the output of the
@@ -95,7 +154,33 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 		refresh:  lifetime("REFRESH_TOKEN_LIFETIME", 168*time.Hour),
 	}
 	c.playground = flag("PLAYGROUND", c.debug || demo)
-	c.origins = strings.FieldsFunc(getenv("ALLOWED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' })
+	number := func(name string, standard int) int {
+		n, err := strconv.ParseUint(text(name, strconv.Itoa(standard)), 10, 31)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s must be a whole number; 0 switches the limit off", name))
+		}
+		return int(n)
+	}
+	list := func(name string) []string {
+		return strings.FieldsFunc(getenv(name), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	c.rotate = flag("ROTATE_REFRESH_TOKENS", false)
+	c.logins, c.rate, c.concurrency = number("LOGIN_LIMIT", 5), number("RATE_LIMIT", 50), number("MAX_CONCURRENCY", 256)
+	for _, l := range limitNames {
+		*l.of(&c.limits) = number(l.name, *l.of(&graph.DefaultLimits))
+	}
+	for _, network := range list("TRUSTED_PROXIES") {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			errs = append(errs, errors.New("TRUSTED_PROXIES must be networks such as 10.0.0.0/8, separated by commas"))
+		}
+		c.proxies = append(c.proxies, prefix)
+	}
+	c.certificate, c.certKey = getenv("TLS_CERT"), getenv("TLS_KEY")
+	if (c.certificate == "") != (c.certKey == "") {
+		errs = append(errs, errors.New("TLS_CERT and TLS_KEY must both be set: the files of a certificate and its key"))
+	}
+	c.origins = list("ALLOWED_ORIGINS")
 	c.credentials = flag("ALLOW_CREDENTIALS", false)
 	for _, o := range c.origins {
 		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
@@ -113,6 +198,11 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 	}
 	c.key, err = secretKey(getenv("SECRET_KEY"), c.database)
 	return c, err
+}
+
+// auth returns what is configured about signing in.
+func (c config) auth() auth.Options {
+	return auth.Options{Key: c.key, Access: c.access, Refresh: c.refresh, Rotate: c.rotate, Limit: c.logins}
 }
 
 // secretKey returns SECRET_KEY, or without one the key that stands beside the

@@ -33,7 +33,7 @@ func TestReadme(t *testing.T) {
 
 	a := newAPI(t, storetest.Open(t, storetest.URL(t, dialect.SQLite)))
 	client := a.db.Client()
-	authn := auth.New(client, a.cfg.key, a.cfg.access, a.cfg.refresh)
+	authn := auth.New(client, a.cfg.auth())
 	if _, err := sample.Fill(t.Context(), client, authn); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -21,12 +23,15 @@ import (
 
 	"caregraph/graph"
 	"caregraph/internal/auth"
+	"caregraph/internal/fault"
+	"caregraph/internal/limit"
 	"caregraph/internal/openapi"
 	"caregraph/internal/ops"
 	"caregraph/internal/request"
 	"caregraph/internal/rest"
 	"caregraph/internal/sample"
 	"caregraph/internal/store"
+	"caregraph/internal/viewer"
 )
 
 func main() {
@@ -51,23 +56,75 @@ const (
 // newHandler is the whole HTTP surface; tests serve it on their own database.
 func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	client := db.Client()
-	authn := auth.New(client, cfg.key, cfg.access, cfg.refresh)
-	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, Key: cfg.key})
+	authn := auth.New(client, cfg.auth())
+	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, Key: cfg.key, Limits: cfg.limits})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
+	rates := limit.New(float64(cfg.rate), cfg.rate*rateBurst)
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", authn.Authenticate(gql))
-	mux.Handle("/api/", authn.Authenticate(api.Handler()))
+	mux.Handle("/graphql", admit(gql, gql.Refuse, authn, rates, cfg))
+	mux.Handle("/api/", admit(api.Handler(), api.Refuse, authn, rates, cfg))
 	mux.Handle("GET /openapi.json", openapi.Handler(gql.Schema()))
-	mux.Handle("GET /swagger/", v5emb.New("Caregraph REST API", "/openapi.json", "/swagger/"))
+	mux.Handle("GET /swagger/", page(v5emb.New("Caregraph REST API", "/openapi.json", "/swagger/")))
 	mux.HandleFunc("GET /health/", ops.Live)
 	mux.HandleFunc("GET /health", ops.Live)
 	mux.HandleFunc("GET /readyz", ops.Ready(db.Ready))
 	if cfg.playground {
-		mux.Handle("GET /playground", playground.Handler("Caregraph", "/graphql"))
+		mux.Handle("GET /playground", page(playground.Handler("Caregraph", "/graphql")))
 		mux.Handle("GET /{$}", http.RedirectHandler("/playground", http.StatusFound))
 	}
-	return request.Identify(crossOrigin(cfg).Handler(mux), log, api.Failed)
+	return request.Identify(secure(crossOrigin(cfg).Handler(mux)), cfg.proxies, log, api.Failed)
+}
+
+// rateBurst is how many seconds of its rate a viewer may use at once.
+const rateBurst = 4
+
+// admit lets a request through a door if the server has room for it and its
+// caller has not made too many; refuse answers the others in the door's own
+// way.
+func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error), authn *auth.Service, rates *limit.Buckets, cfg config) http.Handler {
+	caller := func(r *http.Request) string {
+		if v, err := viewer.FromContext(r.Context()); err == nil {
+			return "user " + strconv.Itoa(v.UserID)
+		}
+		return request.ClientOf(r.Context()).Network()
+	}
+	limited := rates.Requests(door, caller, func(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+		refuse(w, r, &fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait})
+	})
+	return limit.Concurrency(authn.Authenticate(limited), cfg.concurrency, func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
+	})
+}
+
+// secure adds the headers that keep a browser from using an answer in a way it
+// was not meant for (OWASP Secure Headers Project).
+func secure(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{
+			"X-Content-Type-Options":       "nosniff",
+			"X-Frame-Options":              "DENY",
+			"Referrer-Policy":              "no-referrer",
+			"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+			"Cross-Origin-Resource-Policy": "same-origin",
+			"Cache-Control":                "no-store",
+		} {
+			w.Header().Set(name, value)
+		}
+		if r.TLS != nil {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// page lets the pages of Playground and Swagger UI run their own scripts;
+// Playground's come from a public host.
+func page(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self' https: data: 'unsafe-inline'; frame-ancestors 'none'")
+		h.ServeHTTP(w, r)
+	})
 }
 
 // crossOrigin lets the pages of other origins use the API if the configuration
@@ -100,7 +157,7 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	}
 	if demo {
 		client := db.Client()
-		if _, err := sample.Fill(ctx, client, auth.New(client, cfg.key, cfg.access, cfg.refresh)); err != nil {
+		if _, err := sample.Fill(ctx, client, auth.New(client, cfg.auth())); err != nil {
 			return err
 		}
 	}
@@ -108,6 +165,17 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	if err != nil {
 		return fmt.Errorf("the address %s cannot be listened on (set ADDR to another HOST:PORT): %w", cfg.addr, err)
 	}
+	if cfg.certificate != "" {
+		secured, err := ops.TLS(cfg.certificate, cfg.certKey)
+		if err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, secured)
+	}
+	for _, missing := range cfg.unguarded() {
+		log.Warn("not for the open internet", "why", missing)
+	}
+	go sweep(ctx, auth.New(db.Client(), cfg.auth()), log)
 	server := &http.Server{
 		Handler:           newHandler(db, cfg, log),
 		ReadHeaderTimeout: headerTimeout,
@@ -117,7 +185,11 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	greet(stdout, "http://"+listener.Addr().String(), cfg, demo)
+	scheme := "http://"
+	if cfg.certificate != "" {
+		scheme = "https://"
+	}
+	greet(stdout, scheme+listener.Addr().String(), cfg, demo)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -129,6 +201,25 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	return server.Shutdown(ending)
+}
+
+// sweepEvery is how often what is no longer needed is deleted.
+const sweepEvery = time.Hour
+
+// sweep deletes what is no longer needed until ctx ends.
+func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := authn.Sweep(ctx); err != nil {
+				log.Warn("sweep", "err", fault.Safe(err))
+			}
+		}
+	}
 }
 
 // greet tells where the server answers.

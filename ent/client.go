@@ -12,8 +12,10 @@ import (
 	"caregraph/ent/migrate"
 
 	"caregraph/ent/doctor"
+	"caregraph/ent/guess"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 
 	"entgo.io/ent"
@@ -29,10 +31,14 @@ type Client struct {
 	Schema *migrate.Schema
 	// Doctor is the client for interacting with the Doctor builders.
 	Doctor *DoctorClient
+	// Guess is the client for interacting with the Guess builders.
+	Guess *GuessClient
 	// Mapping is the client for interacting with the Mapping builders.
 	Mapping *MappingClient
 	// Patient is the client for interacting with the Patient builders.
 	Patient *PatientClient
+	// Session is the client for interacting with the Session builders.
+	Session *SessionClient
 	// User is the client for interacting with the User builders.
 	User *UserClient
 }
@@ -47,8 +53,10 @@ func NewClient(opts ...Option) *Client {
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.Doctor = NewDoctorClient(c.config)
+	c.Guess = NewGuessClient(c.config)
 	c.Mapping = NewMappingClient(c.config)
 	c.Patient = NewPatientClient(c.config)
+	c.Session = NewSessionClient(c.config)
 	c.User = NewUserClient(c.config)
 }
 
@@ -143,8 +151,10 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ctx:     ctx,
 		config:  cfg,
 		Doctor:  NewDoctorClient(cfg),
+		Guess:   NewGuessClient(cfg),
 		Mapping: NewMappingClient(cfg),
 		Patient: NewPatientClient(cfg),
+		Session: NewSessionClient(cfg),
 		User:    NewUserClient(cfg),
 	}, nil
 }
@@ -166,8 +176,10 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ctx:     ctx,
 		config:  cfg,
 		Doctor:  NewDoctorClient(cfg),
+		Guess:   NewGuessClient(cfg),
 		Mapping: NewMappingClient(cfg),
 		Patient: NewPatientClient(cfg),
+		Session: NewSessionClient(cfg),
 		User:    NewUserClient(cfg),
 	}, nil
 }
@@ -197,19 +209,21 @@ func (c *Client) Close() error {
 // Use adds the mutation hooks to all the entity clients.
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
-	c.Doctor.Use(hooks...)
-	c.Mapping.Use(hooks...)
-	c.Patient.Use(hooks...)
-	c.User.Use(hooks...)
+	for _, n := range []interface{ Use(...Hook) }{
+		c.Doctor, c.Guess, c.Mapping, c.Patient, c.Session, c.User,
+	} {
+		n.Use(hooks...)
+	}
 }
 
 // Intercept adds the query interceptors to all the entity clients.
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
-	c.Doctor.Intercept(interceptors...)
-	c.Mapping.Intercept(interceptors...)
-	c.Patient.Intercept(interceptors...)
-	c.User.Intercept(interceptors...)
+	for _, n := range []interface{ Intercept(...Interceptor) }{
+		c.Doctor, c.Guess, c.Mapping, c.Patient, c.Session, c.User,
+	} {
+		n.Intercept(interceptors...)
+	}
 }
 
 // Mutate implements the ent.Mutator interface.
@@ -217,10 +231,14 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
 	case *DoctorMutation:
 		return c.Doctor.mutate(ctx, m)
+	case *GuessMutation:
+		return c.Guess.mutate(ctx, m)
 	case *MappingMutation:
 		return c.Mapping.mutate(ctx, m)
 	case *PatientMutation:
 		return c.Patient.mutate(ctx, m)
+	case *SessionMutation:
+		return c.Session.mutate(ctx, m)
 	case *UserMutation:
 		return c.User.mutate(ctx, m)
 	default:
@@ -375,6 +393,140 @@ func (c *DoctorClient) mutate(ctx context.Context, m *DoctorMutation) (Value, er
 		return (&DoctorDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Doctor mutation op: %q", m.Op())
+	}
+}
+
+// GuessClient is a client for the Guess schema.
+type GuessClient struct {
+	config
+}
+
+// NewGuessClient returns a client for the Guess from the given config.
+func NewGuessClient(c config) *GuessClient {
+	return &GuessClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `guess.Hooks(f(g(h())))`.
+func (c *GuessClient) Use(hooks ...Hook) {
+	c.hooks.Guess = append(c.hooks.Guess, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `guess.Intercept(f(g(h())))`.
+func (c *GuessClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Guess = append(c.inters.Guess, interceptors...)
+}
+
+// Create returns a builder for creating a Guess entity.
+func (c *GuessClient) Create() *GuessCreate {
+	mutation := newGuessMutation(c.config, OpCreate)
+	return &GuessCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Guess entities.
+func (c *GuessClient) CreateBulk(builders ...*GuessCreate) *GuessCreateBulk {
+	return &GuessCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *GuessClient) MapCreateBulk(slice any, setFunc func(*GuessCreate, int)) *GuessCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &GuessCreateBulk{err: fmt.Errorf("calling to GuessClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*GuessCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &GuessCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Guess.
+func (c *GuessClient) Update() *GuessUpdate {
+	mutation := newGuessMutation(c.config, OpUpdate)
+	return &GuessUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *GuessClient) UpdateOne(_m *Guess) *GuessUpdateOne {
+	mutation := newGuessMutation(c.config, OpUpdateOne, withGuess(_m))
+	return &GuessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *GuessClient) UpdateOneID(id string) *GuessUpdateOne {
+	mutation := newGuessMutation(c.config, OpUpdateOne, withGuessID(id))
+	return &GuessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Guess.
+func (c *GuessClient) Delete() *GuessDelete {
+	mutation := newGuessMutation(c.config, OpDelete)
+	return &GuessDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *GuessClient) DeleteOne(_m *Guess) *GuessDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *GuessClient) DeleteOneID(id string) *GuessDeleteOne {
+	builder := c.Delete().Where(guess.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &GuessDeleteOne{builder}
+}
+
+// Query returns a query builder for Guess.
+func (c *GuessClient) Query() *GuessQuery {
+	return &GuessQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeGuess},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Guess entity by its id.
+func (c *GuessClient) Get(ctx context.Context, id string) (*Guess, error) {
+	return c.Query().Where(guess.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *GuessClient) GetX(ctx context.Context, id string) *Guess {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *GuessClient) Hooks() []Hook {
+	hooks := c.hooks.Guess
+	return append(hooks[:len(hooks):len(hooks)], guess.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *GuessClient) Interceptors() []Interceptor {
+	return c.inters.Guess
+}
+
+func (c *GuessClient) mutate(ctx context.Context, m *GuessMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&GuessCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&GuessUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&GuessUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&GuessDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Guess mutation op: %q", m.Op())
 	}
 }
 
@@ -742,6 +894,156 @@ func (c *PatientClient) mutate(ctx context.Context, m *PatientMutation) (Value, 
 	}
 }
 
+// SessionClient is a client for the Session schema.
+type SessionClient struct {
+	config
+}
+
+// NewSessionClient returns a client for the Session from the given config.
+func NewSessionClient(c config) *SessionClient {
+	return &SessionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `session.Hooks(f(g(h())))`.
+func (c *SessionClient) Use(hooks ...Hook) {
+	c.hooks.Session = append(c.hooks.Session, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `session.Intercept(f(g(h())))`.
+func (c *SessionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Session = append(c.inters.Session, interceptors...)
+}
+
+// Create returns a builder for creating a Session entity.
+func (c *SessionClient) Create() *SessionCreate {
+	mutation := newSessionMutation(c.config, OpCreate)
+	return &SessionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Session entities.
+func (c *SessionClient) CreateBulk(builders ...*SessionCreate) *SessionCreateBulk {
+	return &SessionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SessionClient) MapCreateBulk(slice any, setFunc func(*SessionCreate, int)) *SessionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SessionCreateBulk{err: fmt.Errorf("calling to SessionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SessionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SessionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Session.
+func (c *SessionClient) Update() *SessionUpdate {
+	mutation := newSessionMutation(c.config, OpUpdate)
+	return &SessionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SessionClient) UpdateOne(_m *Session) *SessionUpdateOne {
+	mutation := newSessionMutation(c.config, OpUpdateOne, withSession(_m))
+	return &SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SessionClient) UpdateOneID(id int) *SessionUpdateOne {
+	mutation := newSessionMutation(c.config, OpUpdateOne, withSessionID(id))
+	return &SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Session.
+func (c *SessionClient) Delete() *SessionDelete {
+	mutation := newSessionMutation(c.config, OpDelete)
+	return &SessionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SessionClient) DeleteOne(_m *Session) *SessionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SessionClient) DeleteOneID(id int) *SessionDeleteOne {
+	builder := c.Delete().Where(session.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SessionDeleteOne{builder}
+}
+
+// Query returns a query builder for Session.
+func (c *SessionClient) Query() *SessionQuery {
+	return &SessionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSession},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Session entity by its id.
+func (c *SessionClient) Get(ctx context.Context, id int) (*Session, error) {
+	return c.Query().Where(session.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SessionClient) GetX(ctx context.Context, id int) *Session {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryUser queries the user edge of a Session.
+func (c *SessionClient) QueryUser(_m *Session) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(session.Table, session.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, session.UserTable, session.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *SessionClient) Hooks() []Hook {
+	hooks := c.hooks.Session
+	return append(hooks[:len(hooks):len(hooks)], session.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *SessionClient) Interceptors() []Interceptor {
+	return c.inters.Session
+}
+
+func (c *SessionClient) mutate(ctx context.Context, m *SessionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SessionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SessionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SessionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Session mutation op: %q", m.Op())
+	}
+}
+
 // UserClient is a client for the User schema.
 type UserClient struct {
 	config
@@ -898,6 +1200,22 @@ func (c *UserClient) QueryCreatedMappings(_m *User) *MappingQuery {
 	return query
 }
 
+// QuerySessions queries the sessions edge of a User.
+func (c *UserClient) QuerySessions(_m *User) *SessionQuery {
+	query := (&SessionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(session.Table, session.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.SessionsTable, user.SessionsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *UserClient) Hooks() []Hook {
 	hooks := c.hooks.User
@@ -927,9 +1245,9 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Doctor, Mapping, Patient, User []ent.Hook
+		Doctor, Guess, Mapping, Patient, Session, User []ent.Hook
 	}
 	inters struct {
-		Doctor, Mapping, Patient, User []ent.Interceptor
+		Doctor, Guess, Mapping, Patient, Session, User []ent.Interceptor
 	}
 )

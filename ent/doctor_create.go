@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 )
@@ -20,6 +21,7 @@ type DoctorCreate struct {
 	config
 	mutation *DoctorMutation
 	hooks    []Hook
+	conflict []sql.ConflictOption
 }
 
 // SetCreatedAt sets the "created_at" field.
@@ -326,6 +328,7 @@ func (_c *DoctorCreate) createSpec() (*Doctor, *sqlgraph.CreateSpec) {
 		_node = &Doctor{config: _c.config}
 		_spec = sqlgraph.NewCreateSpec(doctor.Table, sqlgraph.NewFieldSpec(doctor.FieldID, field.TypeInt))
 	)
+	_spec.OnConflict = _c.conflict
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(doctor.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -401,11 +404,555 @@ func (_c *DoctorCreate) createSpec() (*Doctor, *sqlgraph.CreateSpec) {
 	return _node, _spec
 }
 
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Doctor.Create().
+//		SetCreatedAt(v).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.DoctorUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *DoctorCreate) OnConflict(opts ...sql.ConflictOption) *DoctorUpsertOne {
+	_c.conflict = opts
+	return &DoctorUpsertOne{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *DoctorCreate) OnConflictColumns(columns ...string) *DoctorUpsertOne {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &DoctorUpsertOne{
+		create: _c,
+	}
+}
+
+type (
+	// DoctorUpsertOne is the builder for "upsert"-ing
+	//  one Doctor node.
+	DoctorUpsertOne struct {
+		create *DoctorCreate
+	}
+
+	// DoctorUpsert is the "OnConflict" setter.
+	DoctorUpsert struct {
+		*sql.UpdateSet
+	}
+)
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *DoctorUpsert) SetUpdatedAt(v time.Time) *DoctorUpsert {
+	u.Set(doctor.FieldUpdatedAt, v)
+	return u
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateUpdatedAt() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldUpdatedAt)
+	return u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *DoctorUpsert) SetDeletedAt(v time.Time) *DoctorUpsert {
+	u.Set(doctor.FieldDeletedAt, v)
+	return u
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateDeletedAt() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldDeletedAt)
+	return u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *DoctorUpsert) ClearDeletedAt() *DoctorUpsert {
+	u.SetNull(doctor.FieldDeletedAt)
+	return u
+}
+
+// SetName sets the "name" field.
+func (u *DoctorUpsert) SetName(v string) *DoctorUpsert {
+	u.Set(doctor.FieldName, v)
+	return u
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateName() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldName)
+	return u
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *DoctorUpsert) SetNameKey(v string) *DoctorUpsert {
+	u.Set(doctor.FieldNameKey, v)
+	return u
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateNameKey() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldNameKey)
+	return u
+}
+
+// SetEmail sets the "email" field.
+func (u *DoctorUpsert) SetEmail(v string) *DoctorUpsert {
+	u.Set(doctor.FieldEmail, v)
+	return u
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateEmail() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldEmail)
+	return u
+}
+
+// SetPhone sets the "phone" field.
+func (u *DoctorUpsert) SetPhone(v string) *DoctorUpsert {
+	u.Set(doctor.FieldPhone, v)
+	return u
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdatePhone() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldPhone)
+	return u
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (u *DoctorUpsert) ClearPhone() *DoctorUpsert {
+	u.SetNull(doctor.FieldPhone)
+	return u
+}
+
+// SetSpecialization sets the "specialization" field.
+func (u *DoctorUpsert) SetSpecialization(v string) *DoctorUpsert {
+	u.Set(doctor.FieldSpecialization, v)
+	return u
+}
+
+// UpdateSpecialization sets the "specialization" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateSpecialization() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldSpecialization)
+	return u
+}
+
+// SetSpecializationKey sets the "specialization_key" field.
+func (u *DoctorUpsert) SetSpecializationKey(v string) *DoctorUpsert {
+	u.Set(doctor.FieldSpecializationKey, v)
+	return u
+}
+
+// UpdateSpecializationKey sets the "specialization_key" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateSpecializationKey() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldSpecializationKey)
+	return u
+}
+
+// SetLicenseNumber sets the "license_number" field.
+func (u *DoctorUpsert) SetLicenseNumber(v string) *DoctorUpsert {
+	u.Set(doctor.FieldLicenseNumber, v)
+	return u
+}
+
+// UpdateLicenseNumber sets the "license_number" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateLicenseNumber() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldLicenseNumber)
+	return u
+}
+
+// SetExperienceYears sets the "experience_years" field.
+func (u *DoctorUpsert) SetExperienceYears(v int) *DoctorUpsert {
+	u.Set(doctor.FieldExperienceYears, v)
+	return u
+}
+
+// UpdateExperienceYears sets the "experience_years" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateExperienceYears() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldExperienceYears)
+	return u
+}
+
+// AddExperienceYears adds v to the "experience_years" field.
+func (u *DoctorUpsert) AddExperienceYears(v int) *DoctorUpsert {
+	u.Add(doctor.FieldExperienceYears, v)
+	return u
+}
+
+// SetConsultationFee sets the "consultation_fee" field.
+func (u *DoctorUpsert) SetConsultationFee(v scalar.Rupees) *DoctorUpsert {
+	u.Set(doctor.FieldConsultationFee, v)
+	return u
+}
+
+// UpdateConsultationFee sets the "consultation_fee" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateConsultationFee() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldConsultationFee)
+	return u
+}
+
+// AddConsultationFee adds v to the "consultation_fee" field.
+func (u *DoctorUpsert) AddConsultationFee(v scalar.Rupees) *DoctorUpsert {
+	u.Add(doctor.FieldConsultationFee, v)
+	return u
+}
+
+// SetAddress sets the "address" field.
+func (u *DoctorUpsert) SetAddress(v string) *DoctorUpsert {
+	u.Set(doctor.FieldAddress, v)
+	return u
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateAddress() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldAddress)
+	return u
+}
+
+// ClearAddress clears the value of the "address" field.
+func (u *DoctorUpsert) ClearAddress() *DoctorUpsert {
+	u.SetNull(doctor.FieldAddress)
+	return u
+}
+
+// SetAvailability sets the "availability" field.
+func (u *DoctorUpsert) SetAvailability(v string) *DoctorUpsert {
+	u.Set(doctor.FieldAvailability, v)
+	return u
+}
+
+// UpdateAvailability sets the "availability" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateAvailability() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldAvailability)
+	return u
+}
+
+// ClearAvailability clears the value of the "availability" field.
+func (u *DoctorUpsert) ClearAvailability() *DoctorUpsert {
+	u.SetNull(doctor.FieldAvailability)
+	return u
+}
+
+// UpdateNewValues updates the mutable fields using the new values that were set on create.
+// Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *DoctorUpsertOne) UpdateNewValues() *DoctorUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		if _, exists := u.create.mutation.CreatedAt(); exists {
+			s.SetIgnore(doctor.FieldCreatedAt)
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//	    OnConflict(sql.ResolveWithIgnore()).
+//	    Exec(ctx)
+func (u *DoctorUpsertOne) Ignore() *DoctorUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *DoctorUpsertOne) DoNothing() *DoctorUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the DoctorCreate.OnConflict
+// documentation for more info.
+func (u *DoctorUpsertOne) Update(set func(*DoctorUpsert)) *DoctorUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&DoctorUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *DoctorUpsertOne) SetUpdatedAt(v time.Time) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateUpdatedAt() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *DoctorUpsertOne) SetDeletedAt(v time.Time) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateDeletedAt() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *DoctorUpsertOne) ClearDeletedAt() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *DoctorUpsertOne) SetName(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateName() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateName()
+	})
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *DoctorUpsertOne) SetNameKey(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetNameKey(v)
+	})
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateNameKey() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateNameKey()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *DoctorUpsertOne) SetEmail(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateEmail() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateEmail()
+	})
+}
+
+// SetPhone sets the "phone" field.
+func (u *DoctorUpsertOne) SetPhone(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetPhone(v)
+	})
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdatePhone() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdatePhone()
+	})
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (u *DoctorUpsertOne) ClearPhone() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearPhone()
+	})
+}
+
+// SetSpecialization sets the "specialization" field.
+func (u *DoctorUpsertOne) SetSpecialization(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetSpecialization(v)
+	})
+}
+
+// UpdateSpecialization sets the "specialization" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateSpecialization() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateSpecialization()
+	})
+}
+
+// SetSpecializationKey sets the "specialization_key" field.
+func (u *DoctorUpsertOne) SetSpecializationKey(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetSpecializationKey(v)
+	})
+}
+
+// UpdateSpecializationKey sets the "specialization_key" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateSpecializationKey() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateSpecializationKey()
+	})
+}
+
+// SetLicenseNumber sets the "license_number" field.
+func (u *DoctorUpsertOne) SetLicenseNumber(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetLicenseNumber(v)
+	})
+}
+
+// UpdateLicenseNumber sets the "license_number" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateLicenseNumber() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateLicenseNumber()
+	})
+}
+
+// SetExperienceYears sets the "experience_years" field.
+func (u *DoctorUpsertOne) SetExperienceYears(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetExperienceYears(v)
+	})
+}
+
+// AddExperienceYears adds v to the "experience_years" field.
+func (u *DoctorUpsertOne) AddExperienceYears(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddExperienceYears(v)
+	})
+}
+
+// UpdateExperienceYears sets the "experience_years" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateExperienceYears() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateExperienceYears()
+	})
+}
+
+// SetConsultationFee sets the "consultation_fee" field.
+func (u *DoctorUpsertOne) SetConsultationFee(v scalar.Rupees) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetConsultationFee(v)
+	})
+}
+
+// AddConsultationFee adds v to the "consultation_fee" field.
+func (u *DoctorUpsertOne) AddConsultationFee(v scalar.Rupees) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddConsultationFee(v)
+	})
+}
+
+// UpdateConsultationFee sets the "consultation_fee" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateConsultationFee() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateConsultationFee()
+	})
+}
+
+// SetAddress sets the "address" field.
+func (u *DoctorUpsertOne) SetAddress(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetAddress(v)
+	})
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateAddress() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateAddress()
+	})
+}
+
+// ClearAddress clears the value of the "address" field.
+func (u *DoctorUpsertOne) ClearAddress() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearAddress()
+	})
+}
+
+// SetAvailability sets the "availability" field.
+func (u *DoctorUpsertOne) SetAvailability(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetAvailability(v)
+	})
+}
+
+// UpdateAvailability sets the "availability" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateAvailability() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateAvailability()
+	})
+}
+
+// ClearAvailability clears the value of the "availability" field.
+func (u *DoctorUpsertOne) ClearAvailability() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearAvailability()
+	})
+}
+
+// Exec executes the query.
+func (u *DoctorUpsertOne) Exec(ctx context.Context) error {
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for DoctorCreate.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *DoctorUpsertOne) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// Exec executes the UPSERT query and returns the inserted/updated ID.
+func (u *DoctorUpsertOne) ID(ctx context.Context) (id int, err error) {
+	node, err := u.create.Save(ctx)
+	if err != nil {
+		return id, err
+	}
+	return node.ID, nil
+}
+
+// IDX is like ID, but panics if an error occurs.
+func (u *DoctorUpsertOne) IDX(ctx context.Context) int {
+	id, err := u.ID(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 // DoctorCreateBulk is the builder for creating many Doctor entities in bulk.
 type DoctorCreateBulk struct {
 	config
 	err      error
 	builders []*DoctorCreate
+	conflict []sql.ConflictOption
 }
 
 // Save creates the Doctor entities in the database.
@@ -435,6 +982,7 @@ func (_c *DoctorCreateBulk) Save(ctx context.Context) ([]*Doctor, error) {
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
+					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -485,6 +1033,341 @@ func (_c *DoctorCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *DoctorCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Doctor.CreateBulk(builders...).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.DoctorUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *DoctorCreateBulk) OnConflict(opts ...sql.ConflictOption) *DoctorUpsertBulk {
+	_c.conflict = opts
+	return &DoctorUpsertBulk{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *DoctorCreateBulk) OnConflictColumns(columns ...string) *DoctorUpsertBulk {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &DoctorUpsertBulk{
+		create: _c,
+	}
+}
+
+// DoctorUpsertBulk is the builder for "upsert"-ing
+// a bulk of Doctor nodes.
+type DoctorUpsertBulk struct {
+	create *DoctorCreateBulk
+}
+
+// UpdateNewValues updates the mutable fields using the new values that
+// were set on create. Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *DoctorUpsertBulk) UpdateNewValues() *DoctorUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		for _, b := range u.create.builders {
+			if _, exists := b.mutation.CreatedAt(); exists {
+				s.SetIgnore(doctor.FieldCreatedAt)
+			}
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Doctor.Create().
+//		OnConflict(sql.ResolveWithIgnore()).
+//		Exec(ctx)
+func (u *DoctorUpsertBulk) Ignore() *DoctorUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *DoctorUpsertBulk) DoNothing() *DoctorUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the DoctorCreateBulk.OnConflict
+// documentation for more info.
+func (u *DoctorUpsertBulk) Update(set func(*DoctorUpsert)) *DoctorUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&DoctorUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *DoctorUpsertBulk) SetUpdatedAt(v time.Time) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateUpdatedAt() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *DoctorUpsertBulk) SetDeletedAt(v time.Time) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateDeletedAt() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *DoctorUpsertBulk) ClearDeletedAt() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *DoctorUpsertBulk) SetName(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateName() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateName()
+	})
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *DoctorUpsertBulk) SetNameKey(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetNameKey(v)
+	})
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateNameKey() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateNameKey()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *DoctorUpsertBulk) SetEmail(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateEmail() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateEmail()
+	})
+}
+
+// SetPhone sets the "phone" field.
+func (u *DoctorUpsertBulk) SetPhone(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetPhone(v)
+	})
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdatePhone() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdatePhone()
+	})
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (u *DoctorUpsertBulk) ClearPhone() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearPhone()
+	})
+}
+
+// SetSpecialization sets the "specialization" field.
+func (u *DoctorUpsertBulk) SetSpecialization(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetSpecialization(v)
+	})
+}
+
+// UpdateSpecialization sets the "specialization" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateSpecialization() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateSpecialization()
+	})
+}
+
+// SetSpecializationKey sets the "specialization_key" field.
+func (u *DoctorUpsertBulk) SetSpecializationKey(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetSpecializationKey(v)
+	})
+}
+
+// UpdateSpecializationKey sets the "specialization_key" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateSpecializationKey() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateSpecializationKey()
+	})
+}
+
+// SetLicenseNumber sets the "license_number" field.
+func (u *DoctorUpsertBulk) SetLicenseNumber(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetLicenseNumber(v)
+	})
+}
+
+// UpdateLicenseNumber sets the "license_number" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateLicenseNumber() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateLicenseNumber()
+	})
+}
+
+// SetExperienceYears sets the "experience_years" field.
+func (u *DoctorUpsertBulk) SetExperienceYears(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetExperienceYears(v)
+	})
+}
+
+// AddExperienceYears adds v to the "experience_years" field.
+func (u *DoctorUpsertBulk) AddExperienceYears(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddExperienceYears(v)
+	})
+}
+
+// UpdateExperienceYears sets the "experience_years" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateExperienceYears() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateExperienceYears()
+	})
+}
+
+// SetConsultationFee sets the "consultation_fee" field.
+func (u *DoctorUpsertBulk) SetConsultationFee(v scalar.Rupees) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetConsultationFee(v)
+	})
+}
+
+// AddConsultationFee adds v to the "consultation_fee" field.
+func (u *DoctorUpsertBulk) AddConsultationFee(v scalar.Rupees) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddConsultationFee(v)
+	})
+}
+
+// UpdateConsultationFee sets the "consultation_fee" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateConsultationFee() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateConsultationFee()
+	})
+}
+
+// SetAddress sets the "address" field.
+func (u *DoctorUpsertBulk) SetAddress(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetAddress(v)
+	})
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateAddress() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateAddress()
+	})
+}
+
+// ClearAddress clears the value of the "address" field.
+func (u *DoctorUpsertBulk) ClearAddress() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearAddress()
+	})
+}
+
+// SetAvailability sets the "availability" field.
+func (u *DoctorUpsertBulk) SetAvailability(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetAvailability(v)
+	})
+}
+
+// UpdateAvailability sets the "availability" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateAvailability() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateAvailability()
+	})
+}
+
+// ClearAvailability clears the value of the "availability" field.
+func (u *DoctorUpsertBulk) ClearAvailability() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearAvailability()
+	})
+}
+
+// Exec executes the query.
+func (u *DoctorUpsertBulk) Exec(ctx context.Context) error {
+	if u.create.err != nil {
+		return u.create.err
+	}
+	for i, b := range u.create.builders {
+		if len(b.conflict) != 0 {
+			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the DoctorCreateBulk instead", i)
+		}
+	}
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for DoctorCreateBulk.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *DoctorUpsertBulk) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

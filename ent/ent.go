@@ -4,8 +4,10 @@ package ent
 
 import (
 	"caregraph/ent/doctor"
+	"caregraph/ent/guess"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"context"
 	"errors"
@@ -77,8 +79,10 @@ func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			doctor.Table:  doctor.ValidColumn,
+			guess.Table:   guess.ValidColumn,
 			mapping.Table: mapping.ValidColumn,
 			patient.Table: patient.ValidColumn,
+			session.Table: session.ValidColumn,
 			user.Table:    user.ValidColumn,
 		})
 	})

@@ -12,7 +12,7 @@ import (
 
 func main() {
 	err := entc.Generate("./schema", &gen.Config{
-		Features: []gen.Feature{gen.FeaturePrivacy, gen.FeatureModifier},
+		Features: []gen.Feature{gen.FeaturePrivacy, gen.FeatureModifier, gen.FeatureUpsert},
 	}, entc.TemplateDir("./template"))
 	if err != nil {
 		log.Fatalf("generate ent: %v", err)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 )
@@ -21,6 +22,7 @@ type MappingCreate struct {
 	config
 	mutation *MappingMutation
 	hooks    []Hook
+	conflict []sql.ConflictOption
 }
 
 // SetCreatedAt sets the "created_at" field.
@@ -299,6 +301,7 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 		_node = &Mapping{config: _c.config}
 		_spec = sqlgraph.NewCreateSpec(mapping.Table, sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt))
 	)
+	_spec.OnConflict = _c.conflict
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(mapping.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -398,11 +401,323 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 	return _node, _spec
 }
 
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Mapping.Create().
+//		SetCreatedAt(v).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.MappingUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *MappingCreate) OnConflict(opts ...sql.ConflictOption) *MappingUpsertOne {
+	_c.conflict = opts
+	return &MappingUpsertOne{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *MappingCreate) OnConflictColumns(columns ...string) *MappingUpsertOne {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &MappingUpsertOne{
+		create: _c,
+	}
+}
+
+type (
+	// MappingUpsertOne is the builder for "upsert"-ing
+	//  one Mapping node.
+	MappingUpsertOne struct {
+		create *MappingCreate
+	}
+
+	// MappingUpsert is the "OnConflict" setter.
+	MappingUpsert struct {
+		*sql.UpdateSet
+	}
+)
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *MappingUpsert) SetUpdatedAt(v time.Time) *MappingUpsert {
+	u.Set(mapping.FieldUpdatedAt, v)
+	return u
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateUpdatedAt() *MappingUpsert {
+	u.SetExcluded(mapping.FieldUpdatedAt)
+	return u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *MappingUpsert) SetDeletedAt(v time.Time) *MappingUpsert {
+	u.Set(mapping.FieldDeletedAt, v)
+	return u
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateDeletedAt() *MappingUpsert {
+	u.SetExcluded(mapping.FieldDeletedAt)
+	return u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *MappingUpsert) ClearDeletedAt() *MappingUpsert {
+	u.SetNull(mapping.FieldDeletedAt)
+	return u
+}
+
+// SetNotes sets the "notes" field.
+func (u *MappingUpsert) SetNotes(v string) *MappingUpsert {
+	u.Set(mapping.FieldNotes, v)
+	return u
+}
+
+// UpdateNotes sets the "notes" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateNotes() *MappingUpsert {
+	u.SetExcluded(mapping.FieldNotes)
+	return u
+}
+
+// ClearNotes clears the value of the "notes" field.
+func (u *MappingUpsert) ClearNotes() *MappingUpsert {
+	u.SetNull(mapping.FieldNotes)
+	return u
+}
+
+// SetIsActive sets the "is_active" field.
+func (u *MappingUpsert) SetIsActive(v bool) *MappingUpsert {
+	u.Set(mapping.FieldIsActive, v)
+	return u
+}
+
+// UpdateIsActive sets the "is_active" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateIsActive() *MappingUpsert {
+	u.SetExcluded(mapping.FieldIsActive)
+	return u
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (u *MappingUpsert) SetEndedAt(v time.Time) *MappingUpsert {
+	u.Set(mapping.FieldEndedAt, v)
+	return u
+}
+
+// UpdateEndedAt sets the "ended_at" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateEndedAt() *MappingUpsert {
+	u.SetExcluded(mapping.FieldEndedAt)
+	return u
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (u *MappingUpsert) ClearEndedAt() *MappingUpsert {
+	u.SetNull(mapping.FieldEndedAt)
+	return u
+}
+
+// UpdateNewValues updates the mutable fields using the new values that were set on create.
+// Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *MappingUpsertOne) UpdateNewValues() *MappingUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		if _, exists := u.create.mutation.CreatedAt(); exists {
+			s.SetIgnore(mapping.FieldCreatedAt)
+		}
+		if _, exists := u.create.mutation.OwnerID(); exists {
+			s.SetIgnore(mapping.FieldOwnerID)
+		}
+		if _, exists := u.create.mutation.CreatedByID(); exists {
+			s.SetIgnore(mapping.FieldCreatedByID)
+		}
+		if _, exists := u.create.mutation.PatientID(); exists {
+			s.SetIgnore(mapping.FieldPatientID)
+		}
+		if _, exists := u.create.mutation.DoctorID(); exists {
+			s.SetIgnore(mapping.FieldDoctorID)
+		}
+		if _, exists := u.create.mutation.AssignedDate(); exists {
+			s.SetIgnore(mapping.FieldAssignedDate)
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//	    OnConflict(sql.ResolveWithIgnore()).
+//	    Exec(ctx)
+func (u *MappingUpsertOne) Ignore() *MappingUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *MappingUpsertOne) DoNothing() *MappingUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the MappingCreate.OnConflict
+// documentation for more info.
+func (u *MappingUpsertOne) Update(set func(*MappingUpsert)) *MappingUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&MappingUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *MappingUpsertOne) SetUpdatedAt(v time.Time) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateUpdatedAt() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *MappingUpsertOne) SetDeletedAt(v time.Time) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateDeletedAt() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *MappingUpsertOne) ClearDeletedAt() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetNotes sets the "notes" field.
+func (u *MappingUpsertOne) SetNotes(v string) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetNotes(v)
+	})
+}
+
+// UpdateNotes sets the "notes" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateNotes() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateNotes()
+	})
+}
+
+// ClearNotes clears the value of the "notes" field.
+func (u *MappingUpsertOne) ClearNotes() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearNotes()
+	})
+}
+
+// SetIsActive sets the "is_active" field.
+func (u *MappingUpsertOne) SetIsActive(v bool) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetIsActive(v)
+	})
+}
+
+// UpdateIsActive sets the "is_active" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateIsActive() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateIsActive()
+	})
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (u *MappingUpsertOne) SetEndedAt(v time.Time) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetEndedAt(v)
+	})
+}
+
+// UpdateEndedAt sets the "ended_at" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateEndedAt() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateEndedAt()
+	})
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (u *MappingUpsertOne) ClearEndedAt() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearEndedAt()
+	})
+}
+
+// Exec executes the query.
+func (u *MappingUpsertOne) Exec(ctx context.Context) error {
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for MappingCreate.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *MappingUpsertOne) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// Exec executes the UPSERT query and returns the inserted/updated ID.
+func (u *MappingUpsertOne) ID(ctx context.Context) (id int, err error) {
+	node, err := u.create.Save(ctx)
+	if err != nil {
+		return id, err
+	}
+	return node.ID, nil
+}
+
+// IDX is like ID, but panics if an error occurs.
+func (u *MappingUpsertOne) IDX(ctx context.Context) int {
+	id, err := u.ID(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 // MappingCreateBulk is the builder for creating many Mapping entities in bulk.
 type MappingCreateBulk struct {
 	config
 	err      error
 	builders []*MappingCreate
+	conflict []sql.ConflictOption
 }
 
 // Save creates the Mapping entities in the database.
@@ -432,6 +747,7 @@ func (_c *MappingCreateBulk) Save(ctx context.Context) ([]*Mapping, error) {
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
+					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -482,6 +798,223 @@ func (_c *MappingCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *MappingCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Mapping.CreateBulk(builders...).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.MappingUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *MappingCreateBulk) OnConflict(opts ...sql.ConflictOption) *MappingUpsertBulk {
+	_c.conflict = opts
+	return &MappingUpsertBulk{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *MappingCreateBulk) OnConflictColumns(columns ...string) *MappingUpsertBulk {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &MappingUpsertBulk{
+		create: _c,
+	}
+}
+
+// MappingUpsertBulk is the builder for "upsert"-ing
+// a bulk of Mapping nodes.
+type MappingUpsertBulk struct {
+	create *MappingCreateBulk
+}
+
+// UpdateNewValues updates the mutable fields using the new values that
+// were set on create. Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *MappingUpsertBulk) UpdateNewValues() *MappingUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		for _, b := range u.create.builders {
+			if _, exists := b.mutation.CreatedAt(); exists {
+				s.SetIgnore(mapping.FieldCreatedAt)
+			}
+			if _, exists := b.mutation.OwnerID(); exists {
+				s.SetIgnore(mapping.FieldOwnerID)
+			}
+			if _, exists := b.mutation.CreatedByID(); exists {
+				s.SetIgnore(mapping.FieldCreatedByID)
+			}
+			if _, exists := b.mutation.PatientID(); exists {
+				s.SetIgnore(mapping.FieldPatientID)
+			}
+			if _, exists := b.mutation.DoctorID(); exists {
+				s.SetIgnore(mapping.FieldDoctorID)
+			}
+			if _, exists := b.mutation.AssignedDate(); exists {
+				s.SetIgnore(mapping.FieldAssignedDate)
+			}
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Mapping.Create().
+//		OnConflict(sql.ResolveWithIgnore()).
+//		Exec(ctx)
+func (u *MappingUpsertBulk) Ignore() *MappingUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *MappingUpsertBulk) DoNothing() *MappingUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the MappingCreateBulk.OnConflict
+// documentation for more info.
+func (u *MappingUpsertBulk) Update(set func(*MappingUpsert)) *MappingUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&MappingUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *MappingUpsertBulk) SetUpdatedAt(v time.Time) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateUpdatedAt() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *MappingUpsertBulk) SetDeletedAt(v time.Time) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateDeletedAt() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *MappingUpsertBulk) ClearDeletedAt() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetNotes sets the "notes" field.
+func (u *MappingUpsertBulk) SetNotes(v string) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetNotes(v)
+	})
+}
+
+// UpdateNotes sets the "notes" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateNotes() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateNotes()
+	})
+}
+
+// ClearNotes clears the value of the "notes" field.
+func (u *MappingUpsertBulk) ClearNotes() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearNotes()
+	})
+}
+
+// SetIsActive sets the "is_active" field.
+func (u *MappingUpsertBulk) SetIsActive(v bool) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetIsActive(v)
+	})
+}
+
+// UpdateIsActive sets the "is_active" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateIsActive() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateIsActive()
+	})
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (u *MappingUpsertBulk) SetEndedAt(v time.Time) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetEndedAt(v)
+	})
+}
+
+// UpdateEndedAt sets the "ended_at" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateEndedAt() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateEndedAt()
+	})
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (u *MappingUpsertBulk) ClearEndedAt() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearEndedAt()
+	})
+}
+
+// Exec executes the query.
+func (u *MappingUpsertBulk) Exec(ctx context.Context) error {
+	if u.create.err != nil {
+		return u.create.err
+	}
+	for i, b := range u.create.builders {
+		if len(b.conflict) != 0 {
+			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the MappingCreateBulk instead", i)
+		}
+	}
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for MappingCreateBulk.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *MappingUpsertBulk) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

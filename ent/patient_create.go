@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 )
@@ -21,6 +22,7 @@ type PatientCreate struct {
 	config
 	mutation *PatientMutation
 	hooks    []Hook
+	conflict []sql.ConflictOption
 }
 
 // SetCreatedAt sets the "created_at" field.
@@ -330,6 +332,7 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 		_node = &Patient{config: _c.config}
 		_spec = sqlgraph.NewCreateSpec(patient.Table, sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt))
 	)
+	_spec.OnConflict = _c.conflict
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(patient.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -418,11 +421,506 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 	return _node, _spec
 }
 
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Patient.Create().
+//		SetCreatedAt(v).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.PatientUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *PatientCreate) OnConflict(opts ...sql.ConflictOption) *PatientUpsertOne {
+	_c.conflict = opts
+	return &PatientUpsertOne{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *PatientCreate) OnConflictColumns(columns ...string) *PatientUpsertOne {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &PatientUpsertOne{
+		create: _c,
+	}
+}
+
+type (
+	// PatientUpsertOne is the builder for "upsert"-ing
+	//  one Patient node.
+	PatientUpsertOne struct {
+		create *PatientCreate
+	}
+
+	// PatientUpsert is the "OnConflict" setter.
+	PatientUpsert struct {
+		*sql.UpdateSet
+	}
+)
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *PatientUpsert) SetUpdatedAt(v time.Time) *PatientUpsert {
+	u.Set(patient.FieldUpdatedAt, v)
+	return u
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateUpdatedAt() *PatientUpsert {
+	u.SetExcluded(patient.FieldUpdatedAt)
+	return u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *PatientUpsert) SetDeletedAt(v time.Time) *PatientUpsert {
+	u.Set(patient.FieldDeletedAt, v)
+	return u
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateDeletedAt() *PatientUpsert {
+	u.SetExcluded(patient.FieldDeletedAt)
+	return u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *PatientUpsert) ClearDeletedAt() *PatientUpsert {
+	u.SetNull(patient.FieldDeletedAt)
+	return u
+}
+
+// SetName sets the "name" field.
+func (u *PatientUpsert) SetName(v string) *PatientUpsert {
+	u.Set(patient.FieldName, v)
+	return u
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateName() *PatientUpsert {
+	u.SetExcluded(patient.FieldName)
+	return u
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *PatientUpsert) SetNameKey(v string) *PatientUpsert {
+	u.Set(patient.FieldNameKey, v)
+	return u
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateNameKey() *PatientUpsert {
+	u.SetExcluded(patient.FieldNameKey)
+	return u
+}
+
+// SetEmail sets the "email" field.
+func (u *PatientUpsert) SetEmail(v string) *PatientUpsert {
+	u.Set(patient.FieldEmail, v)
+	return u
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateEmail() *PatientUpsert {
+	u.SetExcluded(patient.FieldEmail)
+	return u
+}
+
+// SetPhone sets the "phone" field.
+func (u *PatientUpsert) SetPhone(v string) *PatientUpsert {
+	u.Set(patient.FieldPhone, v)
+	return u
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *PatientUpsert) UpdatePhone() *PatientUpsert {
+	u.SetExcluded(patient.FieldPhone)
+	return u
+}
+
+// SetDateOfBirth sets the "date_of_birth" field.
+func (u *PatientUpsert) SetDateOfBirth(v scalar.Date) *PatientUpsert {
+	u.Set(patient.FieldDateOfBirth, v)
+	return u
+}
+
+// UpdateDateOfBirth sets the "date_of_birth" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateDateOfBirth() *PatientUpsert {
+	u.SetExcluded(patient.FieldDateOfBirth)
+	return u
+}
+
+// SetAddress sets the "address" field.
+func (u *PatientUpsert) SetAddress(v string) *PatientUpsert {
+	u.Set(patient.FieldAddress, v)
+	return u
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateAddress() *PatientUpsert {
+	u.SetExcluded(patient.FieldAddress)
+	return u
+}
+
+// SetGender sets the "gender" field.
+func (u *PatientUpsert) SetGender(v patient.Gender) *PatientUpsert {
+	u.Set(patient.FieldGender, v)
+	return u
+}
+
+// UpdateGender sets the "gender" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateGender() *PatientUpsert {
+	u.SetExcluded(patient.FieldGender)
+	return u
+}
+
+// SetBloodGroup sets the "blood_group" field.
+func (u *PatientUpsert) SetBloodGroup(v patient.BloodGroup) *PatientUpsert {
+	u.Set(patient.FieldBloodGroup, v)
+	return u
+}
+
+// UpdateBloodGroup sets the "blood_group" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateBloodGroup() *PatientUpsert {
+	u.SetExcluded(patient.FieldBloodGroup)
+	return u
+}
+
+// ClearBloodGroup clears the value of the "blood_group" field.
+func (u *PatientUpsert) ClearBloodGroup() *PatientUpsert {
+	u.SetNull(patient.FieldBloodGroup)
+	return u
+}
+
+// SetEmergencyContact sets the "emergency_contact" field.
+func (u *PatientUpsert) SetEmergencyContact(v string) *PatientUpsert {
+	u.Set(patient.FieldEmergencyContact, v)
+	return u
+}
+
+// UpdateEmergencyContact sets the "emergency_contact" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateEmergencyContact() *PatientUpsert {
+	u.SetExcluded(patient.FieldEmergencyContact)
+	return u
+}
+
+// ClearEmergencyContact clears the value of the "emergency_contact" field.
+func (u *PatientUpsert) ClearEmergencyContact() *PatientUpsert {
+	u.SetNull(patient.FieldEmergencyContact)
+	return u
+}
+
+// SetMedicalHistory sets the "medical_history" field.
+func (u *PatientUpsert) SetMedicalHistory(v string) *PatientUpsert {
+	u.Set(patient.FieldMedicalHistory, v)
+	return u
+}
+
+// UpdateMedicalHistory sets the "medical_history" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateMedicalHistory() *PatientUpsert {
+	u.SetExcluded(patient.FieldMedicalHistory)
+	return u
+}
+
+// ClearMedicalHistory clears the value of the "medical_history" field.
+func (u *PatientUpsert) ClearMedicalHistory() *PatientUpsert {
+	u.SetNull(patient.FieldMedicalHistory)
+	return u
+}
+
+// UpdateNewValues updates the mutable fields using the new values that were set on create.
+// Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *PatientUpsertOne) UpdateNewValues() *PatientUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		if _, exists := u.create.mutation.CreatedAt(); exists {
+			s.SetIgnore(patient.FieldCreatedAt)
+		}
+		if _, exists := u.create.mutation.CreatedByID(); exists {
+			s.SetIgnore(patient.FieldCreatedByID)
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//	    OnConflict(sql.ResolveWithIgnore()).
+//	    Exec(ctx)
+func (u *PatientUpsertOne) Ignore() *PatientUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *PatientUpsertOne) DoNothing() *PatientUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the PatientCreate.OnConflict
+// documentation for more info.
+func (u *PatientUpsertOne) Update(set func(*PatientUpsert)) *PatientUpsertOne {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&PatientUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *PatientUpsertOne) SetUpdatedAt(v time.Time) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateUpdatedAt() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *PatientUpsertOne) SetDeletedAt(v time.Time) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateDeletedAt() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *PatientUpsertOne) ClearDeletedAt() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *PatientUpsertOne) SetName(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateName() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateName()
+	})
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *PatientUpsertOne) SetNameKey(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetNameKey(v)
+	})
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateNameKey() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateNameKey()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *PatientUpsertOne) SetEmail(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateEmail() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateEmail()
+	})
+}
+
+// SetPhone sets the "phone" field.
+func (u *PatientUpsertOne) SetPhone(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetPhone(v)
+	})
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdatePhone() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdatePhone()
+	})
+}
+
+// SetDateOfBirth sets the "date_of_birth" field.
+func (u *PatientUpsertOne) SetDateOfBirth(v scalar.Date) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetDateOfBirth(v)
+	})
+}
+
+// UpdateDateOfBirth sets the "date_of_birth" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateDateOfBirth() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateDateOfBirth()
+	})
+}
+
+// SetAddress sets the "address" field.
+func (u *PatientUpsertOne) SetAddress(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetAddress(v)
+	})
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateAddress() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateAddress()
+	})
+}
+
+// SetGender sets the "gender" field.
+func (u *PatientUpsertOne) SetGender(v patient.Gender) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetGender(v)
+	})
+}
+
+// UpdateGender sets the "gender" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateGender() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateGender()
+	})
+}
+
+// SetBloodGroup sets the "blood_group" field.
+func (u *PatientUpsertOne) SetBloodGroup(v patient.BloodGroup) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetBloodGroup(v)
+	})
+}
+
+// UpdateBloodGroup sets the "blood_group" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateBloodGroup() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateBloodGroup()
+	})
+}
+
+// ClearBloodGroup clears the value of the "blood_group" field.
+func (u *PatientUpsertOne) ClearBloodGroup() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearBloodGroup()
+	})
+}
+
+// SetEmergencyContact sets the "emergency_contact" field.
+func (u *PatientUpsertOne) SetEmergencyContact(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetEmergencyContact(v)
+	})
+}
+
+// UpdateEmergencyContact sets the "emergency_contact" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateEmergencyContact() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateEmergencyContact()
+	})
+}
+
+// ClearEmergencyContact clears the value of the "emergency_contact" field.
+func (u *PatientUpsertOne) ClearEmergencyContact() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearEmergencyContact()
+	})
+}
+
+// SetMedicalHistory sets the "medical_history" field.
+func (u *PatientUpsertOne) SetMedicalHistory(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetMedicalHistory(v)
+	})
+}
+
+// UpdateMedicalHistory sets the "medical_history" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateMedicalHistory() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateMedicalHistory()
+	})
+}
+
+// ClearMedicalHistory clears the value of the "medical_history" field.
+func (u *PatientUpsertOne) ClearMedicalHistory() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearMedicalHistory()
+	})
+}
+
+// Exec executes the query.
+func (u *PatientUpsertOne) Exec(ctx context.Context) error {
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for PatientCreate.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *PatientUpsertOne) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// Exec executes the UPSERT query and returns the inserted/updated ID.
+func (u *PatientUpsertOne) ID(ctx context.Context) (id int, err error) {
+	node, err := u.create.Save(ctx)
+	if err != nil {
+		return id, err
+	}
+	return node.ID, nil
+}
+
+// IDX is like ID, but panics if an error occurs.
+func (u *PatientUpsertOne) IDX(ctx context.Context) int {
+	id, err := u.ID(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 // PatientCreateBulk is the builder for creating many Patient entities in bulk.
 type PatientCreateBulk struct {
 	config
 	err      error
 	builders []*PatientCreate
+	conflict []sql.ConflictOption
 }
 
 // Save creates the Patient entities in the database.
@@ -452,6 +950,7 @@ func (_c *PatientCreateBulk) Save(ctx context.Context) ([]*Patient, error) {
 					_, err = mutators[i+1].Mutate(root, _c.builders[i+1].mutation)
 				} else {
 					spec := &sqlgraph.BatchCreateSpec{Nodes: specs}
+					spec.OnConflict = _c.conflict
 					// Invoke the actual operation on the latest mutation in the chain.
 					if err = sqlgraph.BatchCreate(ctx, _c.driver, spec); err != nil {
 						if sqlgraph.IsConstraintError(err) {
@@ -502,6 +1001,316 @@ func (_c *PatientCreateBulk) Exec(ctx context.Context) error {
 // ExecX is like Exec, but panics if an error occurs.
 func (_c *PatientCreateBulk) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
+		panic(err)
+	}
+}
+
+// OnConflict allows configuring the `ON CONFLICT` / `ON DUPLICATE KEY` clause
+// of the `INSERT` statement. For example:
+//
+//	client.Patient.CreateBulk(builders...).
+//		OnConflict(
+//			// Update the row with the new values
+//			// the was proposed for insertion.
+//			sql.ResolveWithNewValues(),
+//		).
+//		// Override some of the fields with custom
+//		// update values.
+//		Update(func(u *ent.PatientUpsert) {
+//			SetCreatedAt(v+v).
+//		}).
+//		Exec(ctx)
+func (_c *PatientCreateBulk) OnConflict(opts ...sql.ConflictOption) *PatientUpsertBulk {
+	_c.conflict = opts
+	return &PatientUpsertBulk{
+		create: _c,
+	}
+}
+
+// OnConflictColumns calls `OnConflict` and configures the columns
+// as conflict target. Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//		OnConflict(sql.ConflictColumns(columns...)).
+//		Exec(ctx)
+func (_c *PatientCreateBulk) OnConflictColumns(columns ...string) *PatientUpsertBulk {
+	_c.conflict = append(_c.conflict, sql.ConflictColumns(columns...))
+	return &PatientUpsertBulk{
+		create: _c,
+	}
+}
+
+// PatientUpsertBulk is the builder for "upsert"-ing
+// a bulk of Patient nodes.
+type PatientUpsertBulk struct {
+	create *PatientCreateBulk
+}
+
+// UpdateNewValues updates the mutable fields using the new values that
+// were set on create. Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//		OnConflict(
+//			sql.ResolveWithNewValues(),
+//		).
+//		Exec(ctx)
+func (u *PatientUpsertBulk) UpdateNewValues() *PatientUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithNewValues())
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
+		for _, b := range u.create.builders {
+			if _, exists := b.mutation.CreatedAt(); exists {
+				s.SetIgnore(patient.FieldCreatedAt)
+			}
+			if _, exists := b.mutation.CreatedByID(); exists {
+				s.SetIgnore(patient.FieldCreatedByID)
+			}
+		}
+	}))
+	return u
+}
+
+// Ignore sets each column to itself in case of conflict.
+// Using this option is equivalent to using:
+//
+//	client.Patient.Create().
+//		OnConflict(sql.ResolveWithIgnore()).
+//		Exec(ctx)
+func (u *PatientUpsertBulk) Ignore() *PatientUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWithIgnore())
+	return u
+}
+
+// DoNothing configures the conflict_action to `DO NOTHING`.
+// Supported only by SQLite and PostgreSQL.
+func (u *PatientUpsertBulk) DoNothing() *PatientUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.DoNothing())
+	return u
+}
+
+// Update allows overriding fields `UPDATE` values. See the PatientCreateBulk.OnConflict
+// documentation for more info.
+func (u *PatientUpsertBulk) Update(set func(*PatientUpsert)) *PatientUpsertBulk {
+	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(update *sql.UpdateSet) {
+		set(&PatientUpsert{UpdateSet: update})
+	}))
+	return u
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (u *PatientUpsertBulk) SetUpdatedAt(v time.Time) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetUpdatedAt(v)
+	})
+}
+
+// UpdateUpdatedAt sets the "updated_at" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateUpdatedAt() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateUpdatedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *PatientUpsertBulk) SetDeletedAt(v time.Time) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateDeletedAt() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *PatientUpsertBulk) ClearDeletedAt() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *PatientUpsertBulk) SetName(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateName() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateName()
+	})
+}
+
+// SetNameKey sets the "name_key" field.
+func (u *PatientUpsertBulk) SetNameKey(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetNameKey(v)
+	})
+}
+
+// UpdateNameKey sets the "name_key" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateNameKey() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateNameKey()
+	})
+}
+
+// SetEmail sets the "email" field.
+func (u *PatientUpsertBulk) SetEmail(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetEmail(v)
+	})
+}
+
+// UpdateEmail sets the "email" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateEmail() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateEmail()
+	})
+}
+
+// SetPhone sets the "phone" field.
+func (u *PatientUpsertBulk) SetPhone(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetPhone(v)
+	})
+}
+
+// UpdatePhone sets the "phone" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdatePhone() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdatePhone()
+	})
+}
+
+// SetDateOfBirth sets the "date_of_birth" field.
+func (u *PatientUpsertBulk) SetDateOfBirth(v scalar.Date) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetDateOfBirth(v)
+	})
+}
+
+// UpdateDateOfBirth sets the "date_of_birth" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateDateOfBirth() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateDateOfBirth()
+	})
+}
+
+// SetAddress sets the "address" field.
+func (u *PatientUpsertBulk) SetAddress(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetAddress(v)
+	})
+}
+
+// UpdateAddress sets the "address" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateAddress() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateAddress()
+	})
+}
+
+// SetGender sets the "gender" field.
+func (u *PatientUpsertBulk) SetGender(v patient.Gender) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetGender(v)
+	})
+}
+
+// UpdateGender sets the "gender" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateGender() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateGender()
+	})
+}
+
+// SetBloodGroup sets the "blood_group" field.
+func (u *PatientUpsertBulk) SetBloodGroup(v patient.BloodGroup) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetBloodGroup(v)
+	})
+}
+
+// UpdateBloodGroup sets the "blood_group" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateBloodGroup() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateBloodGroup()
+	})
+}
+
+// ClearBloodGroup clears the value of the "blood_group" field.
+func (u *PatientUpsertBulk) ClearBloodGroup() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearBloodGroup()
+	})
+}
+
+// SetEmergencyContact sets the "emergency_contact" field.
+func (u *PatientUpsertBulk) SetEmergencyContact(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetEmergencyContact(v)
+	})
+}
+
+// UpdateEmergencyContact sets the "emergency_contact" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateEmergencyContact() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateEmergencyContact()
+	})
+}
+
+// ClearEmergencyContact clears the value of the "emergency_contact" field.
+func (u *PatientUpsertBulk) ClearEmergencyContact() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearEmergencyContact()
+	})
+}
+
+// SetMedicalHistory sets the "medical_history" field.
+func (u *PatientUpsertBulk) SetMedicalHistory(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetMedicalHistory(v)
+	})
+}
+
+// UpdateMedicalHistory sets the "medical_history" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateMedicalHistory() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateMedicalHistory()
+	})
+}
+
+// ClearMedicalHistory clears the value of the "medical_history" field.
+func (u *PatientUpsertBulk) ClearMedicalHistory() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearMedicalHistory()
+	})
+}
+
+// Exec executes the query.
+func (u *PatientUpsertBulk) Exec(ctx context.Context) error {
+	if u.create.err != nil {
+		return u.create.err
+	}
+	for i, b := range u.create.builders {
+		if len(b.conflict) != 0 {
+			return fmt.Errorf("ent: OnConflict was set for builder %d. Set it on the PatientCreateBulk instead", i)
+		}
+	}
+	if len(u.create.conflict) == 0 {
+		return errors.New("ent: missing options for PatientCreateBulk.OnConflict")
+	}
+	return u.create.Exec(ctx)
+}
+
+// ExecX is like Exec, but panics if an error occurs.
+func (u *PatientUpsertBulk) ExecX(ctx context.Context) {
+	if err := u.create.Exec(ctx); err != nil {
 		panic(err)
 	}
 }

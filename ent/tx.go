@@ -14,10 +14,14 @@ type Tx struct {
 	config
 	// Doctor is the client for interacting with the Doctor builders.
 	Doctor *DoctorClient
+	// Guess is the client for interacting with the Guess builders.
+	Guess *GuessClient
 	// Mapping is the client for interacting with the Mapping builders.
 	Mapping *MappingClient
 	// Patient is the client for interacting with the Patient builders.
 	Patient *PatientClient
+	// Session is the client for interacting with the Session builders.
+	Session *SessionClient
 	// User is the client for interacting with the User builders.
 	User *UserClient
 
@@ -152,8 +156,10 @@ func (tx *Tx) Client() *Client {
 
 func (tx *Tx) init() {
 	tx.Doctor = NewDoctorClient(tx.config)
+	tx.Guess = NewGuessClient(tx.config)
 	tx.Mapping = NewMappingClient(tx.config)
 	tx.Patient = NewPatientClient(tx.config)
+	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }
 

@@ -53,9 +53,11 @@ type UserEdges struct {
 	Mappings []*Mapping `json:"mappings,omitempty"`
 	// The assignments that the user made.
 	CreatedMappings []*Mapping `json:"created_mappings,omitempty"`
+	// Sessions holds the value of the sessions edge.
+	Sessions []*Session `json:"sessions,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // PatientsOrErr returns the Patients value or an error if the edge
@@ -83,6 +85,15 @@ func (e UserEdges) CreatedMappingsOrErr() ([]*Mapping, error) {
 		return e.CreatedMappings, nil
 	}
 	return nil, &NotLoadedError{edge: "created_mappings"}
+}
+
+// SessionsOrErr returns the Sessions value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) SessionsOrErr() ([]*Session, error) {
+	if e.loadedTypes[3] {
+		return e.Sessions, nil
+	}
+	return nil, &NotLoadedError{edge: "sessions"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -201,6 +212,11 @@ func (_m *User) QueryMappings() *MappingQuery {
 // QueryCreatedMappings queries the "created_mappings" edge of the User entity.
 func (_m *User) QueryCreatedMappings() *MappingQuery {
 	return NewUserClient(_m.config).QueryCreatedMappings(_m)
+}
+
+// QuerySessions queries the "sessions" edge of the User entity.
+func (_m *User) QuerySessions() *SessionQuery {
+	return NewUserClient(_m.config).QuerySessions(_m)
 }
 
 // Update returns a builder for updating this User.

@@ -13,6 +13,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
+	"caregraph/ent/session"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
 )
@@ -26,9 +27,14 @@ func init() {
 	patients.edge = (*Resolver).patientEdge
 	doctors.edge = (*Resolver).doctorEdge
 	mappings.edge = (*Resolver).mappingEdge
+	sessions.edge = func(*Resolver, context.Context, []*ent.Session, graphql.CollectedField) error { return nil }
 }
 
 func (r *Resolver) userEdge(ctx context.Context, parents []*ent.User, f graphql.CollectedField) error {
+	if f.Name == "sessions" {
+		live := conditions([]predicate.Session{session.EndedAtIsNil(), session.ExpiresAtGT(now())})
+		return toMany(ctx, r, f, &users, parents, &sessions, session.FieldUserID, func(s *ent.Session) int { return s.UserID }, live)
+	}
 	if f.Name != "patients" {
 		return nil
 	}

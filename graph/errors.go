@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -35,17 +36,35 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 			graphql.AddError(ctx, &gqlerror.Error{Err: f, Path: raw.Path, Locations: raw.Locations})
 		}
 		f := faults[last]
-		extensions := map[string]any{"code": string(f.Kind)}
-		if f.Field != "" {
-			extensions["field"] = camel(f.Field)
+		shown := presentFault(f)
+		shown.Path, shown.Locations = raw.Path, raw.Locations
+		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+			shown.Extensions["requestId"] = request.ID(ctx)
 		}
 		if f.Kind == fault.Internal {
 			log.ErrorContext(ctx, "internal error", "request_id", request.ID(ctx), "path", raw.Path.String(), "err", fault.Safe(err))
-			extensions["requestId"] = request.ID(ctx)
 		}
-		return &gqlerror.Error{Message: f.Message, Path: raw.Path, Locations: raw.Locations, Extensions: extensions}
+		return shown
 	}
 }
+
+// presentFault returns a fault as GraphQL shows it.
+func presentFault(f *fault.Error) *gqlerror.Error {
+	extensions := map[string]any{"code": string(f.Kind)}
+	if f.Field != "" {
+		extensions["field"] = camel(f.Field)
+	}
+	if f.RetryAfter > 0 {
+		extensions["retryAfter"] = int(math.Ceil(f.RetryAfter.Seconds()))
+	}
+	return &gqlerror.Error{Message: f.Message, Extensions: extensions}
+}
+
+// Bounds of the errors of a request that was refused before it ran.
+const (
+	maxMessage = 280 // bytes of one
+	maxErrors  = 5
+)
 
 // presentRequest returns an error that gqlgen itself wrote: of syntax, of
 // validation, of a limit. It tells about the document and never about data.

@@ -18,10 +18,9 @@ import (
 	"caregraph/internal/auth"
 )
 
-// Limits of one request.
+// Limits of one request, beside those of Options.
 const (
 	maxBody       = 1 << 20          // bytes
-	maxTokens     = 2_000            // lexical tokens of a document
 	maxDuration   = 10 * time.Second // of an operation
 	cachedQueries = 500              // parsed documents kept in memory
 )
@@ -30,6 +29,7 @@ const (
 type Options struct {
 	Introspect bool   // allow introspection and spelling suggestions
 	Key        []byte // secret of the cursors
+	Limits     Limits
 }
 
 // Handler answers GraphQL requests. Its methods may be called concurrently.
@@ -42,12 +42,13 @@ type Handler struct {
 func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Options) *Handler {
 	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{o.Key}}})
 	exec := executor.New(schema)
-	exec.SetParserTokenLimit(maxTokens)
-	exec.SetQueryCache(lru.New[*ast.QueryDocument](cachedQueries))
+	known := lru.New[*ast.QueryDocument](cachedQueries)
+	exec.SetParserTokenLimit(o.Limits.Tokens)
+	exec.SetQueryCache(known)
 	exec.SetErrorPresenter(present(log))
 	exec.SetRecoverFunc(recovered)
 	exec.SetDisableSuggestion(!o.Introspect)
-	exec.Use(limits{schema.Schema()})
+	exec.Use(guard{o.Limits, known})
 	exec.Use(transaction{client})
 	if o.Introspect {
 		exec.Use(extension.Introspection{})
@@ -84,7 +85,7 @@ func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse
 		}
 	}
 	if errs != nil {
-		return h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs)
+		return h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), maxErrors)])
 	}
 	responses, ctx := h.exec.DispatchOperation(ctx, operation)
 	response := responses(ctx)

@@ -3,26 +3,56 @@ package graph
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"caregraph/internal/fault"
+	"caregraph/internal/limit"
 )
 
-// Limits of one operation.
+// Limits bound what one operation may ask for; 0 switches one off.
+type Limits struct {
+	Document   int // bytes of the document
+	Tokens     int // lexical tokens of the document
+	Depth      int // fields inside fields
+	Fields     int // fields with every fragment written out
+	RootFields int
+	Aliases    int
+	Directives int // on one field
+	Variables  int // bytes of all variables
+	List       int // elements of one list in a variable or an argument
+	Cost       int // objects that the answer may hold
+}
+
+// DefaultLimits allow what dashboards need, with room.
+var DefaultLimits = Limits{
+	Document: 16 << 10, Tokens: 2_000, Depth: 12, Fields: 10_000, RootFields: 30, Aliases: 60, Directives: 5,
+	Variables: 32 << 10, List: 100, Cost: 5_000,
+}
+
 const (
-	maxDocument = 16 << 10 // bytes
-	maxDepth    = 12       // fields inside fields
-	maxCost     = 5_000    // objects that the answer may hold
-	listedCost  = 5        // objects that a list without pages is taken to hold
+	listedCost = 5   // objects that a list without pages is taken to hold
+	costUnit   = 500 // objects that count as one more request
 )
 
-// limits refuses an operation that asks for too much, before it runs. It looks
-// at each fragment once, so its time is linear in the document; gqlgen's own
-// limit looks at a fragment at every spread, which is exponential.
-type limits struct{ schema *ast.Schema }
+// guard refuses an operation that asks for too much, before it runs, with
+// TOO_COMPLEX. It looks at each fragment once, so its time is linear in the
+// document; gqlgen's own limit looks at a fragment at every spread, which is
+// exponential.
+type guard struct {
+	Limits
+	known graphql.Cache[*ast.QueryDocument] // documents that passed
+}
+
+// ExtensionName returns the name of the extension.
+func (guard) ExtensionName() string { return "Limits" }
+
+// Validate accepts every schema.
+func (guard) Validate(graphql.ExecutableSchema) error { return nil }
 
 type trustedKey struct{}
 
@@ -30,101 +60,262 @@ type trustedKey struct{}
 // those have no limits but a larger page.
 func trusted(ctx context.Context) bool { return ctx.Value(trustedKey{}) != nil }
 
-// ExtensionName returns the name of the extension.
-func (limits) ExtensionName() string { return "Limits" }
+// over tells whether n is over a limit that is on.
+func over(n, limit int) bool { return limit > 0 && n > limit }
 
-// Validate accepts every schema.
-func (limits) Validate(graphql.ExecutableSchema) error { return nil }
-
-// MutateOperationParameters refuses a long document before it is parsed.
-func (limits) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
-	if len(params.Query) > maxDocument && !trusted(ctx) {
-		return refused(fault.TooComplex, fmt.Sprintf("The document is longer than %d bytes.", maxDocument), nil)
-	}
-	return nil
+func tooComplex(format string, args ...any) *gqlerror.Error {
+	return refused(fault.TooComplex, fmt.Sprintf(format, args...), nil)
 }
 
-// MutateOperationContext refuses what asks for too much with TOO_COMPLEX, and
-// a page of an impossible size with BAD_USER_INPUT.
-func (l limits) MutateOperationContext(ctx context.Context, o *graphql.OperationContext) *gqlerror.Error {
+// MutateOperationParameters refuses a document by its size and shape, before
+// it is validated: the time of validation is not linear.
+func (g guard) MutateOperationParameters(ctx context.Context, params *graphql.RawParams) *gqlerror.Error {
 	if trusted(ctx) {
 		return nil
 	}
-	w := &weigher{ctx: ctx, variables: o.Variables, fragments: map[*ast.FragmentDefinition]weight{}}
-	total := w.selections(o.Operation.SelectionSet)
-	switch {
-	case w.err != nil:
-		return w.err
-	case total.depth > maxDepth:
-		return refused(fault.TooComplex, fmt.Sprintf("The operation is nested deeper than %d fields.", maxDepth), nil)
-	case total.cost > maxCost:
-		return refused(fault.TooComplex, fmt.Sprintf("The operation may return %d objects, more than %d. Ask for smaller pages.", min(total.cost, costCap), maxCost), nil)
+	if over(len(params.Query), g.Document) {
+		return tooComplex("The document is longer than %d bytes.", g.Document)
+	}
+	bytes, longest := measure(params.Variables)
+	if over(bytes, g.Variables) {
+		return tooComplex("The variables are longer than %d bytes.", g.Variables)
+	}
+	if over(longest, g.List) {
+		return tooComplex("A list has more than %d elements.", g.List)
+	}
+	if _, ok := g.known.Get(ctx, params.Query); ok {
+		return nil
+	}
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, g.Tokens)
+	if err != nil {
+		return nil // the parser's own error follows
+	}
+	s := &shaper{Limits: g.Limits, fragments: map[*ast.FragmentDefinition]*shape{}, named: doc.Fragments}
+	for _, o := range doc.Operations {
+		if err := s.refusal(s.selections(o.SelectionSet), o); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// weight is what a part of a document asks for.
-type weight struct{ depth, cost int }
-
-// costCap keeps the arithmetic of costs far from overflow.
-const costCap = 1_000_000
-
-type weigher struct {
-	ctx       context.Context
-	variables map[string]any
-	fragments map[*ast.FragmentDefinition]weight
-	err       *gqlerror.Error
+// measure returns about how many bytes a JSON value takes, and the length of
+// its longest list.
+func measure(v any) (bytes, longest int) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			b, l := measure(member)
+			bytes, longest = bytes+len(name)+4+b, max(longest, l)
+		}
+	case []any:
+		longest = len(v)
+		for _, element := range v {
+			b, l := measure(element)
+			bytes, longest = bytes+1+b, max(longest, l)
+		}
+	case string:
+		bytes = len(v) + 2
+	default:
+		bytes = 8
+	}
+	return bytes, longest
 }
 
-func (w *weigher) selections(set ast.SelectionSet) weight {
-	var total weight
-	for _, s := range set {
-		var part weight
-		switch s := s.(type) {
+// shape is what a part of a document looks like with every fragment written
+// out.
+type shape struct{ depth, fields, roots, aliases int }
+
+// shapeCap keeps the arithmetic far from overflow.
+const shapeCap = 1_000_000
+
+func (s *shape) add(part shape) {
+	s.depth = max(s.depth, part.depth)
+	s.fields = min(s.fields+part.fields, shapeCap)
+	s.roots = min(s.roots+part.roots, shapeCap)
+	s.aliases = min(s.aliases+part.aliases, shapeCap)
+}
+
+type shaper struct {
+	Limits
+	named               ast.FragmentDefinitionList
+	fragments           map[*ast.FragmentDefinition]*shape
+	directives, longest int
+}
+
+func (s *shaper) selections(set ast.SelectionSet) shape {
+	var total shape
+	for _, selection := range set {
+		switch selection := selection.(type) {
 		case *ast.Field:
-			part = w.field(s)
+			part := s.selections(selection.SelectionSet)
+			part.fields, part.roots = part.fields+1, 1
+			if selection.Name != "ofType" { // the wrappers of a type are few, however many are asked for
+				part.depth++
+			}
+			if selection.Alias != selection.Name {
+				part.aliases++
+			}
+			s.directives = max(s.directives, len(selection.Directives))
+			for _, a := range selection.Arguments {
+				s.longest = max(s.longest, longestList(a.Value))
+			}
+			total.add(part)
 		case *ast.InlineFragment:
-			part = w.selections(s.SelectionSet)
+			s.directives = max(s.directives, len(selection.Directives))
+			total.add(s.selections(selection.SelectionSet))
 		case *ast.FragmentSpread:
-			part = w.fragment(s.Definition)
+			s.directives = max(s.directives, len(selection.Directives))
+			total.add(s.fragment(s.named.ForName(selection.Name)))
 		}
-		total.depth = max(total.depth, part.depth)
-		total.cost = min(total.cost+part.cost, costCap)
 	}
 	return total
 }
 
-func (w *weigher) fragment(f *ast.FragmentDefinition) weight {
-	known, ok := w.fragments[f]
-	if !ok {
-		known = w.selections(f.SelectionSet)
-		w.fragments[f] = known
+// fragment returns the shape of a fragment; nothing for one that is unknown or
+// spread inside itself, which validation refuses.
+func (s *shaper) fragment(f *ast.FragmentDefinition) shape {
+	if f == nil {
+		return shape{}
 	}
-	return known
+	known, ok := s.fragments[f]
+	if !ok {
+		known = &shape{}
+		s.fragments[f] = known
+		*known = s.selections(f.SelectionSet)
+	}
+	return *known
 }
 
-func (w *weigher) field(f *ast.Field) weight {
-	inner := w.selections(f.SelectionSet)
-	if f.Name == "ofType" { // the wrappers of a type are few, however many are asked for
-		return inner
+func longestList(v *ast.Value) int {
+	longest := 0
+	if v.Kind == ast.ListValue {
+		longest = len(v.Children)
 	}
-	rows := 1
+	for _, child := range v.Children {
+		longest = max(longest, longestList(child.Value))
+	}
+	return longest
+}
+
+// alone are the mutations that guess or are costly: each stands alone in its
+// operation, so that none escapes its limit, or the transaction that counts it.
+var alone = []string{"register", "login", "refreshToken", "changePassword"}
+
+func (s *shaper) refusal(total shape, o *ast.OperationDefinition) *gqlerror.Error {
 	switch {
-	case f.SelectionSet == nil:
-		rows = 0
-	case f.Definition != nil && f.Definition.Arguments.ForName("first") != nil:
+	case over(total.depth, s.Depth):
+		return tooComplex("The operation is nested deeper than %d fields.", s.Depth)
+	case over(total.fields, s.Fields):
+		return tooComplex("The operation has more than %d fields.", s.Fields)
+	case over(total.roots, s.RootFields):
+		return tooComplex("The operation has more than %d fields at its root.", s.RootFields)
+	case over(total.aliases, s.Aliases):
+		return tooComplex("The operation has more than %d aliases.", s.Aliases)
+	case over(s.directives, s.Directives):
+		return tooComplex("A field has more than %d directives.", s.Directives)
+	case over(s.longest, s.List):
+		return tooComplex("A list has more than %d elements.", s.List)
+	case o.Operation == ast.Mutation && total.roots > 1 && s.sensitive(o.SelectionSet, map[string]bool{}):
+		return tooComplex("register, login, refreshToken and changePassword each stand alone in an operation.")
+	}
+	return nil
+}
+
+// sensitive tells whether a mutation that must stand alone is among the root
+// fields.
+func (s *shaper) sensitive(set ast.SelectionSet, seen map[string]bool) bool {
+	return slices.ContainsFunc(set, func(selection ast.Selection) bool {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			return slices.Contains(alone, selection.Name)
+		case *ast.InlineFragment:
+			return s.sensitive(selection.SelectionSet, seen)
+		case *ast.FragmentSpread:
+			f := s.named.ForName(selection.Name)
+			if f == nil || seen[f.Name] {
+				return false
+			}
+			seen[f.Name] = true
+			return s.sensitive(f.SelectionSet, seen)
+		}
+		return false
+	})
+}
+
+// MutateOperationContext refuses an operation by its cost, and a page of an
+// impossible size with BAD_USER_INPUT.
+func (g guard) MutateOperationContext(ctx context.Context, o *graphql.OperationContext) *gqlerror.Error {
+	if trusted(ctx) {
+		return nil
+	}
+	w := &weigher{ctx: ctx, variables: o.Variables, fragments: map[*ast.FragmentDefinition]int{}}
+	cost := w.selections(o.Operation.SelectionSet)
+	if w.err != nil {
+		return w.err
+	}
+	if over(cost, g.Cost) {
+		return tooComplex("The operation may return %d objects, more than %d. Ask for smaller pages.", cost, g.Cost)
+	}
+	if state := limit.Take(ctx, cost/costUnit); state.Wait > 0 {
+		return presentFault(&fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: state.Wait})
+	}
+	return nil
+}
+
+// weigher counts the objects that an operation may return.
+type weigher struct {
+	ctx       context.Context
+	variables map[string]any
+	fragments map[*ast.FragmentDefinition]int
+	err       *gqlerror.Error
+}
+
+func (w *weigher) selections(set ast.SelectionSet) int {
+	total := 0
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			total += w.field(s)
+		case *ast.InlineFragment:
+			total += w.selections(s.SelectionSet)
+		case *ast.FragmentSpread:
+			total += w.fragment(s.Definition)
+		}
+		total = min(total, shapeCap)
+	}
+	return total
+}
+
+func (w *weigher) fragment(f *ast.FragmentDefinition) int {
+	cost, ok := w.fragments[f]
+	if !ok {
+		cost = w.selections(f.SelectionSet)
+		w.fragments[f] = cost
+	}
+	return cost
+}
+
+func (w *weigher) field(f *ast.Field) int {
+	if f.SelectionSet == nil || f.Definition == nil {
+		return 0
+	}
+	inner := w.selections(f.SelectionSet)
+	switch list := f.Definition.Type.Elem != nil; {
+	case f.Definition.Arguments.ForName("first") != nil:
 		args := f.ArgumentMap(w.variables)
 		size, _, err := pageSize(w.ctx, count(args["first"]), count(args["last"]))
 		if err != nil && w.err == nil {
-			e := fault.Of(err)[0]
-			w.err = refused(e.Kind, e.Message, map[string]any{"field": e.Field})
+			w.err = presentFault(fault.Of(err)[0])
 			w.err.Locations = []gqlerror.Location{{Line: f.Position.Line, Column: f.Position.Column}}
 		}
-		return weight{inner.depth + 1, min(1+size*inner.cost, costCap)}
-	case f.Definition != nil && f.Definition.Type.Elem != nil && f.Name != "nodes" && f.Name != "edges":
-		rows = listedCost
+		return min(1+size*inner, shapeCap)
+	case list && (f.Name == "nodes" || f.Name == "edges"):
+		return 1 + inner // its rows are counted by the connection
+	case list:
+		return min(listedCost*(1+inner), shapeCap)
 	}
-	return weight{inner.depth + 1, min(rows*(1+inner.cost), costCap)}
+	return 1 + inner
 }
 
 // count returns the value of first or last, or nil if there is none.

@@ -38,6 +38,14 @@ type AuthPayload struct {
 	RefreshExpiresAt time.Time `json:"refreshExpiresAt"`
 }
 
+// A new password.
+type ChangePasswordInput struct {
+	// The password until now.
+	CurrentPassword string `json:"currentPassword"`
+	// At least 8 characters after trimming; not all digits, not the username or email, not one of the commonest passwords.
+	NewPassword string `json:"newPassword"`
+}
+
 // A new doctor.
 type CreateDoctorInput struct {
 	// 1–100 characters.

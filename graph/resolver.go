@@ -50,6 +50,12 @@ func (r *Resolver) viewer(ctx context.Context) (*ent.User, error) {
 	return users.one(ctx, r, v.UserID)
 }
 
+// current tells whether the session is the viewer's own.
+func current(ctx context.Context, s *ent.Session) (bool, error) {
+	v, err := viewer.FromContext(ctx)
+	return v.SessionID == s.ID, err
+}
+
 // signedIn returns what makes the answer of a sign-in. The edges of its user
 // are those that the user may see from now on.
 func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*AuthPayload, error) {
@@ -57,7 +63,7 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 		if err != nil {
 			return nil, err
 		}
-		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, Staff: s.User.IsStaff})
+		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, SessionID: s.ID, Staff: s.User.IsStaff})
 		for _, f := range users.fields(ctx, graphql.GetFieldContext(ctx).Field.Selections, "AuthPayload") {
 			if f.Name == "user" {
 				err = cmp.Or(err, users.ahead(ctx, r, []*ent.User{s.User}, f.Selections))

@@ -81,6 +81,18 @@ func (r *mutationResolver) UnassignDoctor(ctx context.Context, id int) (*ent.Map
 	return care.Unassign(ctx, id, now())
 }
 
+func (r *mutationResolver) Logout(ctx context.Context, everywhere bool) (bool, error) {
+	return r.auth.Logout(ctx, everywhere)
+}
+
+func (r *mutationResolver) ChangePassword(ctx context.Context, input ChangePasswordInput) (*AuthPayload, error) {
+	return r.signedIn(ctx)(r.auth.ChangePassword(ctx, input.CurrentPassword, input.NewPassword))
+}
+
+func (r *mutationResolver) EndSession(ctx context.Context, id int) (int, error) {
+	return r.auth.EndSession(ctx, id)
+}
+
 func (r *patientResolver) Age(ctx context.Context, obj *ent.Patient) (int, error) {
 	return obj.DateOfBirth.Age(time.Now()), nil
 }
@@ -129,8 +141,16 @@ func (r *queryResolver) SpecializationStats(ctx context.Context) ([]*Specializat
 	return r.specializationStats(ctx)
 }
 
+func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, error) {
+	return current(ctx, obj)
+}
+
 func (r *userResolver) Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error) {
 	return edge[*Connection[ent.Patient]](ctx, r.Resolver, &users, obj)
+}
+
+func (r *userResolver) Sessions(ctx context.Context, obj *ent.User) ([]*ent.Session, error) {
+	return edge[[]*ent.Session](ctx, r.Resolver, &users, obj)
 }
 
 func (r *Resolver) Doctor() DoctorResolver { return &doctorResolver{r} }
@@ -143,6 +163,8 @@ func (r *Resolver) Patient() PatientResolver { return &patientResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
+func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
+
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
@@ -151,5 +173,6 @@ type (
 	mutationResolver struct{ *Resolver }
 	patientResolver  struct{ *Resolver }
 	queryResolver    struct{ *Resolver }
+	sessionResolver  struct{ *Resolver }
 	userResolver     struct{ *Resolver }
 )

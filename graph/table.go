@@ -14,6 +14,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/loaded"
@@ -145,6 +146,20 @@ var mappings = table[ent.Mapping]{
 	bare:   func(id int) *ent.Mapping { return &ent.Mapping{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Mapping] {
 		return db.Mapping.Query().Where(as[predicate.Mapping](where)...).Select(columns...).Modify(modify)
+	},
+}
+
+var sessions = table[ent.Session]{
+	object: "Session",
+	columns: map[string]string{
+		"userAgent": session.FieldUserAgent, "address": session.FieldAddress, "createdAt": session.FieldCreatedAt,
+		"lastUsedAt": session.FieldLastUsedAt, "expiresAt": session.FieldExpiresAt,
+	},
+	newest: session.FieldLastUsedAt,
+	node:   (*ent.Session).Node,
+	bare:   func(id int) *ent.Session { return &ent.Session{ID: id} },
+	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Session] {
+		return db.Session.Query().Where(as[predicate.Session](where)...).Select(columns...).Modify(modify)
 	},
 }
 

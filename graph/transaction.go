@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -29,7 +30,7 @@ func (transaction) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext makes the resolvers of a mutation take turns: they
 // share one connection.
 func (transaction) MutateOperationContext(_ context.Context, o *graphql.OperationContext) *gqlerror.Error {
-	if !transactional(o.Operation) {
+	if !transactional(o) {
 		return nil
 	}
 	var turn sync.Mutex
@@ -55,7 +56,7 @@ var errFailed = errors.New("the operation failed")
 // InterceptResponse runs a mutation in its transaction.
 func (t transaction) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	undo := ctx.Value(rehearsalKey{}) != nil
-	if !graphql.HasOperationContext(ctx) || !transactional(graphql.GetOperationContext(ctx).Operation) && !undo {
+	if !graphql.HasOperationContext(ctx) || !transactional(graphql.GetOperationContext(ctx)) && !undo {
 		return next(ctx)
 	}
 	var response *graphql.Response
@@ -79,15 +80,11 @@ func (t transaction) InterceptResponse(ctx context.Context, next graphql.Respons
 }
 
 // transactional tells whether the operation changes more than who is signed in.
-func transactional(o *ast.OperationDefinition) bool {
-	if o == nil || o.Operation != ast.Mutation {
+func transactional(o *graphql.OperationContext) bool {
+	if o.Operation == nil || o.Operation.Operation != ast.Mutation {
 		return false
 	}
-	for _, s := range o.SelectionSet {
-		f, ok := s.(*ast.Field)
-		if !ok || f.Name != "register" && f.Name != "login" && f.Name != "refreshToken" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(graphql.CollectFields(o, o.Operation.SelectionSet, []string{"Mutation"}), func(f graphql.CollectedField) bool {
+		return f.Name != "__typename" && !slices.Contains(alone, f.Name)
+	})
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"caregraph/internal/fault"
+	"caregraph/internal/viewer"
 )
 
 // Media types of an answer.
@@ -72,10 +75,45 @@ func serve(w http.ResponseWriter, r *http.Request, execute func(context.Context,
 	case byGet:
 		w.Header().Set("Allow", "POST")
 		status = http.StatusMethodNotAllowed
+	case badToken(r.Context(), response):
+		w.Header().Set("WWW-Authenticate", `Bearer realm="api", error="invalid_token"`) // RFC 6750, 3
+		status = http.StatusUnauthorized
+	case response.Data == nil && retryAfter(w, response):
+		status = http.StatusTooManyRequests
 	case response.Data == nil && media == mediaGraphQL:
 		status = http.StatusBadRequest
 	}
 	write(w, media, status, response)
+}
+
+// badToken tells whether an operation failed because the token that was shown
+// is no longer good: unlike a missing one, that is answered with 401, so that a
+// client renews it.
+func badToken(ctx context.Context, response *graphql.Response) bool {
+	_, err := viewer.FromContext(ctx)
+	return errors.Is(err, viewer.ErrBadToken) && slices.ContainsFunc(response.Errors, func(e *gqlerror.Error) bool {
+		return e.Extensions["code"] == string(fault.Unauthenticated)
+	})
+}
+
+// retryAfter tells whether an operation was refused for now, and in the header
+// Retry-After for how long.
+func retryAfter(w http.ResponseWriter, response *graphql.Response) bool {
+	for _, e := range response.Errors {
+		if seconds, ok := e.Extensions["retryAfter"].(int); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds))
+			return true
+		}
+	}
+	return false
+}
+
+// Refuse answers a request that is not let in.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) {
+	response := &graphql.Response{Errors: gqlerror.List{presentFault(f)}}
+	retryAfter(w, response)
+	media := negotiate(r.Header.Values("Accept"))
+	write(w, cmp.Or(media, mediaJSON), f.Kind.Status(), response)
 }
 
 // badRequest is a request that cannot be read.

@@ -68,6 +68,18 @@ var (
 			},
 		},
 	}
+	// GuessesColumns holds the columns for the "guesses" table.
+	GuessesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "failures", Type: field.TypeInt},
+		{Name: "last_at", Type: field.TypeTime},
+	}
+	// GuessesTable holds the schema information for the "guesses" table.
+	GuessesTable = &schema.Table{
+		Name:       "guesses",
+		Columns:    GuessesColumns,
+		PrimaryKey: []*schema.Column{GuessesColumns[0]},
+	}
 	// MappingsColumns holds the columns for the "mappings" table.
 	MappingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -263,6 +275,43 @@ var (
 			},
 		},
 	}
+	// SessionsColumns holds the columns for the "sessions" table.
+	SessionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "role", Type: field.TypeEnum, Enums: []string{"patient", "doctor"}},
+		{Name: "staff", Type: field.TypeBool},
+		{Name: "user_agent", Type: field.TypeString},
+		{Name: "address", Type: field.TypeString},
+		{Name: "refresh_id", Type: field.TypeString},
+		{Name: "spent_refresh_id", Type: field.TypeString, Nullable: true},
+		{Name: "rotated_at", Type: field.TypeTime, Nullable: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "last_used_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "user_id", Type: field.TypeInt},
+	}
+	// SessionsTable holds the schema information for the "sessions" table.
+	SessionsTable = &schema.Table{
+		Name:       "sessions",
+		Columns:    SessionsColumns,
+		PrimaryKey: []*schema.Column{SessionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "sessions_users_sessions",
+				Columns:    []*schema.Column{SessionsColumns[12]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "session_user_id_last_used_at",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[12], SessionsColumns[9]},
+			},
+		},
+	}
 	// UsersColumns holds the columns for the "users" table.
 	UsersColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -285,8 +334,10 @@ var (
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		DoctorsTable,
+		GuessesTable,
 		MappingsTable,
 		PatientsTable,
+		SessionsTable,
 		UsersTable,
 	}
 )
@@ -303,6 +354,11 @@ func init() {
 		"doctors_name_valid":             "length(name) BETWEEN 1 AND 100",
 		"doctors_phone_valid":            "length(phone) BETWEEN 1 AND 32",
 		"doctors_specialization_valid":   "length(specialization) BETWEEN 1 AND 100",
+	}
+	GuessesTable.Annotation = &entsql.Annotation{}
+	GuessesTable.Annotation.Checks = map[string]string{
+		"guesses_failures_valid": "failures > 0",
+		"guesses_id_valid":       "length(id) = 32",
 	}
 	MappingsTable.ForeignKeys[0].RefTable = DoctorsTable
 	MappingsTable.ForeignKeys[1].RefTable = PatientsTable
@@ -325,6 +381,14 @@ func init() {
 		"patients_medical_history_valid":   "length(medical_history) <= 20000",
 		"patients_name_valid":              "length(name) BETWEEN 1 AND 100",
 		"patients_phone_valid":             "length(phone) BETWEEN 1 AND 32",
+	}
+	SessionsTable.ForeignKeys[0].RefTable = UsersTable
+	SessionsTable.Annotation = &entsql.Annotation{}
+	SessionsTable.Annotation.Checks = map[string]string{
+		"sessions_address_valid":    "length(address) <= 64",
+		"sessions_refresh_id_valid": "length(refresh_id) = 32",
+		"sessions_role_valid":       "role IN ('patient', 'doctor')",
+		"sessions_user_agent_valid": "length(user_agent) <= 300",
 	}
 	UsersTable.Annotation = &entsql.Annotation{}
 	UsersTable.Annotation.Checks = map[string]string{

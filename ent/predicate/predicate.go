@@ -9,11 +9,17 @@ import (
 // Doctor is the predicate function for doctor builders.
 type Doctor func(*sql.Selector)
 
+// Guess is the predicate function for guess builders.
+type Guess func(*sql.Selector)
+
 // Mapping is the predicate function for mapping builders.
 type Mapping func(*sql.Selector)
 
 // Patient is the predicate function for patient builders.
 type Patient func(*sql.Selector)
+
+// Session is the predicate function for session builders.
+type Session func(*sql.Selector)
 
 // User is the predicate function for user builders.
 type User func(*sql.Selector)

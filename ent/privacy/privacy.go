@@ -134,6 +134,30 @@ func (f DoctorMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.DoctorMutation", m)
 }
 
+// The GuessQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type GuessQueryRuleFunc func(context.Context, *ent.GuessQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f GuessQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.GuessQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.GuessQuery", q)
+}
+
+// The GuessMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type GuessMutationRuleFunc func(context.Context, *ent.GuessMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f GuessMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.GuessMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.GuessMutation", m)
+}
+
 // The MappingQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type MappingQueryRuleFunc func(context.Context, *ent.MappingQuery) error
@@ -180,6 +204,30 @@ func (f PatientMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutatio
 		return f(ctx, m)
 	}
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.PatientMutation", m)
+}
+
+// The SessionQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type SessionQueryRuleFunc func(context.Context, *ent.SessionQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f SessionQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.SessionQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.SessionQuery", q)
+}
+
+// The SessionMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type SessionMutationRuleFunc func(context.Context, *ent.SessionMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f SessionMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.SessionMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.SessionMutation", m)
 }
 
 // The UserQueryRuleFunc type is an adapter to allow the use of ordinary

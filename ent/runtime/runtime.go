@@ -4,9 +4,11 @@ package runtime
 
 import (
 	"caregraph/ent/doctor"
+	"caregraph/ent/guess"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/schema"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"context"
 	"time"
@@ -86,6 +88,15 @@ func init() {
 	doctorDescAvailability := doctorFields[10].Descriptor()
 	// doctor.AvailabilityValidator is a validator for the "availability" field. It is called by the builders before save.
 	doctor.AvailabilityValidator = doctorDescAvailability.Validators[0].(func(string) error)
+	guess.Policy = privacy.NewPolicies(schema.Guess{})
+	guess.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := guess.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
 	mappingMixin := schema.Mapping{}.Mixin()
 	mapping.Policy = privacy.NewPolicies(schema.Mapping{})
 	mapping.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -178,6 +189,29 @@ func init() {
 	patientDescMedicalHistory := patientFields[10].Descriptor()
 	// patient.MedicalHistoryValidator is a validator for the "medical_history" field. It is called by the builders before save.
 	patient.MedicalHistoryValidator = patientDescMedicalHistory.Validators[0].(func(string) error)
+	session.Policy = privacy.NewPolicies(schema.Session{})
+	session.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := session.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	sessionFields := schema.Session{}.Fields()
+	_ = sessionFields
+	// sessionDescUserAgent is the schema descriptor for user_agent field.
+	sessionDescUserAgent := sessionFields[3].Descriptor()
+	// session.UserAgentValidator is a validator for the "user_agent" field. It is called by the builders before save.
+	session.UserAgentValidator = sessionDescUserAgent.Validators[0].(func(string) error)
+	// sessionDescCreatedAt is the schema descriptor for created_at field.
+	sessionDescCreatedAt := sessionFields[8].Descriptor()
+	// session.DefaultCreatedAt holds the default value on creation for the created_at field.
+	session.DefaultCreatedAt = sessionDescCreatedAt.Default.(func() time.Time)
+	// sessionDescLastUsedAt is the schema descriptor for last_used_at field.
+	sessionDescLastUsedAt := sessionFields[9].Descriptor()
+	// session.DefaultLastUsedAt holds the default value on creation for the last_used_at field.
+	session.DefaultLastUsedAt = sessionDescLastUsedAt.Default.(func() time.Time)
 	user.Policy = privacy.NewPolicies(schema.User{})
 	user.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

@@ -42,6 +42,7 @@ func (User) Edges() []ent.Edge {
 			Comment("The assignments of the user's patients."),
 		edge.To("created_mappings", Mapping.Type).
 			Comment("The assignments that the user made."),
+		edge.To("sessions", Session.Type),
 	}
 }
 

@@ -3,40 +3,79 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
+
 	"caregraph/ent"
 	"caregraph/ent/predicate"
 	"caregraph/ent/privacy"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
+	"caregraph/internal/limit"
+	"caregraph/internal/request"
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
 )
 
+// Options are what the configuration decides about signing in.
+type Options struct {
+	Key     []byte        // HMAC-SHA256 signing key, at least 32 bytes
+	Access  time.Duration // lifetime of an access token
+	Refresh time.Duration // lifetime of a refresh token, and so of a session
+	Rotate  bool          // a refresh answers with a new refresh token, and spends the old one
+	Limit   int           // failed sign-ins of an account from an address without a wait; 0 for no limit
+}
+
 // Service authenticates users. Its methods may be called concurrently. Those
 // that write use the transaction of the context, or else one of their own.
 type Service struct {
-	client  *ent.Client
-	key     []byte        // HMAC-SHA256 signing key, at least 32 bytes
-	access  time.Duration // lifetime of an access token
-	refresh time.Duration // lifetime of a refresh token
-	now     func() time.Time
+	Options
+	client    *ent.Client
+	key       []byte
+	limit     int
+	addresses *limit.Buckets // registrations, refreshes and password changes
+	now       func() time.Time
 }
 
-// New returns a service that signs tokens with the key.
-func New(client *ent.Client, key []byte, access, refresh time.Duration) *Service {
-	return &Service{client, key, access, refresh, func() time.Time { return time.Now().UTC() }}
+// Registrations, refreshes and password changes that one address may make.
+const (
+	addressRate  = 0.5 // per second
+	addressBurst = 60
+)
+
+// New returns a service for the users of the client's database.
+func New(client *ent.Client, o Options) *Service {
+	s := &Service{Options: o, client: client, key: o.Key, limit: o.Limit, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
+	rate := addressRate
+	if o.Limit == 0 {
+		rate = 0
+	}
+	s.addresses = limit.New(rate, addressBurst)
+	return s
+}
+
+// allow fails with fault.RateLimited if the caller's address has made too many
+// requests that are costly or guess.
+func (s *Service) allow(ctx context.Context) error {
+	if state := s.addresses.Take(request.ClientOf(ctx).Network(), 1, s.now()); state.Wait > 0 {
+		return &fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: state.Wait}
+	}
+	return nil
 }
 
 // Session is the result of a sign-in.
 type Session struct {
 	User           *ent.User
+	ID             int
 	Access         string
 	Refresh        string
 	AccessExpires  time.Time
@@ -60,47 +99,66 @@ func unrestricted(ctx context.Context) context.Context {
 // Register creates a user and signs it in. It fails with fault.Invalid for each
 // invalid field, and with fault.Conflict if the username, the email (compared
 // without case) or the phone is taken.
-func (s *Service) Register(ctx context.Context, in Registration) (*Session, error) {
-	u, err := s.CreateUser(ctx, in)
+func (s *Service) Register(ctx context.Context, in Registration) (signedIn *Session, err error) {
+	if err := s.allow(ctx); err != nil {
+		return nil, err
+	}
+	hash, weak, err := s.accept(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	return s.session(u)
-}
-
-// CreateUser is Register without a sign-in.
-func (s *Service) CreateUser(ctx context.Context, in Registration) (*ent.User, error) {
-	weak := checkPassword(in.Password, in.Username, in.Email)
-	var hash string
-	if weak == nil {
-		var err error
-		if hash, err = Hash(ctx, in.Password); err != nil {
-			return nil, err
-		}
-	}
-	var u *ent.User
-	err := store.InTx(ctx, s.client, func(ctx context.Context) error {
-		faults, err := taken(ctx, in)
+	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+		u, err := create(ctx, in, hash, weak)
 		if err != nil {
 			return err
 		}
-		create := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
-			SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash)
-		if weak != nil {
-			faults = append(faults, &fault.Error{Kind: fault.Invalid, Field: "password", Message: weak.Error()})
-		}
-		if len(faults) == 0 {
-			u, err = create.Save(unrestricted(ctx))
-			return err
-		}
-		// Tell what else is wrong: the hooks check before anything is stored.
-		var invalid scalar.Invalid
-		if _, err := create.Save(unrestricted(ctx)); errors.As(err, &invalid) {
-			faults = append(fault.Of(invalid), faults...)
-		}
-		return faults
+		signedIn, err = s.start(ctx, u)
+		return err
+	})
+	return signedIn, err
+}
+
+// CreateUser is Register without a sign-in.
+func (s *Service) CreateUser(ctx context.Context, in Registration) (u *ent.User, err error) {
+	hash, weak, err := s.accept(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+		u, err = create(ctx, in, hash, weak)
+		return err
 	})
 	return u, err
+}
+
+// accept returns the hash of a new user's password, or what is wrong with the
+// password.
+func (s *Service) accept(ctx context.Context, in Registration) (hash string, weak, err error) {
+	if weak := checkPassword(in.Password, in.Username, in.Email); weak != nil {
+		return "", weak, nil
+	}
+	hash, err = Hash(ctx, in.Password)
+	return hash, nil, err
+}
+
+// create stores a user, or tells everything that is wrong with it.
+func create(ctx context.Context, in Registration, hash string, weak error) (*ent.User, error) {
+	faults, err := taken(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if weak != nil {
+		faults = append(faults, &fault.Error{Kind: fault.Invalid, Field: "password", Message: weak.Error()})
+	}
+	u, err := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
+		SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash).Save(unrestricted(ctx))
+	if len(faults) == 0 {
+		return u, err
+	}
+	if invalid, ok := errors.AsType[scalar.Invalid](err); ok { // the hooks check before anything is stored
+		faults = append(fault.Of(invalid), faults...)
+	}
+	return nil, faults
 }
 
 // byEmail returns the user with this normalised email, or nil.
@@ -163,83 +221,234 @@ var errCredentials = &fault.Error{Kind: fault.Unauthenticated, Message: "No acti
 
 // Login returns a session for the active user with this email, compared
 // without case or surrounding space, and this password. Every refusal looks
-// the same to the caller and takes the same time.
+// the same to the caller and takes the same time. It fails with
+// fault.RateLimited, whatever the password, after too many failures.
 func (s *Service) Login(ctx context.Context, email, password string) (*Session, error) {
-	hash, err := unknown()
+	email = scalar.NormalEmail(strings.TrimSpace(email))
+	u, err := s.byEmail(ctx, email)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	counters := s.counters(ctx, email)
+	fresh, err := s.verify(ctx, counters, u, password)
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.byEmail(ctx, scalar.NormalEmail(strings.TrimSpace(email)))
-	if err != nil {
-		return nil, fmt.Errorf("login: %w", err)
-	}
-	if u != nil {
-		hash = u.PasswordHash
-	}
-	ok, stale, err := verify(ctx, password, hash)
-	if err != nil {
-		return nil, fmt.Errorf("login: %w", err)
-	}
-	if u == nil || !ok || !u.IsActive {
-		return nil, errCredentials
-	}
-	var fresh string
-	if stale {
-		if fresh, err = Hash(ctx, password); err != nil {
-			return nil, fmt.Errorf("login: %w", err)
-		}
-	}
+	var signedIn *Session
 	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+		if err := s.succeeded(ctx, counters); err != nil {
+			return err
+		}
 		update := ent.FromContext(ctx).User.UpdateOne(u).Where(user.IsActive(true), user.PasswordHash(u.PasswordHash)).SetLastLogin(s.now())
-		if stale {
+		if fresh != "" {
 			update.SetPasswordHash(fresh)
 		}
-		u, err = update.Save(unrestricted(ctx))
+		if u, err = update.Save(unrestricted(ctx)); err != nil {
+			return err
+		}
+		signedIn, err = s.start(ctx, u)
 		return err
 	})
 	if ent.IsNotFound(err) { // changed meanwhile
 		return nil, errCredentials
 	}
-	if err != nil {
-		return nil, fmt.Errorf("login: %w", err)
+	return signedIn, err
+}
+
+// verify fails unless the password is that of u, an active user, and the
+// attempt need not wait. If the stored hash is weaker than new ones, it returns
+// a new one. Nobody knows a password of nil, which takes the same time.
+func (s *Service) verify(ctx context.Context, counters []counter, u *ent.User, password string) (fresh string, err error) {
+	if err := s.admit(ctx, counters); err != nil {
+		return "", err
 	}
-	return s.session(u)
+	stored, err := unknown()
+	if err != nil {
+		return "", err
+	}
+	if u != nil {
+		stored = u.PasswordHash
+	}
+	// Attempts that came at once are looked at one by one, so that none of
+	// them escapes the count.
+	err = exclusively(ctx, func() error {
+		if err := s.admit(ctx, counters); err != nil {
+			return err
+		}
+		if verifies(password, stored) && u != nil && u.IsActive {
+			return nil
+		}
+		return cmp.Or[error](s.failed(ctx, counters), errCredentials)
+	})
+	if err != nil || !stale(stored) {
+		return "", err
+	}
+	return Hash(ctx, password)
 }
 
 // TextRefresh is the message of every refusal of a refresh token.
 const TextRefresh = "Token is invalid or expired"
 
+// grace is how long a spent refresh token is still taken: requests that were
+// sent at once, or whose answer was lost, come with the one before.
+const grace = 10 * time.Second
+
 // Refresh returns a session with a new access token for the bearer of the
-// refresh token, which stays as it is. It fails with fault.Unauthenticated if
-// the token is invalid or expired, or the user not active.
-func (s *Service) Refresh(ctx context.Context, refresh string) (*Session, error) {
+// refresh token, which stays as it is, or is replaced if the service rotates
+// them; then one that was spent ends the session. It fails with
+// fault.Unauthenticated if the token is invalid or expired, its session ended,
+// or the user not active.
+func (s *Service) Refresh(ctx context.Context, token string) (signedIn *Session, err error) {
 	refused := &fault.Error{Kind: fault.Unauthenticated, Message: TextRefresh}
-	c, err := s.parse(refresh, refreshToken)
+	if err := s.allow(ctx); err != nil {
+		return nil, err
+	}
+	c, err := s.parse(token, refreshToken)
 	if err != nil {
 		return nil, refused
 	}
-	u, err := s.db(ctx).User.Get(unrestricted(ctx), c.UserID)
-	if ent.IsNotFound(err) || err == nil && !u.IsActive {
-		return nil, refused
-	}
-	if err != nil {
-		return nil, fmt.Errorf("refresh: %w", err)
-	}
-	session, err := s.session(u)
+	reused := false
+	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+		all := unrestricted(ctx)
+		row, err := ent.FromContext(ctx).Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID), s.live()).
+			WithUser().Modify(rule.Lock).Only(all)
+		if ent.IsNotFound(err) || err == nil && !entitled(row, row.Edges.User) {
+			return refused
+		}
+		if err != nil {
+			return fmt.Errorf("refresh: %w", err)
+		}
+		update := row.Update().SetLastUsedAt(s.now())
+		switch {
+		case !s.Rotate:
+		case c.ID == row.RefreshID:
+			update.SetRefreshID(newTokenID()).SetSpentRefreshID(c.ID).SetRotatedAt(s.now()).SetExpiresAt(s.now().Add(s.Options.Refresh))
+		case row.SpentRefreshID == nil || c.ID != *row.SpentRefreshID || row.RotatedAt.Add(grace).Before(s.now()):
+			reused = true
+			return row.Update().SetEndedAt(s.now()).Exec(all)
+		}
+		u := row.Edges.User
+		if row, err = update.Save(all); err != nil {
+			return fmt.Errorf("refresh: %w", err)
+		}
+		signedIn, err = s.tokens(row, u)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	session.Refresh, session.RefreshExpires = refresh, c.ExpiresAt.UTC()
-	return session, nil
+	if reused {
+		return nil, refused
+	}
+	if !s.Rotate {
+		signedIn.Refresh, signedIn.RefreshExpires = token, c.ExpiresAt.UTC()
+	}
+	return signedIn, nil
 }
 
-func (s *Service) session(u *ent.User) (*Session, error) {
+// start begins a session of the user. It must run in a transaction.
+func (s *Service) start(ctx context.Context, u *ent.User) (*Session, error) {
+	client := request.ClientOf(ctx)
+	row, err := ent.FromContext(ctx).Session.Create().SetUser(u).SetRole(session.Role(u.Role)).SetStaff(u.IsStaff).
+		SetUserAgent(client.UserAgent).SetAddress(client.Address.String()).SetRefreshID(newTokenID()).
+		SetExpiresAt(s.now().Add(s.Options.Refresh)).Save(unrestricted(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	return s.tokens(row, u)
+}
+
+func (s *Service) tokens(row *ent.Session, u *ent.User) (*Session, error) {
 	now := s.now().Truncate(time.Second)
-	session := &Session{User: u, AccessExpires: now.Add(s.access), RefreshExpires: now.Add(s.refresh)}
+	signedIn := &Session{User: u, ID: row.ID, AccessExpires: now.Add(s.Options.Access), RefreshExpires: row.ExpiresAt.Truncate(time.Second)}
 	var err, errRefresh error
-	session.Access, err = s.sign(accessToken, u.ID, now, session.AccessExpires)
-	session.Refresh, errRefresh = s.sign(refreshToken, u.ID, now, session.RefreshExpires)
-	return session, errors.Join(err, errRefresh)
+	signedIn.Access, err = s.sign(accessToken, newTokenID(), row, now, signedIn.AccessExpires)
+	signedIn.Refresh, errRefresh = s.sign(refreshToken, row.RefreshID, row, now, signedIn.RefreshExpires)
+	return signedIn, errors.Join(err, errRefresh)
+}
+
+// live is the condition of a session that has neither ended nor expired.
+func (s *Service) live() predicate.Session {
+	return session.And(session.EndedAtIsNil(), session.ExpiresAtGT(s.now()))
+}
+
+// entitled tells whether the user still is who began the session: active, and
+// with the same role and rights.
+func entitled(row *ent.Session, u *ent.User) bool {
+	return u.IsActive && string(u.Role) == string(row.Role) && u.IsStaff == row.Staff
+}
+
+// Logout ends the viewer's session, or all of its sessions. It must run in a
+// transaction.
+func (s *Service) Logout(ctx context.Context, everywhere bool) (bool, error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return false, err
+	}
+	end := ent.FromContext(ctx).Session.Update().Where(session.EndedAtIsNil()).SetEndedAt(s.now())
+	if !everywhere {
+		end.Where(session.ID(v.SessionID))
+	}
+	err = end.Exec(ctx)
+	return err == nil, err
+}
+
+// EndSession ends a session of the viewer and returns its id. It must run in a
+// transaction. It fails with fault.NotFound if the viewer has no such session
+// that is live.
+func (s *Service) EndSession(ctx context.Context, id int) (int, error) {
+	return id, ent.FromContext(ctx).Session.UpdateOneID(id).Where(s.live()).SetEndedAt(s.now()).Exec(ctx)
+}
+
+// ChangePassword gives the viewer a new password, ends all of its sessions and
+// returns a new one. It fails with fault.Invalid if the current password is
+// wrong or the new one too weak, and with fault.RateLimited after too many
+// failures.
+func (s *Service) ChangePassword(ctx context.Context, current, next string) (signedIn *Session, err error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.allow(ctx); err != nil {
+		return nil, err
+	}
+	all := unrestricted(ctx)
+	u, err := s.db(ctx).User.Get(all, v.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("change password: %w", err)
+	}
+	counters := s.counters(ctx, u.Email)
+	if _, err := s.verify(ctx, counters, u, current); err != nil {
+		if errors.Is(err, errCredentials) {
+			return nil, &fault.Error{Kind: fault.Invalid, Field: "current_password", Message: "The current password is wrong."}
+		}
+		return nil, err
+	}
+	if weak := checkPassword(next, u.Username, u.Email); weak != nil {
+		return nil, &fault.Error{Kind: fault.Invalid, Field: "new_password", Message: weak.Error()}
+	}
+	hash, err := Hash(ctx, next)
+	if err != nil {
+		return nil, fmt.Errorf("change password: %w", err)
+	}
+	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+		if err := s.succeeded(ctx, counters); err != nil {
+			return err
+		}
+		db, all := ent.FromContext(ctx), unrestricted(ctx)
+		if u, err = db.User.UpdateOne(u).Where(user.IsActive(true), user.PasswordHash(u.PasswordHash)).SetPasswordHash(hash).Save(all); err != nil {
+			return err
+		}
+		if err := db.Session.Update().Where(session.UserID(u.ID), session.EndedAtIsNil()).SetEndedAt(s.now()).Exec(all); err != nil {
+			return err
+		}
+		signedIn, err = s.start(ctx, u)
+		return err
+	})
+	if ent.IsNotFound(err) { // changed meanwhile
+		return nil, &fault.Error{Kind: fault.Conflict, Message: "The account was changed meanwhile. Try again."}
+	}
+	return signedIn, err
 }
 
 // Why a user is refused whose token is good.
@@ -248,24 +457,59 @@ var (
 	ErrUserInactive = errors.New("user is inactive")
 )
 
-// Viewer returns who the access token stands for. It fails with ErrToken,
-// ErrTokenType, ErrUserGone or ErrUserInactive, each of which is also a
-// viewer.ErrBadToken, or with the database's error.
+// usedEvery is how exact a session's last use is.
+const usedEvery = 5 * time.Minute
+
+// Viewer returns who the access token stands for, by one statement. It fails
+// with ErrToken, ErrTokenType, ErrUserGone or ErrUserInactive, each of which is
+// also a viewer.ErrBadToken, or with the database's error.
 func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, error) {
 	c, err := s.parse(access, accessToken)
 	if err != nil {
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, err)
 	}
-	u, err := s.client.User.Query().Where(user.ID(c.UserID)).Select(user.FieldIsActive, user.FieldIsStaff).Only(unrestricted(ctx))
-	switch {
-	case ent.IsNotFound(err):
-		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserGone)
-	case err != nil:
-		return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
-	case !u.IsActive:
-		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserInactive)
+	var rows []struct {
+		Role        string
+		CurrentRole string `sql:"current_role"`
+		Staff       bool
+		IsStaff     bool `sql:"is_staff"`
+		IsActive    bool `sql:"is_active"`
+		Live        bool
+		LastUsedAt  time.Time `sql:"last_used_at"`
 	}
-	return viewer.Viewer{UserID: u.ID, Staff: u.IsStaff}, nil
+	all := unrestricted(ctx)
+	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Modify(func(q *sql.Selector) {
+		u := sql.Table(user.Table)
+		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
+		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), q.C(session.FieldLastUsedAt))
+		q.AppendSelectExprAs(sql.P(func(b *sql.Builder) {
+			b.WriteString(q.C(session.FieldEndedAt) + " IS NULL AND " + q.C(session.FieldExpiresAt) + " > ").Arg(s.now())
+		}), "live")
+	}).Scan(all, &rows)
+	if err != nil {
+		return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
+	}
+	if len(rows) == 0 {
+		known, err := s.client.User.Query().Where(user.ID(c.UserID)).Exist(all)
+		if err != nil {
+			return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
+		}
+		if !known {
+			return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserGone)
+		}
+		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrToken)
+	}
+	switch row := rows[0]; {
+	case !row.IsActive:
+		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserInactive)
+	case !row.Live, row.Role != row.CurrentRole, row.Staff != row.IsStaff:
+		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrToken)
+	case row.LastUsedAt.Before(s.now().Add(-usedEvery)):
+		err = store.InTx(ctx, s.client, func(ctx context.Context) error {
+			return ent.FromContext(ctx).Session.UpdateOneID(c.SessionID).SetLastUsedAt(s.now()).Exec(all)
+		})
+	}
+	return viewer.Viewer{UserID: c.UserID, SessionID: c.SessionID, Staff: rows[0].IsStaff}, err
 }
 
 // db returns the client of the context's transaction, or the service's own.

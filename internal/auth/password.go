@@ -52,12 +52,11 @@ const (
 var hashing = make(chan struct{}, runtime.NumCPU())
 
 // exclusively waits for a processor and calls f. It fails if ctx ends first.
-func exclusively(ctx context.Context, f func()) error {
+func exclusively(ctx context.Context, f func() error) error {
 	select {
 	case hashing <- struct{}{}:
 		defer func() { <-hashing }()
-		f()
-		return nil
+		return f()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -69,26 +68,27 @@ func Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
 	var key []byte
-	err := exclusively(ctx, func() {
+	err := exclusively(ctx, func() error {
 		key = argon2.IDKey([]byte(strings.TrimSpace(password)), salt, argonTime, argonMemory, argonThreads, argonKey)
+		return nil
 	})
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
 		b64.EncodeToString(salt), b64.EncodeToString(key)), err
 }
 
-// verify tells whether the password has the hash: one of Hash, or one of the
+// verifies tells whether the password has the hash: one of Hash, or one of the
 // Django original, pbkdf2_sha256$… or pbkdf2_sha1$…. A hash of any other form
-// never verifies. stale tells that the hash should be made anew.
-func verify(ctx context.Context, password, stored string) (ok, stale bool, err error) {
+// never verifies. It must run exclusively.
+func verifies(password, stored string) bool {
 	h, err := parseHash(stored)
-	if err != nil {
-		return false, false, nil
-	}
-	err = exclusively(ctx, func() {
-		ok = subtle.ConstantTimeCompare(h.derive(strings.TrimSpace(password)), h.key) == 1
-	})
-	return ok, h.stale, err
+	return err == nil && subtle.ConstantTimeCompare(h.derive(strings.TrimSpace(password)), h.key) == 1
+}
+
+// stale tells whether a hash should be made anew.
+func stale(stored string) bool {
+	h, err := parseHash(stored)
+	return err == nil && h.stale
 }
 
 // storedHash is a hash taken apart.
@@ -179,8 +179,8 @@ func checkPassword(password, username, email string) error {
 		return scalar.Blank
 	case n < minPassword:
 		return scalar.Problem("This password is too short. It must contain at least 8 characters.")
-	case n > maxPassword:
-		return scalar.Problem("Ensure this field has no more than 256 characters.")
+	case scalar.Text(maxPassword)(password) != nil:
+		return scalar.Text(maxPassword)(password)
 	case strings.Trim(password, "0123456789") == "":
 		return scalar.Problem("This password is entirely numeric.")
 	case folded == scalar.Fold(username), folded == scalar.Fold(email), folded == scalar.Fold(local):

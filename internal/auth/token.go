@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"caregraph/ent"
 )
 
 // Kinds of tokens, as the claim token_type has them.
@@ -31,16 +33,21 @@ var (
 type claims struct {
 	TokenType string `json:"token_type"`
 	UserID    int    `json:"user_id"`
+	SessionID int    `json:"sid"`
 	jwt.RegisteredClaims
 }
 
-// sign returns a new token of the kind for the user, valid from now until
-// expires.
-func (s *Service) sign(kind string, userID int, now, expires time.Time) (string, error) {
+// newTokenID returns a jti: 32 hex digits.
+func newTokenID() string {
 	id := make([]byte, 16)
 	rand.Read(id)
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{kind, userID, jwt.RegisteredClaims{
-		ID:        hex.EncodeToString(id),
+	return hex.EncodeToString(id)
+}
+
+// sign returns a token of the kind for a session, valid from now until expires.
+func (s *Service) sign(kind, id string, session *ent.Session, now, expires time.Time) (string, error) {
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{kind, session.UserID, session.ID, jwt.RegisteredClaims{
+		ID:        id,
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(expires),
 	}}).SignedString(s.key)
@@ -65,7 +72,7 @@ func (s *Service) parse(token, kind string) (*claims, error) {
 		return s.key, nil
 	})
 	switch {
-	case err != nil || !parsed.Valid || c.UserID <= 0 || c.IssuedAt == nil || len(c.ID) != 32:
+	case err != nil || !parsed.Valid || c.UserID <= 0 || c.SessionID <= 0 || c.IssuedAt == nil || len(c.ID) != 32:
 		return nil, ErrToken
 	case c.TokenType != kind && (c.TokenType == accessToken || c.TokenType == refreshToken):
 		return nil, ErrTokenType

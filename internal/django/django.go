@@ -32,11 +32,12 @@ type Import struct {
 // Run imports everything, or fails and leaves the target without any record. It
 // fails if the target has one already, and if a row cannot be stored in it; then
 // nothing has been written, and the report lists every such row. With DryRun it
-// fails in the same cases and writes nothing in any. Its errors never show a URL
-// or a value.
+// reports and fails in the same cases, and writes nothing in any. Its errors
+// never show a URL or a value.
 func (i *Import) Run(ctx context.Context) error {
-	if err := refuse(ctx, i.Target); err != nil {
-		return err
+	refused := refuse(ctx, i.Target)
+	if refused != nil && !i.DryRun {
+		return refused
 	}
 	db, err := open(i.Source)
 	if err != nil {
@@ -62,10 +63,10 @@ func (i *Import) Run(ctx context.Context) error {
 		return fmt.Errorf("%d values cannot be stored: nothing was imported; see the lines that begin with stop", r.found[stop])
 	case i.DryRun:
 		r.printf("Nothing was written: this was a dry run.\n")
-		return r.err
+		return errors.Join(refused, r.err)
 	}
 	if err := write(ctx, source, i.Target, sizes, p); err != nil {
-		return fmt.Errorf("nothing was imported: %w", err)
+		return err
 	}
 	r.printf("Everything was imported.\n")
 	return r.err
@@ -148,22 +149,22 @@ func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size
 	defer tx.Rollback() // does nothing after Commit
 	for i, t := range tables {
 		p.start("Copied", t.name, sizes[i].rows)
-		if err := t.copy(ctx, source, tx, p); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
-		}
-		if err := tx.next(ctx, t, sizes[i].last); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
+		if err := t.copy(ctx, source, tx, sizes[i], p); err != nil {
+			return fmt.Errorf("nothing was imported: %s: %w", t.name, err)
 		}
 		p.end()
 	}
 	if err := tx.analyze(ctx); err != nil {
-		return err
+		return fmt.Errorf("nothing was imported: %w", err)
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil { // the answer may be lost, and not the rows
+		return fmt.Errorf("the target did not confirm the import; another one succeeds if it has no records: %w", err)
+	}
+	return nil
 }
 
-// copy copies the rows of a table.
-func (t *table) copy(ctx context.Context, source *sql.Tx, to *target, p *progress) error {
+// copy copies the rows of a table. Ids go on after the last one.
+func (t *table) copy(ctx context.Context, source *sql.Tx, to *target, s size, p *progress) error {
 	add, finish, err := to.writer(ctx, t)
 	if err != nil {
 		return err
@@ -179,5 +180,8 @@ func (t *table) copy(ctx context.Context, source *sql.Tx, to *target, p *progres
 		p.advance()
 		return add(row)
 	})
-	return finish(err)
+	if err := finish(err); err != nil {
+		return err
+	}
+	return to.next(ctx, t, s.last)
 }

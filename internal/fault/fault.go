@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"caregraph/ent/privacy"
 	"github.com/lib/pq"
@@ -37,6 +38,15 @@ const (
 	Unavailable     Kind = "UNAVAILABLE"     // the database is away; try again
 	Internal        Kind = "INTERNAL"        // a fault of ours; the log has the cause
 )
+
+// Known tells whether the code is one of the kinds.
+func Known(code string) bool {
+	switch Kind(code) {
+	case Unauthenticated, Forbidden, NotFound, Invalid, Conflict, RateLimited, TooComplex, Unavailable, Internal:
+		return true
+	}
+	return false
+}
 
 // Status returns the HTTP status of a failure of this kind.
 func (k Kind) Status() int {
@@ -71,6 +81,8 @@ type Error struct {
 	Kind    Kind
 	Field   string // the column that is at fault, if one is
 	Message string // one sentence, without any value of the input
+
+	RetryAfter time.Duration // with RateLimited: when to try again
 }
 
 // Error returns the public message.
@@ -84,11 +96,11 @@ func (l List) Error() string { return l[0].Error() }
 
 // Conflicts of a unique index.
 var (
-	UsernameTaken   = &Error{Conflict, "username", "A user with that username already exists."}
-	EmailTaken      = &Error{Conflict, "email", "user with this email already exists."}
-	PhoneTaken      = &Error{Conflict, "phone", "user with this phone already exists."}
-	LicenseTaken    = &Error{Conflict, "license_number", "doctor with this license number already exists."}
-	AlreadyAssigned = &Error{Conflict, "", "This patient is already assigned to this doctor."}
+	UsernameTaken   = &Error{Kind: Conflict, Field: "username", Message: "A user with that username already exists."}
+	EmailTaken      = &Error{Kind: Conflict, Field: "email", Message: "user with this email already exists."}
+	PhoneTaken      = &Error{Kind: Conflict, Field: "phone", Message: "user with this phone already exists."}
+	LicenseTaken    = &Error{Kind: Conflict, Field: "license_number", Message: "doctor with this license number already exists."}
+	AlreadyAssigned = &Error{Kind: Conflict, Message: "This patient is already assigned to this doctor."}
 )
 
 // conflicts has the conflict of each unique index: by the name that PostgreSQL
@@ -120,21 +132,21 @@ func Of(err error) List {
 		return list
 	case errors.As(err, &invalid):
 		for _, f := range invalid {
-			list = append(list, &Error{Invalid, f.Name, f.Err.Error()})
+			list = append(list, &Error{Kind: Invalid, Field: f.Name, Message: f.Err.Error()})
 		}
 		return list
 	case errors.As(err, &problem):
-		return List{{Invalid, "", problem.Error()}}
+		return List{{Kind: Invalid, Message: problem.Error()}}
 	case errors.Is(err, viewer.ErrBadToken):
-		return List{{Unauthenticated, "", "Token is invalid or expired."}}
+		return List{{Kind: Unauthenticated, Message: "Token is invalid or expired."}}
 	case errors.Is(err, viewer.ErrAnonymous):
-		return List{{Unauthenticated, "", "Authentication credentials were not provided."}}
+		return List{{Kind: Unauthenticated, Message: "Authentication credentials were not provided."}}
 	case errors.Is(err, privacy.Deny):
-		return List{{Forbidden, "", "You do not have permission to perform this action."}}
+		return List{{Kind: Forbidden, Message: "You do not have permission to perform this action."}}
 	case ent.IsNotFound(err):
-		return List{{NotFound, "", TextNotFound}}
+		return List{{Kind: NotFound, Message: TextNotFound}}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return List{{Unavailable, "", TextUnavailable}}
+		return List{{Kind: Unavailable, Message: TextUnavailable}}
 	}
 	return List{database(err)}
 }
@@ -144,7 +156,7 @@ func database(err error) *Error {
 	var postgres *pq.Error
 	var lite *sqlite.Error
 	var network net.Error
-	unavailable := &Error{Unavailable, "", TextUnavailable}
+	unavailable := &Error{Kind: Unavailable, Message: TextUnavailable}
 	switch {
 	case errors.As(err, &postgres):
 		if conflict := conflicts[postgres.Constraint]; conflict != nil {
@@ -156,7 +168,7 @@ func database(err error) *Error {
 		case class == "40" || postgres.Code == "55P03" || postgres.Code == "25006": // serialization, lock, read-only
 			return unavailable
 		case postgres.Code == "22021": // a byte sequence that is no text
-			return &Error{Invalid, "", "Null characters are not allowed."}
+			return &Error{Kind: Invalid, Message: "Null characters are not allowed."}
 		}
 	case errors.As(err, &lite):
 		_, columns, _ := strings.Cut(lite.Error(), "UNIQUE constraint failed: ")
@@ -171,7 +183,7 @@ func database(err error) *Error {
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.As(err, &network):
 		return unavailable
 	}
-	return &Error{Internal, "", TextInternal}
+	return &Error{Kind: Internal, Message: TextInternal}
 }
 
 // Safe returns err as it may be logged: the database's messages can quote what

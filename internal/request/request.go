@@ -19,13 +19,14 @@ func ID(ctx context.Context) string {
 	return id
 }
 
-// Identify gives each request of h an id and tells it in the header
-// X-Request-Id. A panic of h is logged and answered by failed; the server goes
+// Identify gives each request of h an id, which the header X-Request-Id tells,
+// and finds out who sent it. A panic of h is logged and answered by failed; the server goes
 // on. Neither log nor answer has anything of the request but its id.
-func Identify(h http.Handler, log *slog.Logger, failed http.HandlerFunc) http.Handler {
+func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
-		r = r.WithContext(context.WithValue(r.Context(), key{}, id))
+		ctx := context.WithValue(r.Context(), key{}, id)
+		r = r.WithContext(context.WithValue(ctx, clientKey{}, proxies.client(r)))
 		w.Header().Set("X-Request-Id", id)
 		defer func() {
 			p := recover()

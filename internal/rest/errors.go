@@ -3,7 +3,9 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -25,6 +27,8 @@ type detail struct {
 	Code      string         `json:"code,omitempty"`
 	Messages  []tokenMessage `json:"messages,omitempty"`
 	RequestID string         `json:"request_id,omitempty"`
+
+	retryAfter int // seconds
 }
 
 func (d detail) Error() string { return d.Detail }
@@ -52,7 +56,7 @@ func (s *Server) reject(w http.ResponseWriter, r *http.Request, err error) {
 	case d.status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
 	case d.status == http.StatusTooManyRequests, d.status == http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", strconv.Itoa(max(d.retryAfter, 1)))
 	}
 	if d.status >= http.StatusInternalServerError {
 		d.RequestID = request.ID(r.Context())
@@ -87,7 +91,7 @@ func rejection(err error) detail {
 		refused.Messages = []tokenMessage{{"AccessToken", "access", message}}
 	default:
 		f := fault.Of(err)[0]
-		refused.status, refused.Detail = f.Kind.Status(), f.Message
+		refused.status, refused.Detail, refused.retryAfter = f.Kind.Status(), f.Message, int(math.Ceil(f.RetryAfter.Seconds()))
 	}
 	return refused
 }
@@ -107,6 +111,7 @@ func (f failure) rejection() error {
 	}
 	first := f.errors[0]
 	d := detail{status: kind(first).Status(), Detail: first.Message}
+	d.retryAfter, _ = first.Extensions["retryAfter"].(int)
 	if first.Message == auth.TextRefresh {
 		d.Code = "token_not_valid"
 	}

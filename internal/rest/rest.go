@@ -18,6 +18,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
@@ -43,7 +44,7 @@ type endpoint struct {
 // Handler returns the whole REST surface, below /api/. It panics if a document
 // does not fit the schema.
 func (s *Server) Handler() http.Handler {
-	parsed, errs := gqlparser.LoadQuery(s.Schema, documents)
+	parsed, errs := gqlparser.LoadQueryWithRules(s.Schema, documents, rules.NewDefaultRules())
 	if errs != nil {
 		panic(errs)
 	}
@@ -296,3 +297,6 @@ func write(w http.ResponseWriter, status int, reply any) {
 func (s *Server) Failed(w http.ResponseWriter, r *http.Request) {
 	s.reject(w, r, detail{status: http.StatusInternalServerError, Detail: fault.TextInternal})
 }
+
+// Refuse answers a request that is not let in.
+func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) { s.reject(w, r, f) }

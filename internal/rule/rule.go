@@ -20,6 +20,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
 	"caregraph/ent/privacy"
+	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/viewer"
@@ -58,6 +59,33 @@ func SelfAndAuthorsQuery() privacy.QueryRule {
 			return err
 		}
 		q.Where(user.Or(user.ID(v.UserID), user.HasCreatedMappingsWith(mapping.OwnerID(v.UserID), mapping.DeletedAtIsNil())))
+		return privacy.Allow
+	})
+}
+
+// OwnSessionQuery shows a viewer its own sign-ins.
+func OwnSessionQuery() privacy.QueryRule {
+	return privacy.SessionQueryRuleFunc(func(ctx context.Context, q *ent.SessionQuery) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		q.Where(session.UserID(v.UserID))
+		return privacy.Allow
+	})
+}
+
+// OwnSessionMutation allows a viewer to end its own sign-ins.
+func OwnSessionMutation() privacy.MutationRule {
+	return privacy.SessionMutationRuleFunc(func(ctx context.Context, m *ent.SessionMutation) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		if m.Op().Is(baseent.OpCreate) {
+			return privacy.Skip
+		}
+		m.Where(session.UserID(v.UserID))
 		return privacy.Allow
 	})
 }

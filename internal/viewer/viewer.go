@@ -18,8 +18,9 @@ var (
 
 // Viewer is a signed-in user. It is never changed after it is made.
 type Viewer struct {
-	UserID int
-	Staff  bool // sees and changes every record
+	UserID    int
+	SessionID int  // of the token that was shown
+	Staff     bool // sees and changes every record
 }
 
 type key struct{}
