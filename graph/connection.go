@@ -18,7 +18,8 @@ import (
 type Connection[T any] struct {
 	PageInfo   *PageInfo
 	TotalCount int
-	cursors    []string
+	size       int
+	cursor     func(row int) string
 	branches   []branch[T]
 }
 
@@ -54,7 +55,7 @@ func (c *Connection[T]) Nodes(ctx context.Context) []*T {
 // Edges returns the records of the page with their positions.
 func (c *Connection[T]) Edges(ctx context.Context) []*Edge[T] {
 	key := graphql.GetFieldContext(ctx).Field.Alias
-	edges := make([]*Edge[T], len(c.cursors))
+	edges := make([]*Edge[T], c.size)
 	for i := range edges {
 		edges[i] = &Edge[T]{c, i, key}
 	}
@@ -62,7 +63,7 @@ func (c *Connection[T]) Edges(ctx context.Context) []*Edge[T] {
 }
 
 // Cursor returns the position of the record.
-func (e *Edge[T]) Cursor() string { return e.page.cursors[e.index] }
+func (e *Edge[T]) Cursor() string { return e.page.cursor(e.index) }
 
 // Node returns the record.
 func (e *Edge[T]) Node(ctx context.Context) *T {
@@ -165,13 +166,13 @@ func (p *page[T]) cut(r *Resolver, t *table[T], rows []*T) *Connection[T] {
 		slices.Reverse(rows)
 		info.HasNextPage, info.HasPreviousPage = p.before != nil, more
 	}
-	c := &Connection[T]{PageInfo: info, cursors: make([]string, len(rows))}
-	for i, row := range rows {
-		id, _ := t.node(row)
-		c.cursors[i] = r.cursors.encode(p.name, p.order.encode(row), id)
-	}
+	c := &Connection[T]{PageInfo: info, size: len(rows), cursor: func(row int) string {
+		id, _ := t.node(rows[row])
+		return r.cursors.encode(p.name, p.order.encode(rows[row]), id)
+	}}
 	if len(rows) > 0 {
-		info.StartCursor, info.EndCursor = &c.cursors[0], &c.cursors[len(rows)-1]
+		first, last := c.cursor(0), c.cursor(len(rows)-1)
+		info.StartCursor, info.EndCursor = &first, &last
 	}
 	return c
 }
@@ -327,7 +328,7 @@ func (t *table[T]) pages(ctx context.Context, r *Resolver, f graphql.CollectedFi
 		for i, b := range branches {
 			var level []*T
 			for id, page := range pages {
-				b.rows = rows[id][:len(page.cursors)]
+				b.rows = rows[id][:page.size]
 				if i > 0 {
 					b.rows = t.copies(b.rows)
 				}
