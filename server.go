@@ -55,6 +55,7 @@ const (
 
 // newHandler is the whole HTTP surface; tests serve it on their own database.
 func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
+	db.Limit()
 	client := db.Client()
 	authn := auth.New(client, cfg.auth())
 	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, Key: cfg.key, Limits: cfg.limits})

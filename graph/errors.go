@@ -41,8 +41,11 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 		if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
 			shown.Extensions["requestId"] = request.ID(ctx)
 		}
-		if f.Kind == fault.Internal {
+		switch f.Kind {
+		case fault.Internal:
 			log.ErrorContext(ctx, "internal error", "request_id", request.ID(ctx), "path", raw.Path.String(), "err", fault.Safe(err))
+		case fault.Unavailable:
+			log.WarnContext(ctx, "unavailable", "request_id", request.ID(ctx), "path", raw.Path.String(), "err", fault.Safe(err))
 		}
 		return shown
 	}

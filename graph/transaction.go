@@ -11,7 +11,9 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"caregraph/ent"
+	"caregraph/internal/fault"
 	"caregraph/internal/store"
+	"caregraph/internal/viewer"
 )
 
 // transaction makes each mutation operation one transaction: if any of its
@@ -58,6 +60,10 @@ func (t transaction) InterceptResponse(ctx context.Context, next graphql.Respons
 	undo := ctx.Value(rehearsalKey{}) != nil
 	if !graphql.HasOperationContext(ctx) || !transactional(graphql.GetOperationContext(ctx)) && !undo {
 		return next(ctx)
+	}
+	if _, err := viewer.FromContext(ctx); err != nil && fault.Of(err)[0].Kind == fault.Unavailable {
+		graphql.AddError(ctx, err) // who is calling could not be found out
+		return &graphql.Response{Errors: graphql.GetErrors(ctx)}
 	}
 	var response *graphql.Response
 	err := store.InTx(ctx, t.client, func(ctx context.Context) error {

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"caregraph/internal/viewer"
 )
 
 // ErrHeader is the refusal of an Authorization header that is malformed.
 var ErrHeader = errors.New("authorization header must contain two space-delimited values")
+
+// checkTimeout is how long a request waits for the database to tell who is
+// calling.
+const checkTimeout = 5 * time.Second
 
 // Authenticate tells h who is calling, from the access token in the header
 // Authorization. A caller without one, or with one that is refused, goes on as
@@ -30,7 +35,9 @@ func (s *Service) identify(ctx context.Context, header string) context.Context {
 	if len(parts) != 2 {
 		return viewer.Refused(ctx, errors.Join(viewer.ErrBadToken, ErrHeader))
 	}
-	v, err := s.Viewer(ctx, parts[1])
+	checking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	v, err := s.Viewer(checking, parts[1])
 	if err != nil {
 		return viewer.Refused(ctx, err)
 	}

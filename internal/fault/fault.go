@@ -74,6 +74,7 @@ const (
 	TextInternal    = "Internal error."
 	TextNotFound    = "Not found."
 	TextUnavailable = "The service is unavailable at the moment. Try again."
+	TextUnknown     = "It is unknown whether the change was stored. Look before trying again."
 )
 
 // Error is a failure as the caller sees it.
@@ -87,6 +88,10 @@ type Error struct {
 
 // Error returns the public message.
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
+
+// Unknown is the failure of a transaction that may have happened or not: the
+// database went away while it was being committed.
+var Unknown = &Error{Kind: Unavailable, Message: TextUnknown}
 
 // List is several failures at once: one for each invalid field.
 type List []*Error
@@ -165,6 +170,8 @@ func database(err error) *Error {
 		switch class := string(postgres.Code.Class()); {
 		case class == "08" || class == "53" || class == "57": // connection, resources, shutdown and cancellation
 			return unavailable
+		case class == "28" || class == "3D": // it does not let us in
+			return unavailable
 		case class == "40" || postgres.Code == "55P03" || postgres.Code == "25006": // serialization, lock, read-only
 			return unavailable
 		case postgres.Code == "22021": // a byte sequence that is no text
@@ -177,7 +184,8 @@ func database(err error) *Error {
 			return conflict
 		}
 		switch lite.Code() & 0xff {
-		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_INTERRUPT:
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, // others hold it
+			sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM: // the machine is in trouble
 			return unavailable
 		}
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.As(err, &network):

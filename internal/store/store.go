@@ -14,17 +14,19 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 	"modernc.org/sqlite" // also the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"caregraph/ent"
 	_ "caregraph/ent/runtime" // hooks and policies; without it every statement fails
+	"caregraph/internal/fault"
 )
 
 // Size and lifetimes of the connection pool.
 const (
 	maxConns     = 16
-	maxIdle      = 8
+	maxIdle      = maxConns // those that are too many end by connIdle
 	connLifetime = 30 * time.Minute
 	connIdle     = 5 * time.Minute
 )
@@ -49,6 +51,8 @@ type DB struct {
 	// Wrap, if set, is put around the driver of every client; tests count
 	// statements with it.
 	Wrap func(dialect.Driver) dialect.Driver
+
+	connector *connector // of PostgreSQL
 }
 
 // errURL says what DATABASE_URL may be.
@@ -59,7 +63,7 @@ var errURL = errors.New("DATABASE_URL must be sqlite:PATH, sqlite::memory:, or p
 func Open(databaseURL string) (*DB, error) {
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
-		connector, err := pq.NewConnector(databaseURL)
+		connector, err := newConnector(databaseURL)
 		if err != nil {
 			return nil, fmt.Errorf("%w; it could not be read", errURL)
 		}
@@ -68,7 +72,7 @@ func Open(databaseURL string) (*DB, error) {
 		db.SetMaxIdleConns(maxIdle)
 		db.SetConnMaxLifetime(connLifetime)
 		db.SetConnMaxIdleTime(connIdle)
-		return &DB{DB: db, Dialect: dialect.Postgres}, nil
+		return &DB{DB: db, Dialect: dialect.Postgres, connector: connector}, nil
 	case databaseURL == memory:
 		db, err := sql.Open("sqlite", "file::memory:?"+pragmas.Encode())
 		if err != nil {
@@ -132,6 +136,9 @@ func (db *DB) Client() *ent.Client {
 
 // InTx calls f with a context whose client is a transaction, and commits if f
 // returns nil. A context that is in a transaction is used as it is.
+//
+// It fails with fault.Unknown if the answer to the commit got lost: f may have
+// happened or not. After any other failure nothing of it happened.
 func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error) error {
 	if ent.TxFromContext(ctx) != nil {
 		return f(ctx)
@@ -144,5 +151,26 @@ func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error
 	if err := f(ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx)); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); unknown(err) {
+		return fmt.Errorf("%w: %w", fault.Unknown, err)
+	} else if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// unknown tells whether a commit that ended with err may have happened: nobody
+// said that it did not.
+func unknown(err error) bool {
+	var postgres *pq.Error
+	var lite *sqlite.Error
+	switch {
+	case err == nil, err == context.Canceled, err == context.DeadlineExceeded, err == sql.ErrTxDone, err == pq.ErrInFailedTransaction:
+		return false // the commit was not sent
+	case errors.As(err, &postgres):
+		return postgres.Code == "08007" || postgres.Severity == pqerror.SeverityPanic
+	case errors.As(err, &lite):
+		return lite.Code()&0xff == sqlite3.SQLITE_IOERR // it may be in the log that is read after a crash
+	}
+	return true
 }
