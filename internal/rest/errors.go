@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -20,128 +21,115 @@ type problems map[string][]string
 
 func (p problems) Error() string { return "invalid input" }
 
-// detail is a failure that is not of a field.
+// detail is a failure that is not of the input.
 type detail struct {
 	status    int
-	Detail    string         `json:"detail"`
-	Code      string         `json:"code,omitempty"`
-	Messages  []tokenMessage `json:"messages,omitempty"`
-	RequestID string         `json:"request_id,omitempty"`
-
-	retryAfter int // seconds
+	after     int             // seconds until a try makes sense
+	Detail    string          `json:"detail"`
+	Code      string          `json:"code,omitempty"`
+	Messages  json.RawMessage `json:"messages,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
 }
 
 func (d detail) Error() string { return d.Detail }
 
-type tokenMessage struct {
-	Class   string `json:"token_class"`
-	Type    string `json:"token_type"`
-	Message string `json:"message"`
-}
+const badToken = "token_not_valid"
 
 var errNotFound = detail{status: http.StatusNotFound, Detail: fault.TextNotFound}
 
-// reject writes the documented answer to a failure. With rejection it is the
-// only place that knows the shapes of errors.
+// reject writes the documented answer to a failure.
 func (s *Server) reject(w http.ResponseWriter, r *http.Request, err error) {
-	if failed, ok := errors.AsType[failure](err); ok {
-		err = failed.rejection()
+	if other, ok := errors.AsType[*request.NotObject](err); ok {
+		err = problems{"non_field_errors": {other.Error()}}
 	}
 	if invalid, ok := errors.AsType[problems](err); ok {
-		write(w, http.StatusBadRequest, invalid)
+		write(w, http.StatusBadRequest, encode(invalid))
 		return
 	}
-	d := rejection(err)
+	d, known := errors.AsType[detail](err)
+	if !known {
+		d = describe(err)
+	}
 	switch {
 	case d.status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
 	case d.status == http.StatusTooManyRequests, d.status == http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", strconv.Itoa(max(d.retryAfter, 1)))
+		w.Header().Set("Retry-After", strconv.Itoa(max(d.after, 1)))
 	}
 	if d.status >= http.StatusInternalServerError {
 		d.RequestID = request.ID(r.Context())
 	}
-	if _, known := errors.AsType[detail](err); !known && d.status == http.StatusInternalServerError { // what is known is logged
+	if !known && d.status == http.StatusInternalServerError { // what is known is logged
 		s.Log.ErrorContext(r.Context(), "rest", "request_id", d.RequestID, "err", fault.Safe(err))
 	}
-	write(w, d.status, d)
+	write(w, d.status, encode(d))
 }
 
-func rejection(err error) detail {
-	if known, ok := errors.AsType[detail](err); ok {
-		return known
-	}
+// refusals are the answers to tokens; the first that fits.
+var refusals = []struct {
+	err          error
+	detail, code string
+	message      string // of the token
+}{
+	{auth.ErrHeader, "Authorization header must contain two space-delimited values", "bad_authorization_header", ""},
+	{auth.ErrUserGone, "User not found", "user_not_found", ""},
+	{auth.ErrUserInactive, "User is inactive", "user_inactive", ""},
+	{auth.ErrTokenType, "Given token not valid for any token type", badToken, "Token has wrong type"},
+	{viewer.ErrBadToken, "Given token not valid for any token type", badToken, "Token is invalid or expired"},
+}
+
+// describe returns the answer to a failure before a document is executed.
+func describe(err error) detail {
 	if body, ok := errors.AsType[*request.BodyError](err); ok {
 		return detail{status: body.Status, Detail: body.Text}
 	}
-	refused := detail{status: http.StatusUnauthorized}
-	switch {
-	case errors.Is(err, auth.ErrHeader):
-		refused.Detail, refused.Code = "Authorization header must contain two space-delimited values", "bad_authorization_header"
-	case errors.Is(err, auth.ErrUserGone):
-		refused.Detail, refused.Code = "User not found", "user_not_found"
-	case errors.Is(err, auth.ErrUserInactive):
-		refused.Detail, refused.Code = "User is inactive", "user_inactive"
-	case errors.Is(err, viewer.ErrBadToken):
-		message := "Token is invalid or expired"
-		if errors.Is(err, auth.ErrTokenType) {
-			message = "Token has wrong type"
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			d := detail{status: http.StatusUnauthorized, Detail: r.detail, Code: r.code}
+			if r.message != "" {
+				d.Messages = json.RawMessage(`[{"token_class":"AccessToken","token_type":"access","message":"` + r.message + `"}]`)
+			}
+			return d
 		}
-		refused.Detail, refused.Code = "Given token not valid for any token type", "token_not_valid"
-		refused.Messages = []tokenMessage{{"AccessToken", "access", message}}
-	default:
-		f := fault.Of(err)[0]
-		refused.status, refused.Detail, refused.retryAfter = f.Kind.Status(), f.Message, int(math.Ceil(f.RetryAfter.Seconds()))
 	}
-	return refused
+	f := fault.Of(err)[0]
+	return detail{status: f.Kind.Status(), Detail: f.Message, after: int(math.Ceil(f.RetryAfter.Seconds()))}
 }
 
-// failure is what a document ended with.
-type failure struct {
-	errors    gqlerror.List
-	variables map[string]any
-	method    string
-}
-
-func (f failure) Error() string { return "the document failed" }
-
-func (f failure) rejection() error {
-	if invalid := f.problems(); len(invalid) > 0 {
-		return invalid
+// failed returns what a document ended with: the problems of its input if
+// there are any (of a field, or a conflict with what is stored).
+func failed(errs gqlerror.List, variables map[string]any, method string) error {
+	all := problems{}
+	kind := func(err *gqlerror.Error) fault.Kind { return fault.Kind(fmt.Sprint(err.Extensions["code"])) }
+	for _, err := range errs {
+		field, _ := err.Extensions["field"].(string)
+		name, message := Key(field), err.Message
+		switch k := kind(err); {
+		case k == fault.NotFound && field != "":
+			input, _ := variables["input"].(map[string]any)
+			message = fmt.Sprintf(`Invalid pk "%v" - object does not exist.`, input[field])
+		case k != fault.Invalid && (k != fault.Conflict || method == http.MethodDelete):
+			continue
+		case field == "":
+			name = "non_field_errors"
+		}
+		all[name] = append(all[name], message)
 	}
-	first := f.errors[0]
-	d := detail{status: kind(first).Status(), Detail: first.Message}
-	d.retryAfter, _ = first.Extensions["retryAfter"].(int)
-	if first.Message == auth.TextRefresh {
-		d.Code = "token_not_valid"
+	if len(all) > 0 {
+		return all
+	}
+	d := detail{status: kind(errs[0]).Status(), Detail: errs[0].Message}
+	d.after, _ = errs[0].Extensions["retryAfter"].(int)
+	if d.Detail == auth.TextRefresh {
+		d.Code = badToken
 	}
 	return d
 }
 
-func kind(err *gqlerror.Error) fault.Kind {
-	code, _ := err.Extensions["code"].(string)
-	return fault.Kind(code)
+// Failed answers a request that ended in a panic.
+func (s *Server) Failed(w http.ResponseWriter, r *http.Request) {
+	s.reject(w, r, detail{status: http.StatusInternalServerError, Detail: fault.TextInternal})
 }
 
-// problems returns the errors that are of the input: of a field, or a conflict
-// with what is stored.
-func (f failure) problems() problems {
-	all := problems{}
-	for _, err := range f.errors {
-		field, _ := err.Extensions["field"].(string)
-		name, message := key(field), err.Message
-		switch k := kind(err); {
-		case k == fault.NotFound && field != "":
-			input, _ := f.variables["input"].(map[string]any)
-			message = fmt.Sprintf(`Invalid pk "%v" - object does not exist.`, input[field])
-		case k == fault.Invalid, k == fault.Conflict && f.method != http.MethodDelete:
-			if field == "" {
-				name = "non_field_errors"
-			}
-		default:
-			continue
-		}
-		all[name] = append(all[name], message)
-	}
-	return all
-}
+// Refuse answers a request that is not let in.
+func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) { s.reject(w, r, f) }

@@ -4,6 +4,7 @@
 package rest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -20,7 +21,6 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
-	"caregraph/internal/fault"
 	"caregraph/internal/request"
 	"caregraph/internal/viewer"
 )
@@ -35,12 +35,6 @@ type Server struct {
 
 type executor = func(context.Context, *graphql.RawParams) *graphql.Response
 
-// endpoint is a route with the variable that its body becomes, if it has one.
-type endpoint struct {
-	route
-	input *ast.VariableDefinition
-}
-
 // Handler returns the whole REST surface, below /api/. It panics if a document
 // does not fit the schema.
 func (s *Server) Handler() http.Handler {
@@ -48,140 +42,103 @@ func (s *Server) Handler() http.Handler {
 	if errs != nil {
 		panic(errs)
 	}
-	paths := map[string]map[string]*endpoint{}
-	for _, r := range routes {
-		e := &endpoint{route: r}
-		for _, v := range parsed.Operations.ForName(r.operation).VariableDefinitions {
-			if v.Variable == "input" || v.Variable == "refresh" {
-				e.input = v
-			}
-		}
-		if paths[r.path] == nil {
-			paths[r.path] = map[string]*endpoint{}
-		}
-		paths[r.path][r.method] = e
-	}
 	mux := http.NewServeMux()
-	for path, methods := range paths {
-		h := s.dispatch(methods)
-		mux.Handle(path, h)
-		mux.Handle(path+"/{$}", h)
+	handle := func(method, path string, public bool, answer http.HandlerFunc) {
+		h := func(w http.ResponseWriter, r *http.Request) {
+			if _, err := viewer.FromContext(r.Context()); err != nil && !public && r.Method != http.MethodOptions {
+				s.reject(w, r, err)
+				return
+			}
+			answer(w, r)
+		}
+		mux.HandleFunc(method+path, h)
+		mux.HandleFunc(method+path+"/{$}", h)
+	}
+	allow := map[string]string{} // the methods of each path
+	for _, e := range routes {
+		if allow[e.Path] == "" {
+			handle("", e.Path, e.Public, func(w http.ResponseWriter, r *http.Request) { // any other method
+				w.Header().Set("Allow", allow[e.Path]+"OPTIONS")
+				if r.Method != http.MethodOptions {
+					s.reject(w, r, detail{status: http.StatusMethodNotAllowed, Detail: `Method "` + r.Method + `" not allowed.`})
+				} else {
+					w.WriteHeader(http.StatusNoContent)
+				}
+			})
+		}
+		allow[e.Path] += strings.Replace(e.Method, "GET", "GET, HEAD", 1) + ", "
+		fields := s.fields(parsed.Operations.ForName(e.Operation))
+		handle(e.Method+" ", e.Path, e.Public, func(w http.ResponseWriter, r *http.Request) {
+			id, err := strconv.ParseUint(cmp.Or(r.PathValue("id"), "0"), 10, 63)
+			variables := map[string]any{"id": int64(id)}
+			switch {
+			case err != nil:
+				err = errNotFound
+			case e.List:
+				err = s.list(w, r, e, variables)
+			default:
+				err = s.serve(w, r, e, fields, variables)
+			}
+			if err != nil {
+				s.reject(w, r, err)
+			}
+		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.reject(w, r, errNotFound) })
 	return mux
 }
 
-// dispatch answers the methods of one path. Authentication is checked before
-// the method.
-func (s *Server) dispatch(methods map[string]*endpoint) http.Handler {
-	var allow []string
-	public := false
-	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		if e := methods[method]; e != nil {
-			allow, public = append(allow, method), e.public
-			if method == "GET" {
-				allow = append(allow, "HEAD")
-			}
-		}
-	}
-	allowed := strings.Join(append(allow, "OPTIONS"), ", ")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodOptions {
-			w.Header().Set("Allow", allowed)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		if _, err := viewer.FromContext(r.Context()); err != nil && !public {
-			s.reject(w, r, err)
-			return
-		}
-		e := methods[r.Method]
-		if r.Method == http.MethodHead {
-			e = methods[http.MethodGet]
-		}
-		if e == nil {
-			w.Header().Set("Allow", allowed)
-			s.reject(w, r, detail{status: http.StatusMethodNotAllowed, Detail: `Method "` + r.Method + `" not allowed.`})
-			return
-		}
-		answer := s.serve
-		if e.list {
-			answer = s.list
-		}
-		if err := answer(w, r, e); err != nil {
-			s.reject(w, r, err)
-		}
-	})
-}
-
-// serve executes the document of an endpoint and writes its result.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) error {
-	variables, err := ofPath(r)
-	if err != nil {
-		return err
-	}
-	var wrong problems
-	if e.input != nil {
+// serve executes the document of an endpoint and writes its result. If the
+// shape of some fields is wrong, it is a rehearsal, which tells what is wrong
+// with the others.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, fields ast.FieldList, variables map[string]any) error {
+	run, wrong := s.Execute, problems{}
+	if fields != nil {
 		body, err := request.Body(w, r)
-		if other, ok := errors.AsType[*request.NotObject](err); ok {
-			return problems{"non_field_errors": {other.Error()}}
-		}
 		if err != nil {
 			return err
 		}
-		variables[e.input.Variable], wrong = s.input(e.input, body)
+		wrong = s.fill(variables, fields, body)
 	}
-	if len(wrong) > 0 {
-		return s.rehearse(r, e, variables, wrong)
-	}
-	result, err := s.execute(r, s.Execute, e, variables)
-	if err == nil {
-		write(w, e.status, e.reply(result))
-	}
-	return err
-}
-
-// ofPath returns the variables that the path gives. A record whose id is no
-// number does not exist.
-func ofPath(r *http.Request) (map[string]any, error) {
-	if r.PathValue("id") == "" {
-		return map[string]any{}, nil
-	}
-	id, err := strconv.Atoi(r.PathValue("id"))
-	if err != nil {
-		return nil, errNotFound
-	}
-	return map[string]any{"id": id}, nil
-}
-
-// rehearse returns the problems of an input whose shape is wrong in some
-// fields, with those of its other fields.
-func (s *Server) rehearse(r *http.Request, e *endpoint, variables map[string]any, wrong problems) error {
-	if e.public && e.status == http.StatusOK { // a sign-in; there is no more to tell
+	switch {
+	case len(wrong) > 0 && e.Public && e.Status == http.StatusOK: // a sign-in; there is no more to tell
 		return wrong
+	case len(wrong) > 0:
+		run = s.Rehearse
 	}
-	_, err := s.execute(r, s.Rehearse, e, variables)
-	if failed, ok := errors.AsType[failure](err); ok {
-		others := failed.problems()
-		if len(others) == 0 {
-			return err
-		}
-		maps.Copy(others, wrong)
-		return others
+	result, err := s.execute(r, run, e, variables)
+	if others, ok := errors.AsType[problems](err); ok {
+		maps.Copy(others, wrong) // in place of what the stand-ins have
+	} else if err == nil && len(wrong) > 0 {
+		err = wrong
 	}
-	return errors.Join(wrong, err)
+	if err != nil {
+		return err
+	}
+	if e.Operation == "Register" {
+		result = registered(result)
+	}
+	write(w, e.Status, result)
+	return nil
 }
 
 // execute returns the field result of what a document answers, in the words of
 // the REST API.
-func (s *Server) execute(r *http.Request, run executor, e *endpoint, variables map[string]any) (json.RawMessage, error) {
-	response := run(r.Context(), &graphql.RawParams{Query: documents, OperationName: e.operation, Variables: variables})
+func (s *Server) execute(r *http.Request, run executor, e Endpoint, variables map[string]any) ([]byte, error) {
+	response := run(r.Context(), &graphql.RawParams{Query: documents, OperationName: e.Operation, Variables: variables})
 	if len(response.Errors) > 0 {
-		return nil, failure{response.Errors, variables, r.Method}
+		return nil, failed(response.Errors, variables, r.Method)
 	}
 	var data struct{ Result json.RawMessage }
 	mustUnmarshal(response.Data, &data)
 	return literals(data.Result), nil
+}
+
+// mustUnmarshal reads what a document of ours answered.
+func mustUnmarshal(data []byte, into any) {
+	if err := json.Unmarshal(data, into); err != nil {
+		panic(err)
+	}
 }
 
 // Sizes of a list in rows.
@@ -193,110 +150,96 @@ const (
 // list writes the rows of a connection as one array: page after page as they
 // come, so that its memory is that of a page. If the list goes on, the header
 // Link tells where.
-func (s *Server) list(w http.ResponseWriter, r *http.Request, e *endpoint) error {
-	limit, err := number(r, "limit", listRows)
-	offset, errOffset := number(r, "offset", 0)
-	if err = cmp.Or(err, errOffset); err != nil {
+func (s *Server) list(w http.ResponseWriter, r *http.Request, e Endpoint, variables map[string]any) error {
+	limit, offset, invalid := window(r)
+	if len(invalid) > 0 {
+		return invalid
+	}
+	var page struct {
+		PageInfo struct {
+			HasNextPage bool
+			EndCursor   string
+		}
+		TotalCount int
+		Nodes      json.RawMessage
+	}
+	read := func(first int, nodes, count bool) error {
+		if page.PageInfo.EndCursor != "" {
+			variables["after"] = page.PageInfo.EndCursor
+		}
+		variables["first"], variables["nodes"], variables["count"] = min(first, pageRows), nodes, count
+		result, err := s.execute(r, s.Execute, e, variables)
+		if err == nil {
+			mustUnmarshal(result, &page)
+		}
 		return err
 	}
-	page := rows{}
-	next := func(left int) error { // reads the following page of at most left rows
-		return s.read(r, e, min(left, pageRows), false, page.PageInfo.EndCursor, &page)
-	}
-	for left := offset; left > 0; left -= pageRows { // pass over what precedes
-		if err := next(left); err != nil {
+	for left := offset; left > 0 && limit > 0; left -= pageRows { // pass over what precedes
+		if err := read(left, false, false); err != nil {
 			return err
 		}
 		if !page.PageInfo.HasNextPage {
-			write(w, e.status, []any{})
-			return nil
+			limit = 0
 		}
 	}
-	if err := next(limit); err != nil {
+	if err := read(limit, true, false); err != nil {
 		return err
 	}
-	more := page.PageInfo.HasNextPage && limit > 0
-	if more && limit > pageRows {
-		var all rows
-		if err := s.read(r, e, 0, true, nil, &all); err != nil {
+	goesOn := page.PageInfo.HasNextPage && limit > 0
+	beyond := goesOn
+	if goesOn && limit > pageRows {
+		if err := read(0, false, true); err != nil {
 			return err
 		}
-		more = all.TotalCount > offset+limit
+		beyond = page.TotalCount > offset+limit
 	}
-	if more {
+	if beyond {
 		w.Header().Set("Link", fmt.Sprintf(`<%s?limit=%d&offset=%d>; rel="next"`, r.URL.Path, limit, offset+limit))
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.status)
-	w.Write(page.Nodes[:len(page.Nodes)-1]) // without the closing bracket
-	for left := limit - pageRows; left > 0 && page.PageInfo.HasNextPage; left -= pageRows {
-		if err := next(left); err != nil {
+	write(w, e.Status, page.Nodes[:len(page.Nodes)-1]) // without the closing bracket
+	for left := limit - pageRows; left > 0 && goesOn; left -= pageRows {
+		if err := read(left, true, false); err != nil {
 			panic(http.ErrAbortHandler) // too late for an error; the client sees that the answer is cut
 		}
 		page.Nodes[0] = ',' // instead of the opening bracket
 		w.Write(page.Nodes[:len(page.Nodes)-1])
+		goesOn = page.PageInfo.HasNextPage
 	}
 	w.Write([]byte("]"))
 	return nil
 }
 
-// number returns a parameter of the URL, or else the standard.
-func number(r *http.Request, name string, standard int) (int, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return standard, nil
+// window returns which part of a list the URL asks for.
+func window(r *http.Request) (limit, offset int, invalid problems) {
+	invalid = problems{}
+	number := func(name string, standard int) int {
+		n, err := strconv.ParseUint(cmp.Or(r.URL.Query().Get(name), strconv.Itoa(standard)), 10, 31)
+		if err != nil {
+			invalid[name] = []string{badInteger}
+		}
+		return int(n)
 	}
-	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil {
-		return 0, problems{name: {"A valid integer is required."}}
-	}
-	return int(n), nil
+	return number("limit", listRows), number("offset", 0), invalid
 }
 
-// rows is a page of a connection.
-type rows struct {
-	PageInfo struct {
-		HasNextPage bool
-		EndCursor   *string
-	}
-	TotalCount int
-	Nodes      json.RawMessage
-}
-
-func (s *Server) read(r *http.Request, e *endpoint, first int, count bool, after *string, into *rows) error {
-	variables, err := ofPath(r)
-	if err != nil {
-		return err
-	}
-	variables["first"], variables["count"] = first, count
-	if after != nil {
-		variables["after"] = *after
-	}
-	result, err := s.execute(r, s.Execute, e, variables)
-	if err == nil {
-		mustUnmarshal(result, into)
-	}
-	return err
-}
-
-func write(w http.ResponseWriter, status int, reply any) {
+// write writes JSON, unless the status is that of no content.
+func write(w http.ResponseWriter, status int, body []byte) {
 	if status == http.StatusNoContent {
 		w.WriteHeader(status)
 		return
-	}
-	body, err := encode(reply)
-	if err != nil {
-		panic(err) // replies are of our own types
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	w.Write(body)
 }
 
-// Failed answers a request that ended in a panic.
-func (s *Server) Failed(w http.ResponseWriter, r *http.Request) {
-	s.reject(w, r, detail{status: http.StatusInternalServerError, Detail: fault.TextInternal})
+// encode returns v, which is of our own types, as JSON in raw UTF-8.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
-
-// Refuse answers a request that is not let in.
-func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) { s.reject(w, r, f) }
