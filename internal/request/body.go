@@ -9,8 +9,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,7 @@ import (
 const (
 	maxBody   = 1 << 20 // bytes
 	maxNested = 32      // arrays and objects inside each other
+	maxValues = 10_000  // of JSON, at any depth
 )
 
 // BodyError is a body that cannot be read.
@@ -93,7 +95,7 @@ func members(form url.Values) map[string]any {
 }
 
 func parseJSON(body []byte) (map[string]any, error) {
-	value, err := decode(body)
+	value, err := JSON(body)
 	if err != nil {
 		return nil, &BodyError{http.StatusBadRequest, "JSON parse error - " + err.Error()}
 	}
@@ -104,9 +106,9 @@ func parseJSON(body []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// decode returns the one value of a JSON text. It refuses what stands for no
-// text or number, and what readers understand differently.
-func decode(body []byte) (any, error) {
+// JSON returns the one value of a JSON text; numbers are json.Number. It refuses
+// what stands for no text or number, and what readers understand differently.
+func JSON(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, errors.New("the text is not UTF-8")
 	}
@@ -114,24 +116,55 @@ func decode(body []byte) (any, error) {
 	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &syntax) {
 		return nil, fmt.Errorf("invalid at position %d", syntax.Offset)
 	}
-	if half.Match(whole.ReplaceAll(body, []byte(" "))) {
+	if halfPair(body) {
 		return nil, errors.New("half of a surrogate pair")
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return next(d, 0)
+	return (&reader{d, 0}).next(0)
 }
 
-// Escapes of a JSON text, in this order: those that stand for a character, and
-// those that then are half of a pair.
-var (
-	whole = regexp.MustCompile(`\\\\|(?i:\\ud[89ab]..\\ud[c-f])`)
-	half  = regexp.MustCompile(`(?i)\\ud[89a-f]`)
-)
+// halfPair tells whether an escape of a valid JSON text is half of a pair.
+func halfPair(text []byte) bool {
+	unit := func() (u uint64) { // of the escape that the text begins with, or 0
+		if len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
+			u, _ = strconv.ParseUint(string(text[2:6]), 16, 16)
+		}
+		return u
+	}
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return false
+		}
+		text = text[i:]
+		size := 2
+		if text[1] == 'u' {
+			size = 6
+		}
+		first := unit()
+		text = text[size:]
+		if utf16.IsSurrogate(rune(first)) {
+			if utf16.DecodeRune(rune(first), rune(unit())) == utf8.RuneError {
+				return true
+			}
+			text = text[size:]
+		}
+	}
+}
 
-// next returns the next value of a valid text that stands inside depth others.
-func next(d *json.Decoder, depth int) (any, error) {
-	token, err := d.Token()
+// reader reads a valid text.
+type reader struct {
+	*json.Decoder
+	values int
+}
+
+// next returns the next value, which stands inside depth others.
+func (r *reader) next(depth int) (any, error) {
+	if r.values++; r.values > maxValues {
+		return nil, errors.New("too many values")
+	}
+	token, err := r.Token()
 	if number, ok := token.(json.Number); ok {
 		if _, err := number.Float64(); err != nil {
 			return nil, errors.New("a number is too large")
@@ -145,10 +178,10 @@ func next(d *json.Decoder, depth int) (any, error) {
 		return nil, errors.New("too deeply nested")
 	}
 	list, object := []any{}, map[string]any{}
-	for d.More() {
+	for r.More() {
 		var key string
 		if opening == '{' {
-			token, err := d.Token()
+			token, err := r.Token()
 			if err != nil {
 				return nil, err
 			}
@@ -157,7 +190,7 @@ func next(d *json.Decoder, depth int) (any, error) {
 				return nil, errors.New("a key is given twice")
 			}
 		}
-		value, err := next(d, depth+1)
+		value, err := r.next(depth + 1)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +200,7 @@ func next(d *json.Decoder, depth int) (any, error) {
 			list = append(list, value)
 		}
 	}
-	if _, err = d.Token(); opening == '{' {
+	if _, err = r.Token(); opening == '{' {
 		return object, err
 	}
 	return list, err
