@@ -103,9 +103,12 @@ func (s *Service) Register(ctx context.Context, in Registration) (signedIn *Sess
 	if err := s.allow(ctx); err != nil {
 		return nil, err
 	}
-	hash, weak, err := s.accept(ctx, in)
-	if err != nil {
-		return nil, err
+	hash, weak := unusable, checkPassword(in.Password, in.Username, in.Email)
+	// A registration in a transaction is a rehearsal, and will be undone.
+	if weak == nil && ent.TxFromContext(ctx) == nil {
+		if hash, err = Hash(ctx, in.Password); err != nil {
+			return nil, err
+		}
 	}
 	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
 		u, err := create(ctx, in, hash, weak)
@@ -118,27 +121,17 @@ func (s *Service) Register(ctx context.Context, in Registration) (signedIn *Sess
 	return signedIn, err
 }
 
-// CreateUser is Register without a sign-in.
+// CreateUser is Register without a sign-in, for the server's own use.
 func (s *Service) CreateUser(ctx context.Context, in Registration) (u *ent.User, err error) {
-	hash, weak, err := s.accept(ctx, in)
+	hash, err := Hash(ctx, in.Password)
 	if err != nil {
 		return nil, err
 	}
 	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
-		u, err = create(ctx, in, hash, weak)
+		u, err = create(ctx, in, hash, checkPassword(in.Password, in.Username, in.Email))
 		return err
 	})
 	return u, err
-}
-
-// accept returns the hash of a new user's password, or what is wrong with the
-// password.
-func (s *Service) accept(ctx context.Context, in Registration) (hash string, weak, err error) {
-	if weak := checkPassword(in.Password, in.Username, in.Email); weak != nil {
-		return "", weak, nil
-	}
-	hash, err = Hash(ctx, in.Password)
-	return hash, nil, err
 }
 
 // create stores a user, or tells everything that is wrong with it.
@@ -223,8 +216,18 @@ var errCredentials = &fault.Error{Kind: fault.Unauthenticated, Message: "No acti
 // without case or surrounding space, and this password. Every refusal looks
 // the same to the caller and takes the same time. It fails with
 // fault.RateLimited, whatever the password, after too many failures.
-func (s *Service) Login(ctx context.Context, email, password string) (*Session, error) {
+func (s *Service) Login(ctx context.Context, email, password string) (signedIn *Session, err error) {
 	email = scalar.NormalEmail(strings.TrimSpace(email))
+	for range 2 { // once more if the user was changed meanwhile, by another sign-in for example
+		if signedIn, err = s.login(ctx, email, password); !ent.IsNotFound(err) {
+			return signedIn, err
+		}
+	}
+	return nil, errCredentials
+}
+
+// login fails with ent's not-found error if the user was changed meanwhile.
+func (s *Service) login(ctx context.Context, email, password string) (signedIn *Session, err error) {
 	u, err := s.byEmail(ctx, email)
 	if err != nil {
 		return nil, fmt.Errorf("login: %w", err)
@@ -234,7 +237,6 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Session, 
 	if err != nil {
 		return nil, err
 	}
-	var signedIn *Session
 	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
 		if err := s.succeeded(ctx, counters); err != nil {
 			return err
@@ -249,9 +251,6 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Session, 
 		signedIn, err = s.start(ctx, u)
 		return err
 	})
-	if ent.IsNotFound(err) { // changed meanwhile
-		return nil, errCredentials
-	}
 	return signedIn, err
 }
 
@@ -262,10 +261,7 @@ func (s *Service) verify(ctx context.Context, counters []counter, u *ent.User, p
 	if err := s.admit(ctx, counters); err != nil {
 		return "", err
 	}
-	stored, err := unknown()
-	if err != nil {
-		return "", err
-	}
+	stored := unknown
 	if u != nil {
 		stored = u.PasswordHash
 	}
@@ -295,7 +291,7 @@ const grace = 10 * time.Second
 
 // Refresh returns a session with a new access token for the bearer of the
 // refresh token, which stays as it is, or is replaced if the service rotates
-// them; then one that was spent ends the session. It fails with
+// them; one that was spent ends the session. It fails with
 // fault.Unauthenticated if the token is invalid or expired, its session ended,
 // or the user not active.
 func (s *Service) Refresh(ctx context.Context, token string) (signedIn *Session, err error) {
@@ -307,7 +303,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (signedIn *Session,
 	if err != nil {
 		return nil, refused
 	}
-	reused := false
+	reused, stays := false, false
 	err = store.InTx(ctx, s.client, func(ctx context.Context) error {
 		all := unrestricted(ctx)
 		row, err := ent.FromContext(ctx).Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID), s.live()).
@@ -320,9 +316,10 @@ func (s *Service) Refresh(ctx context.Context, token string) (signedIn *Session,
 		}
 		update := row.Update().SetLastUsedAt(s.now())
 		switch {
-		case !s.Rotate:
-		case c.ID == row.RefreshID:
+		case c.ID == row.RefreshID && s.Rotate:
 			update.SetRefreshID(newTokenID()).SetSpentRefreshID(c.ID).SetRotatedAt(s.now()).SetExpiresAt(s.now().Add(s.Options.Refresh))
+		case c.ID == row.RefreshID:
+			stays = true
 		case row.SpentRefreshID == nil || c.ID != *row.SpentRefreshID || row.RotatedAt.Add(grace).Before(s.now()):
 			reused = true
 			return row.Update().SetEndedAt(s.now()).Exec(all)
@@ -340,7 +337,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (signedIn *Session,
 	if reused {
 		return nil, refused
 	}
-	if !s.Rotate {
+	if stays {
 		signedIn.Refresh, signedIn.RefreshExpires = token, c.ExpiresAt.UTC()
 	}
 	return signedIn, nil

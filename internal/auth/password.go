@@ -13,14 +13,18 @@ import (
 	"fmt"
 	"hash"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ccojocar/zxcvbn-go/data"
 	"golang.org/x/crypto/argon2"
 
+	"caregraph/internal/fault"
 	"caregraph/internal/scalar"
 )
 
@@ -47,35 +51,84 @@ const (
 	maxPassword = 256
 )
 
-// hashing holds a token for each hash that is computed now: more than the
-// machine has processors would be no faster and could exhaust its memory.
-var hashing = make(chan struct{}, runtime.NumCPU())
+// hashing holds a token for each hash that is computed now. One processor is
+// left to other requests.
+var hashing = make(chan struct{}, max(runtime.NumCPU()-1, 1))
 
-// exclusively waits for a processor and calls f. It fails if ctx ends first.
+// waiting holds a token for each hash that is computed or waited for: fewer
+// than the requests that the server takes at once, so that a flood of sign-ins
+// leaves room for others.
+var waiting = make(chan struct{}, 128)
+
+// exclusively waits for a processor and calls f. It fails if ctx ends first,
+// and with fault.Unavailable if too many wait already. A request must not wait
+// in a transaction: f may need a connection, or the lock that it holds.
 func exclusively(ctx context.Context, f func() error) error {
+	select {
+	case waiting <- struct{}{}:
+		defer func() { <-waiting }()
+	default:
+		return &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second}
+	}
 	select {
 	case hashing <- struct{}{}:
 		defer func() { <-hashing }()
+		defer giveBack()
 		return f()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
+// idle is how long after a hash its memory is given back to the system.
+const idle = 3 * time.Second
+
+var givingBack atomic.Bool
+
+// giveBack gives the memory of hashes back to the system, a little later and
+// for all of them at once. The runtime by itself keeps it for minutes.
+func giveBack() {
+	if givingBack.CompareAndSwap(false, true) {
+		time.AfterFunc(idle, func() {
+			givingBack.Store(false)
+			debug.FreeOSMemory()
+		})
+	}
+}
+
 // Hash returns the argon2id hash of a password in PHC form. Surrounding space
 // does not count.
 func Hash(ctx context.Context, password string) (string, error) {
-	salt := make([]byte, argonSalt)
-	rand.Read(salt)
+	salt := random(argonSalt)
 	var key []byte
 	err := exclusively(ctx, func() error {
 		key = argon2.IDKey([]byte(strings.TrimSpace(password)), salt, argonTime, argonMemory, argonThreads, argonKey)
 		return nil
 	})
+	if err != nil {
+		return "", err
+	}
+	return phc(salt, key), nil
+}
+
+func phc(salt, key []byte) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
-		b64.EncodeToString(salt), b64.EncodeToString(key)), err
+		b64.EncodeToString(salt), b64.EncodeToString(key))
 }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// unknown is the hash that the password of an unknown account is compared
+// with, so that the answer takes the same time. It is that of no password.
+var unknown = phc(random(argonSalt), random(argonKey))
+
+// unusable is a hash that no password has, in the words of the Django original.
+const unusable = "!"
 
 // verifies tells whether the password has the hash: one of Hash, or one of the
 // Django original, pbkdf2_sha256$… or pbkdf2_sha1$…. A hash of any other form
@@ -112,21 +165,22 @@ func parseArgon2(stored string) (storedHash, error) {
 	if len(parts) != 6 || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return storedHash{}, errHash
 	}
-	var memory, time uint32
+	var memory, passes uint32
 	var threads uint8
-	n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads)
+	n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &threads)
+	exact := parts[3] == fmt.Sprintf("m=%d,t=%d,p=%d", memory, passes, threads)
 	salt, errSalt := base64.RawStdEncoding.DecodeString(parts[4])
 	key, errKey := base64.RawStdEncoding.DecodeString(parts[5])
-	if n != 3 || errors.Join(err, errSalt, errKey) != nil || len(key) < 16 || len(key) > 64 ||
-		memory > maxArgonMemory || time < 1 || time > maxArgonTime || threads < 1 {
+	if n != 3 || !exact || errors.Join(err, errSalt, errKey) != nil || len(key) < 16 || len(key) > 64 ||
+		memory > maxArgonMemory || passes < 1 || passes > maxArgonTime || threads < 1 {
 		return storedHash{}, errHash
 	}
 	return storedHash{
 		key: key,
 		derive: func(password string) []byte {
-			return argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(key)))
+			return argon2.IDKey([]byte(password), salt, passes, memory, threads, uint32(len(key)))
 		},
-		stale: memory < argonMemory || time < argonTime,
+		stale: memory < argonMemory || passes < argonTime,
 	}, nil
 }
 
@@ -161,10 +215,6 @@ func parsePBKDF2(stored string) (storedHash, error) {
 		stale: true,
 	}, nil
 }
-
-// unknown is the hash that the password of an unknown account is compared
-// with, so that the answer takes the same time.
-var unknown = sync.OnceValues(func() (string, error) { return Hash(context.Background(), rand.Text()) })
 
 // checkPassword tells what is wrong with a new password of the user, after the
 // rules of OWASP ASVS 5.0, 6.2: at least 8 characters, not all digits, not the
