@@ -63,7 +63,7 @@ It is configured by the environment or a file .env:
   MAX_CONCURRENCY         requests at once; more are refused with 503 (256)
   MAX_COST                objects that the answer to a GraphQL operation may hold (5000)
   MAX_DEPTH               fields inside fields (12)
-  MAX_FIELDS              fields with every fragment written out (10000)
+  MAX_FIELDS              fields with every fragment written out, and pairs of the same (10000)
   MAX_ROOT_FIELDS         fields at the root (30)
   MAX_ALIASES             aliases (60)
   MAX_DIRECTIVES          directives on one field (5)

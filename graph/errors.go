@@ -65,7 +65,7 @@ func presentFault(f *fault.Error) *gqlerror.Error {
 
 // Bounds of the errors of a request that was refused before it ran.
 const (
-	maxMessage = 280 // bytes of one
+	maxMessage = 300 // bytes of the text of one
 	maxErrors  = 5
 )
 
@@ -80,7 +80,15 @@ func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
 	if field, ok := raw.Extensions["field"].(string); ok { // of a limit of ours
 		extensions["field"] = field
 	}
-	return &gqlerror.Error{Message: raw.Message, Path: raw.Path, Locations: raw.Locations, Extensions: extensions}
+	message := raw.Message
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage-len("…")], "") + "…"
+	}
+	path := raw.Path
+	if len(path.String()) > maxMessage {
+		path = nil
+	}
+	return &gqlerror.Error{Message: message, Path: path, Locations: raw.Locations, Extensions: extensions}
 }
 
 // recovered turns a panic into an error, which is presented as any other. Of a

@@ -19,10 +19,10 @@ type Limits struct {
 	Document   int // bytes of the document
 	Tokens     int // lexical tokens of the document
 	Depth      int // fields inside fields
-	Fields     int // fields with every fragment written out
+	Fields     int // fields with every fragment written out, and pairs of the same
 	RootFields int
 	Aliases    int
-	Directives int // on one field
+	Directives int // at one place
 	Variables  int // bytes of all variables
 	List       int // elements of one list in a variable or an argument
 	Cost       int // objects that the answer may hold
@@ -91,10 +91,23 @@ func (g guard) MutateOperationParameters(ctx context.Context, params *graphql.Ra
 		return nil // the parser's own error follows
 	}
 	s := &shaper{Limits: g.Limits, fragments: map[*ast.FragmentDefinition]*shape{}, named: doc.Fragments}
+	for _, f := range doc.Fragments {
+		s.fragment(f)
+	}
 	for _, o := range doc.Operations {
+		s.directives = max(s.directives, len(o.Directives))
+		for _, v := range o.VariableDefinitions {
+			s.directives = max(s.directives, len(v.Directives))
+		}
 		if err := s.refusal(s.selections(o.SelectionSet), o); err != nil {
 			return err
 		}
+	}
+	if s.cyclic {
+		return refused(fault.Invalid, "A fragment is spread inside itself.", nil)
+	}
+	if tooMuchWork(doc, g.Fields) {
+		return tooComplex("The document has more than %d fields and pairs of the same field, with every fragment written out.", g.Fields)
 	}
 	return nil
 }
@@ -124,14 +137,13 @@ func measure(v any) (bytes, longest int) {
 
 // shape is what a part of a document looks like with every fragment written
 // out.
-type shape struct{ depth, fields, roots, aliases int }
+type shape struct{ depth, roots, aliases int }
 
 // shapeCap keeps the arithmetic far from overflow.
 const shapeCap = 1_000_000
 
 func (s *shape) add(part shape) {
 	s.depth = max(s.depth, part.depth)
-	s.fields = min(s.fields+part.fields, shapeCap)
 	s.roots = min(s.roots+part.roots, shapeCap)
 	s.aliases = min(s.aliases+part.aliases, shapeCap)
 }
@@ -141,6 +153,7 @@ type shaper struct {
 	named               ast.FragmentDefinitionList
 	fragments           map[*ast.FragmentDefinition]*shape
 	directives, longest int
+	cyclic              bool // a fragment is spread inside itself
 }
 
 func (s *shaper) selections(set ast.SelectionSet) shape {
@@ -149,7 +162,7 @@ func (s *shaper) selections(set ast.SelectionSet) shape {
 		switch selection := selection.(type) {
 		case *ast.Field:
 			part := s.selections(selection.SelectionSet)
-			part.fields, part.roots = part.fields+1, 1
+			part.roots = 1
 			if selection.Name != "ofType" { // the wrappers of a type are few, however many are asked for
 				part.depth++
 			}
@@ -172,17 +185,23 @@ func (s *shaper) selections(set ast.SelectionSet) shape {
 	return total
 }
 
-// fragment returns the shape of a fragment; nothing for one that is unknown or
-// spread inside itself, which validation refuses.
+// fragment returns the shape of a fragment; nothing for one that is unknown,
+// which validation refuses, or spread inside itself.
 func (s *shaper) fragment(f *ast.FragmentDefinition) shape {
 	if f == nil {
 		return shape{}
 	}
 	known, ok := s.fragments[f]
 	if !ok {
-		known = &shape{}
+		s.fragments[f] = nil // until it is known
+		s.directives = max(s.directives, len(f.Directives))
+		part := s.selections(f.SelectionSet)
+		known = &part
 		s.fragments[f] = known
-		*known = s.selections(f.SelectionSet)
+	}
+	if known == nil {
+		s.cyclic = true
+		return shape{}
 	}
 	return *known
 }
@@ -206,14 +225,12 @@ func (s *shaper) refusal(total shape, o *ast.OperationDefinition) *gqlerror.Erro
 	switch {
 	case over(total.depth, s.Depth):
 		return tooComplex("The operation is nested deeper than %d fields.", s.Depth)
-	case over(total.fields, s.Fields):
-		return tooComplex("The operation has more than %d fields.", s.Fields)
 	case over(total.roots, s.RootFields):
 		return tooComplex("The operation has more than %d fields at its root.", s.RootFields)
 	case over(total.aliases, s.Aliases):
 		return tooComplex("The operation has more than %d aliases.", s.Aliases)
 	case over(s.directives, s.Directives):
-		return tooComplex("A field has more than %d directives.", s.Directives)
+		return tooComplex("More than %d directives stand at one place.", s.Directives)
 	case over(s.longest, s.List):
 		return tooComplex("A list has more than %d elements.", s.List)
 	case o.Operation == ast.Mutation && total.roots > 1 && s.sensitive(o.SelectionSet, map[string]bool{}):

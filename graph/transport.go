@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -13,12 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"caregraph/internal/fault"
+	"caregraph/internal/request"
 	"caregraph/internal/viewer"
 )
 
@@ -193,23 +194,26 @@ func readURL(query string, params *graphql.RawParams) *badRequest {
 	if err != nil {
 		return &badRequest{http.StatusBadRequest, "The URL could not be read."}
 	}
+	members := map[string]any{}
 	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
-		if len(values[name]) > 1 {
+		text := values.Get(name)
+		switch {
+		case len(values[name]) > 1:
 			return &badRequest{http.StatusBadRequest, "The parameter " + name + " is given twice."}
-		}
-	}
-	params.Query, params.OperationName = values.Get("query"), values.Get("operationName")
-	for name, into := range map[string]*map[string]any{"variables": &params.Variables, "extensions": &params.Extensions} {
-		if text := values.Get(name); text != "" {
-			if err := decode([]byte(text), into); err != nil {
+		case !utf8.ValidString(text):
+			return &badRequest{http.StatusBadRequest, "The parameter " + name + " must be UTF-8."}
+		case text == "":
+		case name == "query" || name == "operationName":
+			members[name] = text
+		default:
+			value, err := request.JSON([]byte(text))
+			if _, ok := value.(map[string]any); err != nil || value != nil && !ok {
 				return &badRequest{http.StatusBadRequest, "The parameter " + name + " must be a JSON object."}
 			}
+			members[name] = value
 		}
 	}
-	if params.Query == "" {
-		return &badRequest{http.StatusBadRequest, "The parameter query is required."}
-	}
-	return nil
+	return read(members, "parameter", params)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) *badRequest {
@@ -221,52 +225,47 @@ func readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams)
 		return &badRequest{http.StatusUnsupportedMediaType, "Send the body without a content encoding."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return &badRequest{http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB."}
 	}
 	if err != nil {
 		return &badRequest{http.StatusBadRequest, "The body could not be read."}
 	}
-	var members struct {
-		Query         *string         `json:"query"`
-		OperationName *string         `json:"operationName"`
-		Variables     json.RawMessage `json:"variables"`
-		Extensions    json.RawMessage `json:"extensions"`
+	value, err := request.JSON(body)
+	if err != nil {
+		return &badRequest{http.StatusBadRequest, "The body must be JSON: " + err.Error() + "."}
 	}
-	if err := decode(body, &members); err != nil {
+	members, ok := value.(map[string]any)
+	if !ok {
 		return &badRequest{http.StatusBadRequest, "The body must be a JSON object with the members query, operationName, variables and extensions."}
 	}
-	if members.Query == nil || *members.Query == "" {
-		return &badRequest{http.StatusBadRequest, "The member query is required."}
-	}
-	params.Query = *members.Query
-	if members.OperationName != nil {
-		params.OperationName = *members.OperationName
-	}
-	for _, m := range []struct {
-		name string
-		raw  json.RawMessage
-		into *map[string]any
-	}{{"variables", members.Variables, &params.Variables}, {"extensions", members.Extensions, &params.Extensions}} {
-		if len(m.raw) > 0 {
-			if err := decode(m.raw, m.into); err != nil {
-				return &badRequest{http.StatusBadRequest, "The member " + m.name + " must be an object."}
-			}
-		}
-	}
-	return nil
+	return read(members, "member", params)
 }
 
-// decode reads one JSON value and nothing after it; numbers stay exact.
-func decode(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return err
+// read takes the parameters of a request from its members.
+func read(members map[string]any, kind string, params *graphql.RawParams) *badRequest {
+	wrong := ""
+	switch {
+	case !member(members, "query", &params.Query):
+		wrong = "query must be a text"
+	case !member(members, "operationName", &params.OperationName):
+		wrong = "operationName must be a text"
+	case !member(members, "variables", &params.Variables):
+		wrong = "variables must be an object"
+	case !member(members, "extensions", &params.Extensions):
+		wrong = "extensions must be an object"
+	case params.Query == "":
+		wrong = "query is required"
+	default:
+		return nil
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one value")
-	}
-	return nil
+	return &badRequest{http.StatusBadRequest, "The " + kind + " " + wrong + "."}
+}
+
+// member takes one member, of which null is as good as none. It tells whether
+// the type is right.
+func member[T any](members map[string]any, name string, into *T) bool {
+	value, ok := members[name].(T)
+	*into = value
+	return ok || members[name] == nil
 }
