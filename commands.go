@@ -69,7 +69,7 @@ It is configured by the environment or a file .env:
   MAX_DIRECTIVES          directives on one field (5)
   MAX_TOKENS              lexical tokens of a document (2000)
   MAX_DOCUMENT            bytes of a document (16384)
-  MAX_VARIABLES           bytes of all variables (32768)
+  MAX_VARIABLES           characters of all variables (32768)
   MAX_LIST                elements of one list (100)
 
 A limit of 0 is off.`

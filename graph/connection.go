@@ -18,6 +18,7 @@ import (
 type Connection[T any] struct {
 	PageInfo   *PageInfo
 	TotalCount int
+	table      *table[T]
 	size       int
 	cursor     func(row int) string
 	branches   []branch[T]
@@ -37,7 +38,7 @@ type Edge[T any] struct {
 	key   string // the response key of edges
 }
 
-// The connections of the contract.
+// The connections of the contract, as gqlgen knows them.
 type (
 	PatientConnection = Connection[ent.Patient]
 	PatientEdge       = Edge[ent.Patient]
@@ -166,7 +167,7 @@ func (p *page[T]) cut(r *Resolver, t *table[T], rows []*T) *Connection[T] {
 		slices.Reverse(rows)
 		info.HasNextPage, info.HasPreviousPage = p.before != nil, more
 	}
-	c := &Connection[T]{PageInfo: info, size: len(rows), cursor: func(row int) string {
+	c := &Connection[T]{PageInfo: info, table: t, size: len(rows), cursor: func(row int) string {
 		id, _ := t.node(rows[row])
 		return r.cursors.encode(p.name, p.order.encode(rows[row]), id)
 	}}

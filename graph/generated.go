@@ -9088,7 +9088,7 @@ func marshalNDoctorConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Cont
 		graphql.AddInvalidNullError(ctx, "DoctorConnection!")
 		return graphql.Null
 	}
-	return _DoctorConnection(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNDoctorEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Doctor]) graphql.Marshaler {
@@ -9215,7 +9215,7 @@ func marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Con
 		graphql.AddInvalidNullError(ctx, "MappingConnection!")
 		return graphql.Null
 	}
-	return _MappingConnection(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNMappingEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Mapping]) graphql.Marshaler {
@@ -9299,7 +9299,7 @@ func marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Con
 		graphql.AddInvalidNullError(ctx, "PatientConnection!")
 		return graphql.Null
 	}
-	return _PatientConnection(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNPatientEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Patient]) graphql.Marshaler {

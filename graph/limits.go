@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -23,7 +24,7 @@ type Limits struct {
 	RootFields int
 	Aliases    int
 	Directives int // at one place
-	Variables  int // bytes of all variables
+	Variables  int // characters of all variables
 	List       int // elements of one list in a variable or an argument
 	Cost       int // objects that the answer may hold
 }
@@ -76,9 +77,9 @@ func (g guard) MutateOperationParameters(ctx context.Context, params *graphql.Ra
 	if over(len(params.Query), g.Document) {
 		return tooComplex("The document is longer than %d bytes.", g.Document)
 	}
-	bytes, longest := measure(params.Variables)
-	if over(bytes, g.Variables) {
-		return tooComplex("The variables are longer than %d bytes.", g.Variables)
+	size, longest := measure(params.Variables)
+	if over(size, g.Variables) {
+		return tooComplex("The variables are longer than %d characters.", g.Variables)
 	}
 	if over(longest, g.List) {
 		return tooComplex("A list has more than %d elements.", g.List)
@@ -112,27 +113,27 @@ func (g guard) MutateOperationParameters(ctx context.Context, params *graphql.Ra
 	return nil
 }
 
-// measure returns about how many bytes a JSON value takes, and the length of
-// its longest list.
-func measure(v any) (bytes, longest int) {
+// measure returns about how many characters a JSON value takes, whatever the
+// script, and the length of its longest list.
+func measure(v any) (size, longest int) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, member := range v {
 			b, l := measure(member)
-			bytes, longest = bytes+len(name)+4+b, max(longest, l)
+			size, longest = size+len(name)+4+b, max(longest, l)
 		}
 	case []any:
 		longest = len(v)
 		for _, element := range v {
 			b, l := measure(element)
-			bytes, longest = bytes+1+b, max(longest, l)
+			size, longest = size+1+b, max(longest, l)
 		}
 	case string:
-		bytes = len(v) + 2
+		size = utf8.RuneCountInString(v) + 2
 	default:
-		bytes = 8
+		size = 8
 	}
-	return bytes, longest
+	return size, longest
 }
 
 // shape is what a part of a document looks like with every fragment written

@@ -8,10 +8,13 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+// dateTime is how an instant is written: in UTC, in microseconds.
+const dateTime = `"2006-01-02T15:04:05.000000Z"`
+
 // MarshalDateTime writes the scalar DateTime.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		io.WriteString(w, t.UTC().Format(`"2006-01-02T15:04:05.000000Z"`))
+		io.WriteString(w, t.UTC().Format(dateTime))
 	})
 }
 

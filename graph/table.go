@@ -33,10 +33,13 @@ type table[T any] struct {
 	order     string
 	direction OrderDirection
 
-	node   func(*T) (id int, edges *loaded.Edges)
-	bare   func(id int) *T // a record of which nothing but the id is known
-	newest string          // the column that tells new rows from old ones
-	query  func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
+	node func(*T) (id int, edges *loaded.Edges)
+	bare func(id int) *T // a record of which nothing but the id is known
+
+	scalars map[string]appender[T] // what writes a field; see writer.go
+	nested  nested
+	newest  string // the column that tells new rows from old ones
+	query   func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
 
 	// edge reads the edge f of parents and puts it under f's response key. It
 	// does nothing if f is no edge.

@@ -128,21 +128,31 @@ func refuse(w http.ResponseWriter, media string, status int, message string) {
 }
 
 func write(w http.ResponseWriter, media string, status int, response *graphql.Response) {
-	body, err := json.Marshal(reply{response.Errors, response.Data, response.Extensions})
-	if err != nil {
-		panic(err) // what gqlgen wrote is JSON
+	body := make([]byte, 0, len(response.Data)+256)
+	body = append(body, '{')
+	if len(response.Errors) > 0 {
+		body = append(appendJSON(append(body, `"errors":`...), response.Errors), ',')
 	}
+	if response.Data != nil { // none if execution did not start
+		body = append(append(append(body, `"data":`...), response.Data...), ',')
+	}
+	if len(response.Extensions) > 0 {
+		body = append(appendJSON(append(body, `"extensions":`...), response.Extensions), ',')
+	}
+	body[len(body)-1] = '}'
 	w.Header().Set("Content-Type", media+"; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	w.Write(body)
 }
 
-// reply is an answer; without data if execution did not start.
-type reply struct {
-	Errors     gqlerror.List   `json:"errors,omitempty"`
-	Data       json.RawMessage `json:"data,omitempty"`
-	Extensions map[string]any  `json:"extensions,omitempty"`
+// appendJSON appends what gqlgen has of errors and extensions, which is JSON.
+func appendJSON(body []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return append(body, text...)
 }
 
 // negotiate returns the media type to answer with, after the q-values of RFC

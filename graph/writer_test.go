@@ -1,0 +1,192 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"caregraph/ent"
+	"caregraph/ent/patient"
+	"caregraph/internal/auth"
+	"caregraph/internal/dataset"
+	"caregraph/internal/scalar"
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+	"caregraph/internal/viewer"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// TestWriter checks that a connection writes itself as gqlgen would write it,
+// to the byte, over random selections with aliases, fragments, directives,
+// variables and __typename, nested and behind lists.
+func TestWriter(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
+	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 3, Doctors: 8, Patients: 40, Mappings: 160}); err != nil {
+		t.Fatal(err)
+	}
+	client := db.Client()
+	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, Staff: true})
+	awkward(t, ctx, client)
+
+	authn := auth.New(client, auth.Options{Key: make([]byte, 32)})
+	h := NewHandler(client, authn, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
+	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{make([]byte, 32)}}})
+	c := &comparison{t: t, schema: schema.(*executableSchema)}
+	h.exec.Use(c)
+
+	for seed := range uint64(150) {
+		g := generator{rand.New(rand.NewPCG(seed, 0)), h.schema, 0, &strings.Builder{}}
+		root := []string{"patients", "doctors", "mappings"}[g.IntN(3)]
+		document := fmt.Sprintf("query($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) @skip(if: $no) { id } %s%s }\n%s", root,
+			g.arguments()+g.selection(strings.ToUpper(root[:1])+root[1:len(root)-1]+"Connection", 6), g.fragments)
+		response := h.Execute(ctx, &graphql.RawParams{Query: document, Variables: map[string]any{"yes": true, "no": false}})
+		if len(response.Errors) > 0 {
+			t.Fatalf("%s\n%v", document, response.Errors)
+		}
+		if t.Failed() {
+			t.Fatal(document)
+		}
+	}
+	if c.compared < 150 {
+		t.Errorf("compared %d connections, want one of each document at least", c.compared)
+	}
+}
+
+// awkward adds records whose text must be escaped, or is missing.
+func awkward(t *testing.T, ctx context.Context, client *ent.Client) {
+	t.Helper()
+	err := store.InTx(ctx, client, func(ctx context.Context) error {
+		return ent.FromContext(ctx).Patient.Create().SetName("अर्जुन \"quoted\" \\ <b>&\u2028").SetEmail("a@example.com").SetPhone("9876543210").
+			SetDateOfBirth(scalar.ParseDate("1990-05-15")).SetAddress("line\nfeed\ttab\rreturn\x01\x1f\x7f").SetGender(patient.GenderOther).
+			SetMedicalHistory("").Exec(ctx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// comparison writes every connection that is resolved in both ways.
+type comparison struct {
+	t        *testing.T
+	schema   *executableSchema
+	compared int
+}
+
+func (*comparison) ExtensionName() string                   { return "Comparison" }
+func (*comparison) Validate(graphql.ExecutableSchema) error { return nil }
+
+type comparing struct{}
+
+func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
+	v, err := next(ctx)
+	if err != nil || ctx.Value(comparing{}) != nil {
+		return v, err
+	}
+	below := context.WithValue(ctx, comparing{}, true)
+	ec := newExecutionContext(graphql.GetOperationContext(ctx), c.schema, make(chan graphql.DeferredResult, 1))
+	var plain graphql.Marshaler
+	var own interface {
+		MarshalGQLContext(context.Context, io.Writer) error
+	}
+	selections := graphql.GetFieldContext(ctx).Field.Selections
+	switch page := v.(type) {
+	case *PatientConnection:
+		own, plain = page, _PatientConnection(below, ec, selections, page)
+	case *DoctorConnection:
+		own, plain = page, _DoctorConnection(below, ec, selections, page)
+	case *MappingConnection:
+		own, plain = page, _MappingConnection(below, ec, selections, page)
+	default:
+		return v, nil
+	}
+	var got, want bytes.Buffer
+	if err := own.MarshalGQLContext(ctx, &got); err != nil {
+		c.t.Error(err)
+	}
+	plain.MarshalGQL(&want)
+	if got.String() != want.String() {
+		c.t.Errorf("got  %.2000s\nwant %.2000s", &got, &want)
+	}
+	c.compared++
+	return v, nil
+}
+
+// generator makes random selections.
+type generator struct {
+	*rand.Rand
+	schema    *ast.Schema
+	names     int
+	fragments *strings.Builder
+}
+
+func (g *generator) name() string {
+	g.names++
+	return fmt.Sprint("n", g.names)
+}
+
+func (g *generator) arguments() string {
+	return []string{"", "(first: 3)", "(last: 2)", "(first: 0)"}[g.IntN(4)]
+}
+
+func (g *generator) directive() string {
+	return []string{"", "", "", "@include(if: $yes)", "@include(if: $no)", "@skip(if: $no)", "@skip(if: true)"}[g.IntN(7)]
+}
+
+// selection returns a random selection of the type, at most so deep.
+func (g *generator) selection(object string, depth int) string {
+	var b strings.Builder
+	b.WriteString("{ __typename ")
+	for range 1 + g.IntN(6) {
+		switch g.IntN(8) {
+		case 0:
+			fmt.Fprintf(&b, "%s: __typename ", g.name())
+		case 1:
+			fmt.Fprintf(&b, "... on %s %s %s ", object, g.directive(), g.selection(object, depth-1))
+		case 2:
+			name := g.name()
+			fmt.Fprintf(g.fragments, "fragment %s on %s %s\n", name, object, g.selection(object, depth-1))
+			fmt.Fprintf(&b, "...%s %s ", name, g.directive())
+		default:
+			b.WriteString(g.field(object, depth))
+		}
+	}
+	b.WriteString("} ")
+	return b.String()
+}
+
+func (g *generator) field(object string, depth int) string {
+	fields := g.schema.Types[object].Fields
+	f := fields[g.IntN(len(fields))]
+	if strings.HasPrefix(f.Name, "__") {
+		return ""
+	}
+	text, arguments := f.Name, ""
+	if g.schema.Types[f.Type.Name()].Kind == ast.Object {
+		if depth <= 0 {
+			return ""
+		}
+		switch {
+		case f.Arguments.ForName("first") != nil:
+			arguments = g.arguments()
+		case f.Arguments.ForName("active") != nil:
+			arguments = []string{"", "(active: true)", "(active: false)"}[g.IntN(3)]
+		}
+		if arguments != "" || g.IntN(3) == 0 {
+			text = g.name() + ": " + text
+		}
+		return text + arguments + g.directive() + " " + g.selection(f.Type.Name(), depth-1)
+	}
+	if g.IntN(3) == 0 {
+		text = g.name() + ": " + text
+	}
+	return text + " " + g.directive() + " "
+}
