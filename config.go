@@ -190,7 +190,11 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 	if c.credentials && slices.Contains(c.origins, "*") {
 		errs = append(errs, errors.New("ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet"))
 	}
-	if _, port, err := net.SplitHostPort(c.addr); err != nil || port == "" {
+	if err := store.Check(c.database); err != nil {
+		errs = append(errs, err)
+	}
+	_, port, err := net.SplitHostPort(c.addr)
+	if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil {
 		errs = append(errs, errors.New("ADDR must be HOST:PORT, such as 127.0.0.1:8000"))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -112,6 +112,16 @@ func ping(db *sql.DB) error {
 	return db.Ping()
 }
 
+// Check fails if the URL is of no form that Open knows.
+func Check(databaseURL string) error {
+	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
+		if rest, ok := strings.CutPrefix(databaseURL, scheme); ok && rest != "" {
+			return nil
+		}
+	}
+	return errURL
+}
+
 // Path returns the file of a SQLite URL, and nothing for any other database.
 func Path(databaseURL string) string {
 	if databaseURL == memory {
