@@ -36,7 +36,9 @@ type table[T any] struct {
 	node func(*T) (id int, edges *loaded.Edges)
 	bare func(id int) *T // a record of which nothing but the id is known
 
-	scalars map[string]appender[T] // what writes a field; see writer.go
+	// What writes a field; see writer.go.
+	scalars map[string]appender[T]
+	viewed  map[string]func(context.Context) appender[T] // depends on the viewer
 	nested  nested
 	newest  string // the column that tells new rows from old ones
 	query   func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]

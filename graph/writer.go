@@ -68,6 +68,9 @@ func (t *table[T]) value(ctx context.Context, f graphql.CollectedField) appender
 			return write(b, v)
 		}
 	}
+	if viewed := t.viewed[f.Name]; viewed != nil {
+		return viewed(ctx)
+	}
 	return t.scalars[f.Name]
 }
 
@@ -257,6 +260,15 @@ func init() {
 		"createdAt":  func(b []byte, s *ent.Session) []byte { return instantValue(b, s.CreatedAt) },
 		"lastUsedAt": func(b []byte, s *ent.Session) []byte { return instantValue(b, s.LastUsedAt) },
 		"expiresAt":  func(b []byte, s *ent.Session) []byte { return instantValue(b, s.ExpiresAt) },
+	}
+
+	sessions.viewed = map[string]func(context.Context) appender[ent.Session]{
+		"current": func(ctx context.Context) appender[ent.Session] {
+			return func(b []byte, s *ent.Session) []byte {
+				is, _ := current(ctx, s) // who reads sessions is signed in
+				return strconv.AppendBool(b, is)
+			}
+		},
 	}
 
 	patients.scalars = map[string]appender[ent.Patient]{

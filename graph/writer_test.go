@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -34,10 +35,15 @@ func TestWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := db.Client()
-	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, Staff: true})
+	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 2, Staff: true})
 	awkward(t, ctx, client)
 
-	authn := auth.New(client, auth.Options{Key: make([]byte, 32)})
+	authn := auth.New(client, auth.Options{Key: make([]byte, 32), Access: time.Hour, Refresh: time.Hour})
+	for range 2 {
+		if _, err := authn.Login(t.Context(), dataset.Email(1), dataset.Password); err != nil {
+			t.Fatal(err)
+		}
+	}
 	h := NewHandler(client, authn, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
 	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{make([]byte, 32)}}})
 	c := &comparison{t: t, schema: schema.(*executableSchema)}
