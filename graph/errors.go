@@ -72,13 +72,12 @@ const (
 // presentRequest returns an error that gqlgen itself wrote: of syntax, of
 // validation, of a limit. It tells about the document and never about data.
 func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
-	code := fault.Invalid
-	if c, ok := raw.Extensions["code"].(string); ok && c == string(fault.TooComplex) || strings.HasPrefix(raw.Message, "exceeded ") {
-		code = fault.TooComplex
-	}
-	extensions := map[string]any{"code": string(code)}
-	if field, ok := raw.Extensions["field"].(string); ok { // of a limit of ours
-		extensions["field"] = field
+	extensions := map[string]any{"code": string(fault.Invalid)}
+	switch code, _ := raw.Extensions["code"].(string); {
+	case code == string(fault.Invalid), code == string(fault.TooComplex), code == string(fault.RateLimited): // of a limit of ours
+		extensions = raw.Extensions
+	case strings.HasPrefix(raw.Message, "exceeded "): // of gqlgen's limit of tokens
+		extensions["code"] = string(fault.TooComplex)
 	}
 	message := raw.Message
 	if len(message) > maxMessage {

@@ -10,7 +10,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -20,9 +19,8 @@ import (
 
 // Limits of one request, beside those of Options.
 const (
-	maxBody       = 1 << 20          // bytes
-	maxDuration   = 10 * time.Second // of an operation
-	cachedQueries = 500              // parsed documents kept in memory
+	maxBody     = 1 << 20          // bytes
+	maxDuration = 10 * time.Second // of an operation
 )
 
 // Options are what the configuration decides about the GraphQL door.
@@ -42,7 +40,7 @@ type Handler struct {
 func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Options) *Handler {
 	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{o.Key}}})
 	exec := executor.New(schema)
-	known := lru.New[*ast.QueryDocument](cachedQueries)
+	known := newDocuments()
 	exec.SetParserTokenLimit(o.Limits.Tokens)
 	exec.SetQueryCache(known)
 	exec.SetErrorPresenter(present(log))
