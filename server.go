@@ -60,11 +60,11 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	authn := auth.New(client, cfg.auth())
 	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, Key: cfg.key, Limits: cfg.limits})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
-	rates := limit.New(float64(cfg.rate), cfg.rate*rateBurst)
+	rates, places := limit.New(float64(cfg.rate), cfg.rate*rateBurst), limit.NewPlaces(cfg.concurrency)
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", admit(gql, gql.Refuse, authn, rates, cfg))
-	mux.Handle("/api/", admit(api.Handler(), api.Refuse, authn, rates, cfg))
+	mux.Handle("/graphql", admit(gql, gql.Refuse, authn, rates, places))
+	mux.Handle("/api/", admit(api.Handler(), api.Refuse, authn, rates, places))
 	mux.Handle("GET /openapi.json", openapi.Handler(gql.Schema()))
 	mux.Handle("GET /swagger/", page(v5emb.New("Caregraph REST API", "/openapi.json", "/swagger/")))
 	mux.HandleFunc("GET /health/", ops.Live)
@@ -83,7 +83,7 @@ const rateBurst = 4
 // admit lets a request through a door if the server has room for it and its
 // caller has not made too many; refuse answers the others in the door's own
 // way.
-func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error), authn *auth.Service, rates *limit.Buckets, cfg config) http.Handler {
+func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error), authn *auth.Service, rates *limit.Buckets, places limit.Places) http.Handler {
 	caller := func(r *http.Request) string {
 		if v, err := viewer.FromContext(r.Context()); err == nil {
 			return "user " + strconv.Itoa(v.UserID)
@@ -93,7 +93,7 @@ func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *f
 	limited := rates.Requests(door, caller, func(w http.ResponseWriter, r *http.Request, wait time.Duration) {
 		refuse(w, r, &fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait})
 	})
-	return limit.Concurrency(authn.Authenticate(limited), cfg.concurrency, func(w http.ResponseWriter, r *http.Request) {
+	return places.Requests(authn.Authenticate(limited), func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
 	})
 }

@@ -100,13 +100,23 @@ func (b *Buckets) Requests(h http.Handler, of func(*http.Request) string, refuse
 	})
 }
 
-// Concurrency lets at most n requests be in h at once; refused answers the
-// others, at once rather than later. 0 means no limit.
-func Concurrency(h http.Handler, n int, refused http.HandlerFunc) http.Handler {
+// Places bound how many requests are served at once, by all handlers together.
+type Places chan struct{}
+
+// NewPlaces returns n places. 0 means no limit.
+func NewPlaces(n int) Places {
 	if n == 0 {
+		return nil
+	}
+	return make(Places, n)
+}
+
+// Requests lets a request to h take a place until it is answered; refused
+// answers those for whom there is none, at once rather than later.
+func (places Places) Requests(h http.Handler, refused http.HandlerFunc) http.Handler {
+	if places == nil {
 		return h
 	}
-	places := make(chan struct{}, n)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:
