@@ -106,7 +106,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 	case len(wrong) > 0:
 		run = s.Rehearse
 	}
-	result, err := s.execute(r, run, e, variables)
+	data, err := s.execute(r, run, e, variables)
 	if others, ok := errors.AsType[problems](err); ok {
 		maps.Copy(others, wrong) // in place of what the stand-ins have
 	} else if err == nil && len(wrong) > 0 {
@@ -115,6 +115,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 	if err != nil {
 		return err
 	}
+	result := data[len(`{"result":`) : len(data)-len(`}`)]
 	if e.Operation == "Register" {
 		result = registered(result)
 	}
@@ -122,23 +123,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 	return nil
 }
 
-// execute returns the field result of what a document answers, in the words of
-// the REST API.
+// execute returns what a document answers, in the words of the REST API.
 func (s *Server) execute(r *http.Request, run executor, e Endpoint, variables map[string]any) ([]byte, error) {
 	response := run(r.Context(), &graphql.RawParams{Query: documents, OperationName: e.Operation, Variables: variables})
 	if len(response.Errors) > 0 {
 		return nil, failed(response.Errors, variables, r.Method)
 	}
-	var data struct{ Result json.RawMessage }
-	mustUnmarshal(response.Data, &data)
-	return literals(data.Result), nil
-}
-
-// mustUnmarshal reads what a document of ours answered.
-func mustUnmarshal(data []byte, into any) {
-	if err := json.Unmarshal(data, into); err != nil {
-		panic(err)
-	}
+	return literals(response.Data), nil
 }
 
 // Sizes of a list in rows.
@@ -155,55 +146,62 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, e Endpoint, variab
 	if len(invalid) > 0 {
 		return invalid
 	}
+	var rows []byte // of the last page, without brackets
 	var page struct {
-		PageInfo struct {
-			HasNextPage bool
-			EndCursor   string
+		Result struct {
+			PageInfo struct {
+				HasNextPage bool
+				EndCursor   string
+			}
+			TotalCount int
 		}
-		TotalCount int
-		Nodes      json.RawMessage
 	}
 	read := func(first int, nodes, count bool) error {
-		if page.PageInfo.EndCursor != "" {
-			variables["after"] = page.PageInfo.EndCursor
+		if page.Result.PageInfo.EndCursor != "" {
+			variables["after"] = page.Result.PageInfo.EndCursor
 		}
 		variables["first"], variables["nodes"], variables["count"] = min(first, pageRows), nodes, count
-		result, err := s.execute(r, s.Execute, e, variables)
-		if err == nil {
-			mustUnmarshal(result, &page)
+		data, err := s.execute(r, s.Execute, e, variables)
+		if err != nil {
+			return err
 		}
-		return err
+		head, tail, found := bytes.Cut(data, []byte(`,"nodes":[`)) // the last member: reading it would take long
+		if found {
+			head, rows = append(head, "}}"...), bytes.TrimSuffix(tail, []byte("]}}"))
+		}
+		return json.Unmarshal(head, &page)
 	}
 	for left := offset; left > 0 && limit > 0; left -= pageRows { // pass over what precedes
 		if err := read(left, false, false); err != nil {
 			return err
 		}
-		if !page.PageInfo.HasNextPage {
+		if !page.Result.PageInfo.HasNextPage {
 			limit = 0
 		}
 	}
 	if err := read(limit, true, false); err != nil {
 		return err
 	}
-	goesOn := page.PageInfo.HasNextPage && limit > 0
+	goesOn := page.Result.PageInfo.HasNextPage && limit > 0
 	beyond := goesOn
 	if goesOn && limit > pageRows {
 		if err := read(0, false, true); err != nil {
 			return err
 		}
-		beyond = page.TotalCount > offset+limit
+		beyond = page.Result.TotalCount > offset+limit
 	}
 	if beyond {
 		w.Header().Set("Link", fmt.Sprintf(`<%s?limit=%d&offset=%d>; rel="next"`, r.URL.Path, limit, offset+limit))
 	}
-	write(w, e.Status, page.Nodes[:len(page.Nodes)-1]) // without the closing bracket
+	write(w, e.Status, append([]byte("["), rows...))
 	for left := limit - pageRows; left > 0 && goesOn; left -= pageRows {
 		if err := read(left, true, false); err != nil {
 			panic(http.ErrAbortHandler) // too late for an error; the client sees that the answer is cut
 		}
-		page.Nodes[0] = ',' // instead of the opening bracket
-		w.Write(page.Nodes[:len(page.Nodes)-1])
-		goesOn = page.PageInfo.HasNextPage
+		if len(rows) > 0 { // else they were deleted meanwhile
+			w.Write(append([]byte(","), rows...))
+		}
+		goesOn = page.Result.PageInfo.HasNextPage
 	}
 	w.Write([]byte("]"))
 	return nil
