@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -261,73 +260,79 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
+// stuck is the answer to a client that does not read it.
+type stuck struct {
+	*httptest.ResponseRecorder
+	reached chan struct{}
+	release chan struct{}
+}
+
+func (s stuck) Write(b []byte) (int, error) {
+	s.reached <- struct{}{}
+	<-s.release
+	return s.ResponseRecorder.Write(b)
+}
+
 // TestConcurrency checks that a server that is busy with as many requests as it
 // may be refuses others at once, at both doors, and recovers.
 func TestConcurrency(t *testing.T) {
 	const most = 3
 	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
-	busy := newAPI(t, db, func(c *config) { c.concurrency = most })
-	free := newAPI(t, db)
-	asha := free.register(t, "asha")
+	asha := newAPI(t, db).register(t, "asha")
 	for _, tt := range []struct {
-		name string
-		a    *api
-		want int
-	}{{"MAX_CONCURRENCY", busy, http.StatusServiceUnavailable}, {"off", free, http.StatusOK}} {
-		var held []*io.PipeWriter
-		var waiting sync.WaitGroup
-		body := `{"query":"{ viewer { id } }"}`
-		for range most {
-			reader, writer := io.Pipe()
-			held = append(held, writer)
-			waiting.Go(func() {
-				r, err := http.NewRequestWithContext(t.Context(), "POST", tt.a.url+"/graphql", bufio.NewReader(reader))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				r.Header = http.Header{"Content-Type": {plainJSON}, "Authorization": {"Bearer " + asha.token}}
-				response, err := http.DefaultClient.Do(r)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer response.Body.Close()
-				if reply, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-					t.Errorf("%s: what was let in got %d %s", tt.name, response.StatusCode, reply)
+		name        string
+		concurrency int
+		want        int
+	}{{"MAX_CONCURRENCY=3", most, http.StatusServiceUnavailable}, {"MAX_CONCURRENCY=0", 0, http.StatusOK}} {
+		cfg := newAPI(t, db, func(c *config) { c.concurrency = tt.concurrency }).cfg
+		handler := newHandler(db, cfg, slog.New(slog.DiscardHandler))
+		doors := []*http.Request{
+			httptest.NewRequest("POST", "/graphql", nil),
+			httptest.NewRequest("GET", "/api/patients/", nil),
+		}
+		serve := func(door int, w http.ResponseWriter) {
+			r := doors[door].Clone(t.Context())
+			r.Header = http.Header{"Content-Type": {plainJSON}, "Authorization": {"Bearer " + asha.token}}
+			r.Body = io.NopCloser(strings.NewReader(`{"query":"{ viewer { id } }"}`))
+			handler.ServeHTTP(w, r)
+		}
+		reached, release := make(chan struct{}), make(chan struct{})
+		var held sync.WaitGroup
+		for i := range most {
+			held.Go(func() {
+				w := stuck{httptest.NewRecorder(), reached, release}
+				serve(i%len(doors), w)
+				if w.Code != http.StatusOK {
+					t.Errorf("%s: what was let in got %d %s", tt.name, w.Code, w.Body)
 				}
 			})
-			io.WriteString(writer, body[:5])
+			<-reached
 		}
-		ask := func(path string) (int, http.Header, string) {
-			header := http.Header{"Content-Type": {plainJSON}, "Authorization": {"Bearer " + asha.token}}
-			if path == "/graphql" {
-				return tt.a.do(t, "POST", path, header, body)
+		for door, r := range doors {
+			w, start := httptest.NewRecorder(), time.Now()
+			serve(door, w)
+			t.Logf("%s, %s: %d in %s", tt.name, r.URL, w.Code, time.Since(start))
+			if shed := tt.want != http.StatusOK; w.Code != tt.want || shed && w.Header().Get("Retry-After") != "1" || shed && door == 0 && code(w.Body.String()) != "UNAVAILABLE" {
+				t.Errorf("%s, %s: got %d %v %s", tt.name, r.URL, w.Code, w.Header(), w.Body)
 			}
-			return tt.a.do(t, "GET", path, header, "")
+			guarded(t, r.URL.Path, w.Header())
 		}
-		for _, path := range []string{"/graphql", "/api/patients/"} {
-			if tt.want != http.StatusOK {
-				eventually(t, "the server is full", func() bool { status, _, _ := ask(path); return status == tt.want })
+		w := httptest.NewRecorder()
+		if handler.ServeHTTP(w, httptest.NewRequest("GET", "/health/", nil)); w.Code != http.StatusOK {
+			t.Errorf("%s, health: %d", tt.name, w.Code)
+		}
+		close(release)
+		go func() { // more than one Write is stuck
+			for range reached {
 			}
-			start := time.Now()
-			status, answered, reply := ask(path)
-			t.Logf("%s, %s: %d in %s", tt.name, path, status, time.Since(start))
-			if status != tt.want || tt.want != http.StatusOK && answered.Get("Retry-After") != "1" || path == "/graphql" && tt.want != http.StatusOK && code(reply) != "UNAVAILABLE" {
-				t.Errorf("%s, %s: got %d %v %s", tt.name, path, status, answered, reply)
+		}()
+		held.Wait()
+		close(reached)
+		for door := range doors {
+			w := httptest.NewRecorder()
+			if serve(door, w); w.Code != http.StatusOK {
+				t.Errorf("%s, afterwards: %d %s", tt.name, w.Code, w.Body)
 			}
-			guarded(t, path, answered)
-		}
-		if status, _ := tt.a.send(t, "GET", "/health/", "", ""); status != http.StatusOK {
-			t.Errorf("%s, health: %d", tt.name, status)
-		}
-		for _, writer := range held {
-			io.WriteString(writer, body[5:])
-			writer.Close()
-		}
-		waiting.Wait()
-		if status, _, reply := ask("/graphql"); status != http.StatusOK {
-			t.Errorf("%s, afterwards: %d %s", tt.name, status, reply)
 		}
 	}
 }

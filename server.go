@@ -83,7 +83,7 @@ const rateBurst = 4
 // admit lets a request through a door if the server has room for it and its
 // caller has not made too many; refuse answers the others in the door's own
 // way.
-func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error), authn *auth.Service, rates *limit.Buckets, places limit.Places) http.Handler {
+func admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error), authn *auth.Service, rates *limit.Buckets, places *limit.Places) http.Handler {
 	caller := func(r *http.Request) string {
 		if v, err := viewer.FromContext(r.Context()); err == nil {
 			return "user " + strconv.Itoa(v.UserID)

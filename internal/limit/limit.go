@@ -100,34 +100,6 @@ func (b *Buckets) Requests(h http.Handler, of func(*http.Request) string, refuse
 	})
 }
 
-// Places bound how many requests are served at once, by all handlers together.
-type Places chan struct{}
-
-// NewPlaces returns n places. 0 means no limit.
-func NewPlaces(n int) Places {
-	if n == 0 {
-		return nil
-	}
-	return make(Places, n)
-}
-
-// Requests lets a request to h take a place until it is answered; refused
-// answers those for whom there is none, at once rather than later.
-func (places Places) Requests(h http.Handler, refused http.HandlerFunc) http.Handler {
-	if places == nil {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-			h.ServeHTTP(w, r)
-		default:
-			refused(w, r)
-		}
-	})
-}
-
 func seconds(s float64) time.Duration {
 	return time.Duration(math.Max(s, 0) * float64(time.Second))
 }
