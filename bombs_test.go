@@ -168,6 +168,22 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %d bytes of %.600s", b.name, len(reply), reply)
 		}
 	}
+	for _, b := range []struct{ name, body string }{
+		{"a list of a million numbers", `{"name":[` + strings.Repeat("1,", 520_000) + `1]}`},
+		{"60,000 members", `{` + each(60_000, `"a#":1,`) + `"b":1}`},
+		{"100,000 lists in lists", `{"name":` + nest(100_000, "[", "1", "]") + `}`},
+		{"9,000 objects in objects", `{"name":` + nest(9_000, `{"a":`, "1", "}") + `}`},
+		{"a long text", `{"name":"` + strings.Repeat("x", 1_040_000) + `"}`},
+		{"escapes", `{"name":"` + strings.Repeat(`\ud83d\ude00`, 85_000) + `"}`},
+		{"a long number", `{"name":` + strings.Repeat("1", 1_040_000) + `}`},
+		{"spaces", `{"name":` + strings.Repeat(" ", 1_040_000) + `1}`},
+	} {
+		status, reply, took, allocated := explode(handler, "/api/patients/", asha.token, b.body)
+		t.Logf("%-60s %3d %8.2f ms %8.2f MiB", "REST: "+b.name, status, float64(took.Microseconds())/1000, float64(allocated)/(1<<20))
+		if status != http.StatusBadRequest || took > bombTime || allocated > bombMemory {
+			t.Errorf("REST: %s: %d, %s, %d bytes, %.300s", b.name, status, took, allocated, reply)
+		}
+	}
 }
 
 // explode sends a request to the handler and returns what answering it took;
