@@ -511,10 +511,18 @@ func TestSQLiteInTrouble(t *testing.T) {
 	total(stored + 1)
 }
 
+// sqlDriver is what ent may call of a driver.
+type sqlDriver interface {
+	dialect.Driver
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	BeginTx(context.Context, *entsql.TxOptions) (dialect.Tx, error)
+}
+
 // strict is a driver that tells of statements outside a transaction that may
 // change something.
 type strict struct {
-	*entsql.Driver
+	sqlDriver
 	transactions *atomic.Int64
 	tell         func(query string)
 }
@@ -539,22 +547,22 @@ func (d strict) ExecContext(_ context.Context, query string, _ ...any) (sql.Resu
 
 func (d strict) Query(ctx context.Context, query string, args, v any) error {
 	d.check(query)
-	return d.Driver.Query(ctx, query, args, v)
+	return d.sqlDriver.Query(ctx, query, args, v)
 }
 
 func (d strict) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	d.check(query)
-	return d.Driver.QueryContext(ctx, query, args...)
+	return d.sqlDriver.QueryContext(ctx, query, args...)
 }
 
 func (d strict) Tx(ctx context.Context) (dialect.Tx, error) {
 	d.transactions.Add(1)
-	return d.Driver.Tx(ctx)
+	return d.sqlDriver.Tx(ctx)
 }
 
 func (d strict) BeginTx(ctx context.Context, o *entsql.TxOptions) (dialect.Tx, error) {
 	d.transactions.Add(1)
-	return d.Driver.BeginTx(ctx, o)
+	return d.sqlDriver.BeginTx(ctx, o)
 }
 
 // TestWritesInTransactions checks that every mutation and every REST write
@@ -573,7 +581,7 @@ func TestWritesInTransactions(t *testing.T) {
 		a := newAPI(t, db)
 		var transactions atomic.Int64
 		db.Wrap = func(d dialect.Driver) dialect.Driver {
-			return strict{d.(*entsql.Driver), &transactions, func(query string) { t.Errorf("outside a transaction: %s", query) }}
+			return strict{d.(sqlDriver), &transactions, func(query string) { t.Errorf("outside a transaction: %s", query) }}
 		}
 		server := httptest.NewServer(newHandler(db, a.cfg, slog.New(slog.NewJSONHandler(a.log, nil))))
 		defer server.Close()

@@ -138,6 +138,9 @@ func Path(databaseURL string) string {
 // itself.
 func (db *DB) Client() *ent.Client {
 	var driver dialect.Driver = entsql.OpenDB(db.Dialect, db.DB)
+	if db.Dialect == dialect.Postgres {
+		driver = newPrepared(db.DB)
+	}
 	if db.Wrap != nil {
 		driver = db.Wrap(driver)
 	}
