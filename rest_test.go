@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
 	"mime/multipart"
 	"net/http"
 	"os"
