@@ -58,6 +58,9 @@ It is configured by the environment or a file .env:
   TLS_KEY                 file of its key
   TRUSTED_PROXIES         networks whose X-Forwarded-For is believed (none)
   ROTATE_REFRESH_TOKENS   a refresh replaces the refresh token (false)
+  TRUSTED_DOCUMENTS       JSON file of the only documents that are answered, by SHA-256 (none)
+  TRUSTED_DOCUMENTS_MODE  enforce, or log: answer others, too, and log their hashes (enforce)
+  PERSISTED_QUERIES       keep what clients send with its hash (false)
   LOGIN_LIMIT             failed sign-ins of an account from an address without a wait (5)
   RATE_LIMIT              requests per second of one viewer (50)
   MAX_CONCURRENCY         requests at once; more are refused with 503 (256)

@@ -47,6 +47,7 @@ type config struct {
 	rate        int             // requests per second of one viewer
 	concurrency int             // requests at once
 	limits      graph.Limits
+	documents   graph.Documents
 }
 
 // limitNames has the variable of each limit of an operation.
@@ -168,6 +169,22 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 	c.logins, c.rate, c.concurrency = number("LOGIN_LIMIT", 5), number("RATE_LIMIT", 50), number("MAX_CONCURRENCY", 256)
 	for _, l := range limitNames {
 		*l.of(&c.limits) = number(l.name, *l.of(&graph.DefaultLimits))
+	}
+	c.documents.Persist = flag("PERSISTED_QUERIES", false)
+	if file := getenv("TRUSTED_DOCUMENTS"); file != "" {
+		data, err := os.ReadFile(file)
+		if err == nil {
+			c.documents.Trusted, err = graph.ParseDocuments(data)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("TRUSTED_DOCUMENTS: %w", err))
+		}
+	}
+	switch mode := text("TRUSTED_DOCUMENTS_MODE", "enforce"); mode {
+	case "enforce", "log":
+		c.documents.LogOnly = mode == "log"
+	default:
+		errs = append(errs, errors.New("TRUSTED_DOCUMENTS_MODE must be enforce or log"))
 	}
 	for _, network := range list("TRUSTED_PROXIES") {
 		prefix, err := netip.ParsePrefix(network)

@@ -16,40 +16,48 @@ const (
 	keptDocumentBytes = 512 << 10 // of text
 )
 
-// documents keeps validated documents by their text, those used last, bounded
-// in number and bytes. Its methods may be called concurrently.
-type documents struct {
+// kept keeps what belongs to documents by a key, those used last, bounded in
+// number and in bytes of the documents' texts. Its methods may be called
+// concurrently.
+type kept[V any] struct {
+	size func(key string, v V) int
+
 	mu    sync.Mutex
-	byUse *simplelru.LRU[string, *ast.QueryDocument]
+	byUse *simplelru.LRU[string, V]
 	bytes int
 }
 
-func newDocuments() *documents {
-	d := &documents{}
-	byUse, err := simplelru.NewLRU(math.MaxInt, func(text string, _ *ast.QueryDocument) { d.bytes -= len(text) })
+func newKept[V any](size func(key string, v V) int) *kept[V] {
+	k := &kept[V]{size: size}
+	byUse, err := simplelru.NewLRU(math.MaxInt, func(key string, v V) { k.bytes -= size(key, v) })
 	if err != nil {
 		panic(err) // the size is a constant
 	}
-	d.byUse = byUse
-	return d
+	k.byUse = byUse
+	return k
 }
 
-// Get returns the document with the text, if it is kept.
-func (d *documents) Get(_ context.Context, text string) (*ast.QueryDocument, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.byUse.Get(text)
+// newDocuments keeps validated documents by their text.
+func newDocuments() *kept[*ast.QueryDocument] {
+	return newKept(func(text string, _ *ast.QueryDocument) int { return len(text) })
 }
 
-// Add keeps a document until others that are used later need its place.
-func (d *documents) Add(_ context.Context, text string, doc *ast.QueryDocument) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.byUse.Contains(text) {
-		d.bytes += len(text)
+// Get returns what is kept under the key, if anything is.
+func (k *kept[V]) Get(_ context.Context, key string) (V, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.byUse.Get(key)
+}
+
+// Add keeps a value until others that are used later need its place.
+func (k *kept[V]) Add(_ context.Context, key string, v V) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.byUse.Contains(key) {
+		k.bytes += k.size(key, v)
 	}
-	d.byUse.Add(text, doc)
-	for d.byUse.Len() > keptDocuments || d.bytes > keptDocumentBytes {
-		d.byUse.RemoveOldest()
+	k.byUse.Add(key, v)
+	for k.byUse.Len() > keptDocuments || k.bytes > keptDocumentBytes {
+		k.byUse.RemoveOldest()
 	}
 }

@@ -74,7 +74,7 @@ const (
 func presentRequest(raw *gqlerror.Error) *gqlerror.Error {
 	extensions := map[string]any{"code": string(fault.Invalid)}
 	switch code, _ := raw.Extensions["code"].(string); {
-	case code == string(fault.Invalid), code == string(fault.TooComplex), code == string(fault.RateLimited): // of a limit of ours
+	case fault.Known(code): // of a limit of ours
 		extensions = raw.Extensions
 	case strings.HasPrefix(raw.Message, "exceeded "): // of gqlgen's limit of tokens
 		extensions["code"] = string(fault.TooComplex)

@@ -28,6 +28,7 @@ type Options struct {
 	Introspect bool   // allow introspection and spelling suggestions
 	Key        []byte // secret of the cursors
 	Limits     Limits
+	Documents  Documents
 }
 
 // Handler answers GraphQL requests. Its methods may be called concurrently.
@@ -46,6 +47,7 @@ func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Opt
 	exec.SetErrorPresenter(present(log))
 	exec.SetRecoverFunc(recovered)
 	exec.SetDisableSuggestion(!o.Introspect)
+	exec.Use(persisted{o.Documents, o.Limits.Document, newKept(func(_, text string) int { return len(text) }), log})
 	exec.Use(guard{o.Limits, known})
 	exec.Use(transaction{client})
 	if o.Introspect {

@@ -264,7 +264,7 @@ func read(members map[string]any, kind string, params *graphql.RawParams) *badRe
 		wrong = "variables must be an object"
 	case !member(members, "extensions", &params.Extensions):
 		wrong = "extensions must be an object"
-	case params.Query == "":
+	case params.Query == "" && hashIn(params.Extensions) == "":
 		wrong = "query is required"
 	default:
 		return nil

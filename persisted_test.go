@@ -1,0 +1,107 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"caregraph/graph"
+	"caregraph/internal/storetest"
+)
+
+// TestPersistedDocuments checks which documents are answered by their hash,
+// and which are answered at all.
+func TestPersistedDocuments(t *testing.T) {
+	const known, other = `{ viewer { username } }`, `{ viewer { email } }`
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return hex.EncodeToString(sum[:])
+	}
+	trusted := map[string]string{hash(known): known}
+	type send struct{ query, hash, want string }
+	const answer, email, missing = `"username":"asha"`, `"email":"asha@example.com"`, "PersistedQueryNotFound"
+	tests := []struct {
+		name      string
+		documents graph.Documents
+		sent      []send
+	}{
+		{"off", graph.Documents{}, []send{{known, "", answer}, {other, "", email}, {"", hash(known), "BAD_USER_INPUT"}}},
+		{"persisted", graph.Documents{Persist: true}, []send{
+			{"", hash(known), missing},
+			{known, "", answer},
+			{"", hash(known), missing},
+			{other, hash(known), "BAD_USER_INPUT"},
+			{"", hash(known), missing},
+			{known, hash(known), answer},
+			{"", hash(known), answer},
+			{"", strings.ToUpper(hash(known)), missing},
+			{"", "x", missing},
+		}},
+		{"trusted", graph.Documents{Trusted: trusted}, []send{
+			{known, "", answer},
+			{"", hash(known), answer},
+			{other, "", "FORBIDDEN"},
+			{other, hash(other), "FORBIDDEN"},
+			{"", hash(other), missing},
+			{known + " ", "", "FORBIDDEN"},
+			{`{ __typename }`, "", "FORBIDDEN"},
+			{`mutation { logout }`, "", "FORBIDDEN"},
+		}},
+		{"trusted and persisted", graph.Documents{Trusted: trusted, Persist: true}, []send{
+			{other, hash(other), "FORBIDDEN"}, {"", hash(other), missing}, {"", hash(known), answer},
+		}},
+		{"logged", graph.Documents{Trusted: trusted, LogOnly: true}, []send{{other, "", email}, {known, "", answer}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAPI(t, storetest.Open(t, storetest.URL(t, "sqlite3")), func(c *config) { c.documents = tt.documents })
+			asha := a.register(t, "asha")
+			for _, s := range tt.sent {
+				body := map[string]any{}
+				if s.query != "" {
+					body["query"] = s.query
+				}
+				if s.hash != "" {
+					body["extensions"] = map[string]any{"persistedQuery": map[string]any{"version": 1, "sha256Hash": s.hash}}
+				}
+				text, err := json.Marshal(body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, reply := a.send(t, "POST", "/graphql", asha.token, string(text)); !strings.Contains(reply, s.want) {
+					t.Errorf("%s %.8s: got %s, want %s", s.query, s.hash, reply, s.want)
+				}
+			}
+			if status, reply := a.send(t, "GET", "/api/patients/", asha.token, ""); status != 200 || reply != "[]" {
+				t.Errorf("REST: %d %s", status, reply)
+			}
+			if logged := strings.Contains(a.log.String(), hash(other)); logged != tt.documents.LogOnly {
+				t.Errorf("the log has the hash of the other document: %t", logged)
+			}
+		})
+	}
+}
+
+// TestTrustedDocumentsFile checks what the file of TRUSTED_DOCUMENTS may be.
+func TestTrustedDocumentsFile(t *testing.T) {
+	sum := sha256.Sum256([]byte("{ viewer { id } }"))
+	good := `{"` + hex.EncodeToString(sum[:]) + `": "{ viewer { id } }"}`
+	file := filepath.Join(t.TempDir(), "documents.json")
+	for text, ok := range map[string]bool{good: true, strings.Replace(good, "id", "email", 1): false, "[]": false, "{}": false, "{": false} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for mode, known := range map[string]bool{"": true, "log": true, "enforce": true, "off": false} {
+			cfg, err := newConfig(func(name string) string {
+				return map[string]string{"TRUSTED_DOCUMENTS": file, "TRUSTED_DOCUMENTS_MODE": mode, "DATABASE_URL": "sqlite::memory:"}[name]
+			}, false)
+			if (err == nil) != (ok && known) || err == nil && cfg.documents.LogOnly != (mode == "log") {
+				t.Errorf("%s in mode %q: %v", text, mode, err)
+			}
+		}
+	}
+}
