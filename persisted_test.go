@@ -105,3 +105,18 @@ func TestTrustedDocumentsFile(t *testing.T) {
 		}
 	}
 }
+
+// TestCost checks that the cost of an operation is told with DEBUG only, also
+// of one that is refused for it.
+func TestCost(t *testing.T) {
+	const cheap, costly = `{ patients(first: 10) { nodes { doctors { id } } } }`, `{ doctors(first: 100) { nodes { patients(first: 100) { nodes { id } } } } }`
+	for _, debug := range []bool{true, false} {
+		a := newAPI(t, storetest.Open(t, storetest.URL(t, "sqlite3")), func(c *config) { c.debug = debug })
+		asha := a.register(t, "asha")
+		for document, want := range map[string]string{cheap: `"extensions":{"cost":61}}`, costly: `"extensions":{"cost":10201}}`, `{ nothing }`: `"code":"BAD_USER_INPUT"}}]`} {
+			if reply := a.query(t, asha, document, nil); strings.Contains(reply, want) != (debug || document == `{ nothing }`) {
+				t.Errorf("DEBUG %t: %s", debug, reply)
+			}
+		}
+	}
+}

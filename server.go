@@ -58,7 +58,7 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	db.Limit()
 	client := db.Client()
 	authn := auth.New(client, cfg.auth())
-	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, Key: cfg.key, Limits: cfg.limits, Documents: cfg.documents})
+	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, TellCost: cfg.debug, Key: cfg.key, Limits: cfg.limits, Documents: cfg.documents})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
 	rates, places := limit.New(float64(cfg.rate), cfg.rate*rateBurst), limit.NewPlaces(cfg.concurrency)
 

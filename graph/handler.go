@@ -26,6 +26,7 @@ const (
 // Options are what the configuration decides about the GraphQL door.
 type Options struct {
 	Introspect bool   // allow introspection and spelling suggestions
+	TellCost   bool   // tell the cost of each operation in the answer's extensions
 	Key        []byte // secret of the cursors
 	Limits     Limits
 	Documents  Documents
@@ -48,7 +49,7 @@ func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Opt
 	exec.SetRecoverFunc(recovered)
 	exec.SetDisableSuggestion(!o.Introspect)
 	exec.Use(persisted{o.Documents, o.Limits.Document, newKept(func(_, text string) int { return len(text) }), log})
-	exec.Use(guard{o.Limits, known})
+	exec.Use(guard{o.Limits, known, o.TellCost})
 	exec.Use(transaction{client})
 	if o.Introspect {
 		exec.Use(extension.Introspection{})

@@ -47,6 +47,18 @@ const (
 type guard struct {
 	Limits
 	known graphql.Cache[*ast.QueryDocument] // documents that passed
+	tell  bool                              // the cost of each operation, in the answer's extensions
+}
+
+// InterceptResponse tells the cost of an operation, also of a refused one.
+func (g guard) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	if g.tell && !trusted(ctx) && graphql.HasOperationContext(ctx) {
+		if o := graphql.GetOperationContext(ctx); o.Operation != nil {
+			w := &weigher{ctx: ctx, variables: o.Variables, fragments: map[*ast.FragmentDefinition]int{}}
+			graphql.RegisterExtension(ctx, "cost", w.selections(o.Operation.SelectionSet))
+		}
+	}
+	return next(ctx)
 }
 
 // ExtensionName returns the name of the extension.
