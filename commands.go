@@ -49,6 +49,7 @@ It is configured by the environment or a file .env:
   DATABASE_URL            sqlite:PATH, sqlite::memory: or postgres://… (sqlite:caregraph.db)
   SECRET_KEY              at least 32 bytes; required on PostgreSQL
   DEBUG                   readable logs at debug level, Playground (false)
+  DEBUG_ADDR              loopback address of Go's profiles and memory figures (none)
   PLAYGROUND              Playground, introspection and suggestions (as DEBUG)
   ACCESS_TOKEN_LIFETIME   lifetime of an access token (24h)
   REFRESH_TOKEN_LIFETIME  lifetime of a refresh token (168h)

@@ -32,6 +32,7 @@ type config struct {
 	database   string        // DATABASE_URL
 	key        []byte        // secret of tokens and cursors, at least 32 bytes
 	debug      bool          // readable logs at debug level
+	debugAddr  string        // loopback address of the profiles; none if empty
 	playground bool          // Playground, introspection and suggestions
 	access     time.Duration // lifetime of an access token
 	refresh    time.Duration // lifetime of a refresh token
@@ -78,10 +79,7 @@ func (c config) unguarded() []string {
 	}
 	say(c.debug, "DEBUG is on")
 	say(c.playground, "PLAYGROUND is on: the whole contract can be read")
-	host, _, _ := net.SplitHostPort(c.addr)
-	ip, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && ip.IsLoopback()
-	say(!local && c.certificate == "" && c.proxies == nil, "no TLS: set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES if a proxy ends TLS")
+	say(!loopback(c.addr) && c.certificate == "" && c.proxies == nil, "no TLS: set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES if a proxy ends TLS")
 	say(slices.Contains(c.origins, "*"), "ALLOWED_ORIGINS is *: every page of the internet may use the API")
 	if u, err := url.Parse(c.database); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
 		away := u.Hostname() != "localhost" && u.Hostname() != "" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
@@ -94,6 +92,20 @@ func (c config) unguarded() []string {
 		say(*l.of(&c.limits) == 0, l.name+" is off")
 	}
 	return missing
+}
+
+// hostPort tells whether the address is host:port with a port by number.
+func hostPort(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	_, wrong := strconv.ParseUint(port, 10, 16)
+	return err == nil && wrong == nil
+}
+
+// loopback tells whether only this machine can reach the address host:port.
+func loopback(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // minKey is the least length of SECRET_KEY in bytes, that of the output of the
@@ -148,11 +160,12 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 		standard = "sqlite::memory:"
 	}
 	c := config{
-		addr:     text("ADDR", "127.0.0.1:8000"),
-		database: text("DATABASE_URL", standard),
-		debug:    flag("DEBUG", false),
-		access:   lifetime("ACCESS_TOKEN_LIFETIME", 24*time.Hour),
-		refresh:  lifetime("REFRESH_TOKEN_LIFETIME", 168*time.Hour),
+		addr:      text("ADDR", "127.0.0.1:8000"),
+		database:  text("DATABASE_URL", standard),
+		debug:     flag("DEBUG", false),
+		debugAddr: getenv("DEBUG_ADDR"),
+		access:    lifetime("ACCESS_TOKEN_LIFETIME", 24*time.Hour),
+		refresh:   lifetime("REFRESH_TOKEN_LIFETIME", 168*time.Hour),
 	}
 	c.playground = flag("PLAYGROUND", c.debug || demo)
 	number := func(name string, standard int) int {
@@ -210,9 +223,11 @@ func newConfig(getenv func(string) string, demo bool) (config, error) {
 	if err := store.Check(c.database); err != nil {
 		errs = append(errs, err)
 	}
-	_, port, err := net.SplitHostPort(c.addr)
-	if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil {
+	if !hostPort(c.addr) {
 		errs = append(errs, errors.New("ADDR must be HOST:PORT, such as 127.0.0.1:8000"))
+	}
+	if c.debugAddr != "" && (!hostPort(c.debugAddr) || !loopback(c.debugAddr)) {
+		errs = append(errs, errors.New("DEBUG_ADDR must be HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return config{}, err

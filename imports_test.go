@@ -21,6 +21,7 @@ import (
 // The REST door has no ent, so that it cannot hold a rule.
 var allowed = map[string]string{
 	".":                  "ent graph internal/auth internal/django internal/fault internal/limit internal/openapi internal/ops internal/request internal/rest internal/sample internal/store internal/viewer",
+	"bench":              "internal/auth internal/dataset internal/ops internal/scalar internal/store internal/storetest internal/viewer",
 	"graph":              "ent internal/auth internal/care internal/fault internal/limit internal/loaded internal/request internal/rule internal/scalar internal/store internal/viewer",
 	"internal/rest":      "internal/auth internal/fault internal/request internal/scalar internal/viewer",
 	"internal/openapi":   "internal/rest",

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -35,11 +36,30 @@ import (
 )
 
 func main() {
+	pace(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "caregraph:", err)
 		os.Exit(1)
+	}
+}
+
+// How the garbage collector works unless GOGC and GOMEMLIMIT say otherwise: an
+// answer is thousands of short-lived values on a heap of a few megabytes, for
+// which Go's own pace spends a quarter of the CPU time. From the memory limit
+// on it collects as often as it must.
+const (
+	collectAt   = 400       // percent of what is in use
+	memoryLimit = 224 << 20 // bytes
+)
+
+func pace(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 }
 
@@ -190,8 +210,18 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	if cfg.certificate != "" {
 		scheme = "https://"
 	}
+	failed := make(chan error, 2)
+	if cfg.debugAddr != "" {
+		private, err := net.Listen("tcp", cfg.debugAddr)
+		if err != nil {
+			return fmt.Errorf("the address %s cannot be listened on (set DEBUG_ADDR to another): %w", cfg.debugAddr, err)
+		}
+		defer private.Close()
+		cfg.debugAddr = private.Addr().String()
+		profiles := &http.Server{Handler: ops.Debug(), ReadHeaderTimeout: headerTimeout}
+		go func() { failed <- profiles.Serve(private) }()
+	}
 	greet(stdout, scheme+listener.Addr().String(), cfg, demo)
-	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
@@ -230,6 +260,9 @@ func greet(w io.Writer, url string, cfg config, demo bool) {
 		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
 	} else {
 		fmt.Fprintf(w, "\nSet PLAYGROUND=true to explore the API in a browser, or try: go run . --demo\n")
+	}
+	if cfg.debugAddr != "" {
+		fmt.Fprintf(w, "  Profiles    http://%s/debug/pprof/\n", cfg.debugAddr)
 	}
 	if demo {
 		fmt.Fprintf(w, "\nSign in with one of these (sample data; never use it in production):\n\n")

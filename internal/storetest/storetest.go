@@ -6,6 +6,7 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -28,8 +29,8 @@ import (
 // Main runs the tests of a package that uses Postgres, and ends the server.
 func Main(m *testing.M) {
 	code := m.Run()
-	if server.stop != nil {
-		server.stop()
+	if server.Server != nil {
+		server.Remove()
 	}
 	os.Exit(code)
 }
@@ -88,8 +89,7 @@ func Exec(t testing.TB, url, statement string) {
 var server struct {
 	once sync.Once
 	err  error
-	stop func()
-	url  func(database string) string
+	*Server
 }
 
 // Postgres returns the URLs of the databases of the server. It skips the test
@@ -97,11 +97,11 @@ var server struct {
 func Postgres(t testing.TB) func(database string) string {
 	t.Helper()
 	bin := programs(t)
-	server.once.Do(func() { server.url, server.stop, server.err = Start(bin) })
+	server.once.Do(func() { server.Server, server.err = newServer(bin) })
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
-	return server.url
+	return server.URL
 }
 
 // Own returns a server for this test alone, which may stop and start it. It
@@ -112,7 +112,7 @@ func Own(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.remove)
+	t.Cleanup(s.Remove)
 	return s
 }
 
@@ -146,15 +146,15 @@ func binaries() string {
 	return filepath.Dir(found[len(found)-1])
 }
 
-// Start starts a PostgreSQL server from the programs in bin, with a migrated
-// database named template, and returns its URLs and what stops it and removes
-// its files. It is durable only as long as the machine runs.
-func Start(bin string) (url func(string) string, stop func(), err error) {
-	s, err := newServer(bin)
-	if err != nil {
-		return nil, nil, err
+// NewServer starts a PostgreSQL server from the machine's programs, with a
+// migrated database named template. It is durable only as long as the machine
+// runs. The caller removes it.
+func NewServer() (*Server, error) {
+	bin := binaries()
+	if bin == "" {
+		return nil, errors.New("PostgreSQL is not installed")
 	}
-	return s.URL, s.remove, nil
+	return newServer(bin)
 }
 
 // Server is a PostgreSQL server on a port of its own.
@@ -173,7 +173,7 @@ func newServer(bin string) (s *Server, err error) {
 	s = &Server{bin: bin, dir: dir}
 	defer func() {
 		if err != nil {
-			s.remove()
+			s.Remove()
 		}
 	}()
 	if s.credential, err = unprivileged(dir); err != nil {
@@ -229,7 +229,12 @@ func (s *Server) Stop() {
 	}
 }
 
-func (s *Server) remove() {
+// PID returns the id of the process that is the parent of all others of the
+// server.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
+// Remove ends the server and removes its files.
+func (s *Server) Remove() {
 	s.Stop()
 	os.RemoveAll(s.dir)
 }
