@@ -22,7 +22,7 @@ import (
 var allowed = map[string]string{
 	".":                  "ent graph internal/auth internal/django internal/fault internal/limit internal/openapi internal/ops internal/request internal/rest internal/sample internal/store internal/viewer",
 	"bench":              "internal/auth internal/dataset internal/ops internal/scalar internal/store internal/storetest internal/viewer",
-	"graph":              "ent internal/auth internal/care internal/fault internal/limit internal/loaded internal/request internal/rule internal/scalar internal/store internal/viewer",
+	"graph":              "ent internal/auth internal/care internal/fault internal/limit internal/loaded internal/request internal/rule internal/scalar internal/store internal/viewer internal/wire",
 	"internal/rest":      "internal/auth internal/fault internal/request internal/scalar internal/viewer",
 	"internal/openapi":   "internal/rest",
 	"internal/sample":    "ent internal/auth internal/care internal/scalar internal/store internal/viewer",
@@ -39,8 +39,9 @@ var allowed = map[string]string{
 	"internal/loaded":    "",
 	"internal/ops":       "",
 	"internal/request":   "",
-	"internal/scalar":    "",
+	"internal/scalar":    "internal/wire",
 	"internal/viewer":    "",
+	"internal/wire":      "",
 }
 
 // TestImports checks that the packages import what the table above allows, and

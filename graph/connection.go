@@ -16,10 +16,11 @@ import (
 // several times (nodes, edges, aliases of either) with other edges each, so
 // every such branch of the selection has its own copy.
 type Connection[T any] struct {
-	PageInfo   *PageInfo
 	TotalCount int
 	table      *table[T]
 	size       int
+	next       bool // whether the list goes on after the page
+	previous   bool // and before it
 	cursor     func(row int) string
 	branches   []branch[T]
 }
@@ -47,6 +48,16 @@ type (
 	MappingConnection = Connection[ent.Mapping]
 	MappingEdge       = Edge[ent.Mapping]
 )
+
+// PageInfo returns where the page stands in its list.
+func (c *Connection[T]) PageInfo() *PageInfo {
+	info := &PageInfo{HasNextPage: c.next, HasPreviousPage: c.previous}
+	if c.size > 0 {
+		first, last := c.cursor(0), c.cursor(c.size-1)
+		info.StartCursor, info.EndCursor = &first, &last
+	}
+	return info
+}
 
 // Nodes returns the records of the page.
 func (c *Connection[T]) Nodes(ctx context.Context) []*T {
@@ -121,11 +132,11 @@ func pageSize(ctx context.Context, first, last *int) (size int, backward bool, e
 }
 
 // window returns the modifier that cuts the page out of a query: out of the
-// whole list, or out of the list of each parent if that column is named. The
-// ordering's column belongs to the table that column qualifies it with.
-func (p *page[T]) window(parent string, column func(*sql.Selector, string) string) func(*sql.Selector) {
+// whole list, or out of the list of each of several parents if column returns
+// the one that has their ids.
+func (p *page[T]) window(parents int, column func(*sql.Selector) string) func(*sql.Selector) {
 	return func(s *sql.Selector) {
-		key := []string{column(s, p.order.column), column(s, "id")}
+		key := []string{s.C(p.order.column), s.C("id")}
 		if p.after != nil {
 			s.Where(beyond(key, p.after, p.desc))
 		}
@@ -138,14 +149,17 @@ func (p *page[T]) window(parent string, column func(*sql.Selector, string) strin
 				by[i] = sql.Desc(key[i])
 			}
 		}
-		if parent == "" {
+		columns := s.UnqualifiedColumns()
+		if column != nil {
+			s.AppendSelectAs(column(s), "parent")
+		}
+		if parents <= 1 {
 			s.OrderBy(by...).Limit(p.size + 1)
 			return
 		}
-		columns := s.UnqualifiedColumns()
-		number := sql.RowNumber().PartitionBy(s.C(parent)).OrderExpr(sql.ExprFunc(func(b *sql.Builder) { b.WriteString(by[0] + ", " + by[1]) }))
+		number := sql.RowNumber().PartitionBy(column(s)).OrderExpr(sql.ExprFunc(func(b *sql.Builder) { b.WriteString(by[0] + ", " + by[1]) }))
 		rows := s.Clone().AppendSelectExprAs(number, "row_number").As("numbered")
-		*s = *sql.Dialect(s.Dialect()).Select(columns...).From(rows).
+		*s = *sql.Dialect(s.Dialect()).Select(append(columns, "parent")...).From(rows).
 			Where(sql.LTE(rows.C("row_number"), p.size+1)).OrderBy(rows.C("row_number"))
 	}
 }
@@ -162,18 +176,13 @@ func beyond(key []string, at *position, desc bool) *sql.Predicate {
 func (p *page[T]) cut(r *Resolver, t *table[T], rows []*T) *Connection[T] {
 	more := len(rows) > p.size
 	rows = rows[:min(len(rows), p.size)]
-	info := &PageInfo{HasNextPage: more, HasPreviousPage: p.after != nil}
-	if p.backward {
-		slices.Reverse(rows)
-		info.HasNextPage, info.HasPreviousPage = p.before != nil, more
-	}
-	c := &Connection[T]{PageInfo: info, table: t, size: len(rows), cursor: func(row int) string {
+	c := &Connection[T]{table: t, size: len(rows), next: more, previous: p.after != nil, cursor: func(row int) string {
 		id, _ := t.node(rows[row])
 		return r.cursors.encode(p.name, p.order.encode(rows[row]), id)
 	}}
-	if len(rows) > 0 {
-		first, last := c.cursor(0), c.cursor(len(rows)-1)
-		info.StartCursor, info.EndCursor = &first, &last
+	if p.backward {
+		slices.Reverse(rows)
+		c.next, c.previous = p.before != nil, more
 	}
 	return c
 }
@@ -228,30 +237,34 @@ type source[T any] struct {
 
 // whole is the source of a list without parents; it stands under 0.
 func (t *table[T]) whole(r *Resolver, where []where) source[T] {
-	return t.from(r, "", func(*T) int { return 0 }, where)
-}
-
-// children is the source of the rows whose column has one of the ids, which
-// key returns.
-func (t *table[T]) children(r *Resolver, column string, key func(*T) int, ids []int, where []where) source[T] {
-	return t.from(r, column, key, append(where, sql.FieldIn(column, ids...)))
-}
-
-func (t *table[T]) from(r *Resolver, column string, key func(*T) int, where []where) source[T] {
 	return source[T]{
 		rows: func(ctx context.Context, p *page[T], columns []string) (map[int][]*T, error) {
-			if column != "" {
-				columns = append(columns, column)
-			}
-			rows, err := t.query(r.db(ctx), distinct(columns), where, p.window(column, (*sql.Selector).C)).All(ctx)
-			lists := map[int][]*T{}
-			for _, row := range rows {
-				lists[key(row)] = append(lists[key(row)], row)
-			}
-			return lists, err
+			return t.lists(ctx, r, columns, where, p.window(1, nil))
+		},
+		counts: func(ctx context.Context) (map[int]int, error) { return t.counts(ctx, r, "", where) },
+	}
+}
+
+// children is the source of the rows whose column has one of the ids.
+func (t *table[T]) children(r *Resolver, column string, ids []int, where []where) source[T] {
+	where = append(where, among(column, ids))
+	return source[T]{
+		rows: func(ctx context.Context, p *page[T], columns []string) (map[int][]*T, error) {
+			return t.lists(ctx, r, columns, where, p.window(len(ids), func(s *sql.Selector) string { return s.C(column) }))
 		},
 		counts: func(ctx context.Context) (map[int]int, error) { return t.counts(ctx, r, column, where) },
 	}
+}
+
+// lists reads rows, by the parent that the modifier selects.
+func (t *table[T]) lists(ctx context.Context, r *Resolver, columns []string, where []where, modify func(*sql.Selector)) (map[int][]*T, error) {
+	rows, err := t.query(r.db(ctx), distinct(columns), where, modify).Rows(ctx)
+	lists := map[int][]*T{}
+	for _, row := range rows {
+		_, edges := t.node(row)
+		lists[edges.Parent] = append(lists[edges.Parent], row)
+	}
+	return lists, err
 }
 
 // counts returns the number of rows that match, by the column of their parent,

@@ -33,13 +33,13 @@ func init() {
 func (r *Resolver) userEdge(ctx context.Context, parents []*ent.User, f graphql.CollectedField) error {
 	if f.Name == "sessions" {
 		live := conditions([]predicate.Session{session.EndedAtIsNil(), session.ExpiresAtGT(now())})
-		return toMany(ctx, r, f, &users, parents, &sessions, session.FieldUserID, func(s *ent.Session) int { return s.UserID }, live)
+		return toMany(ctx, r, f, &users, parents, &sessions, session.FieldUserID, live)
 	}
 	if f.Name != "patients" {
 		return nil
 	}
 	return toPages(ctx, r, f, &users, parents, &patients, field_User_patients_args, func(ids []int, where []where) source[ent.Patient] {
-		return patients.children(r, patient.FieldCreatedByID, func(p *ent.Patient) int { return p.CreatedByID }, ids, where)
+		return patients.children(r, patient.FieldCreatedByID, ids, where)
 	})
 }
 
@@ -56,7 +56,7 @@ func (r *Resolver) patientEdge(ctx context.Context, parents []*ent.Patient, f gr
 		if active, _ := args["active"].(*bool); active != nil {
 			where = conditions([]predicate.Mapping{mapping.IsActive(*active)})
 		}
-		return toMany(ctx, r, f, &patients, parents, &mappings, mapping.FieldPatientID, func(m *ent.Mapping) int { return m.PatientID }, where)
+		return toMany(ctx, r, f, &patients, parents, &mappings, mapping.FieldPatientID, where)
 	case "doctors":
 		return r.assignedDoctors(ctx, parents, f)
 	}
@@ -71,7 +71,7 @@ func (r *Resolver) doctorEdge(ctx context.Context, parents []*ent.Doctor, f grap
 		})
 	case "mappings":
 		return toPages(ctx, r, f, &doctors, parents, &mappings, field_Doctor_mappings_args, func(ids []int, where []where) source[ent.Mapping] {
-			return mappings.children(r, mapping.FieldDoctorID, func(m *ent.Mapping) int { return m.DoctorID }, ids, where)
+			return mappings.children(r, mapping.FieldDoctorID, ids, where)
 		})
 	}
 	return nil
@@ -106,20 +106,24 @@ func edge[V, T any](ctx context.Context, r *Resolver, t *table[T], obj *T) (V, e
 
 // toOne reads the edge f to the record whose id key returns. What may be seen
 // of it is decided in the context see. Whoever sees the parent sees that there
-// is such a record, so its id alone takes no statement.
+// is such a record, so its id and the edges that need no more take no statement.
 func toOne[P, C any](ctx, see context.Context, r *Resolver, f graphql.CollectedField, from *table[P], parents []*P, key func(*P) int, to *table[C]) error {
 	ids := make([]int, len(parents))
 	for i, p := range parents {
 		ids[i] = key(p)
 	}
+	needed := distinct(slices.Clone(ids))
 	var found map[int]*C
 	var err error
-	if fields := to.fields(ctx, f.Selections, to.object); !slices.ContainsFunc(fields, func(f graphql.CollectedField) bool { return f.Name != "id" && f.Name != "__typename" }) {
-		found = make(map[int]*C, len(ids))
-		for _, id := range ids {
+	if columns := distinct(to.selected(ctx, f.Selections)); len(columns) > 0 {
+		found, err = remembered(ctx, see, r, to, columns, needed)
+	} else {
+		found = make(map[int]*C, len(needed))
+		for _, id := range needed {
 			found[id] = to.bare(id)
 		}
-	} else if found, err = remembered(ctx, see, r, to, distinct(to.selected(ctx, f.Selections)), distinct(slices.Clone(ids))); err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	for i, p := range parents {
@@ -134,26 +138,38 @@ func toOne[P, C any](ctx, see context.Context, r *Resolver, f graphql.CollectedF
 }
 
 // toMany reads the edge f to all records, newest first, whose column has the
-// id of a parent; key returns it.
-func toMany[P, C any](ctx context.Context, r *Resolver, f graphql.CollectedField, from *table[P], parents []*P, to *table[C], column string, key func(*C) int, where []where) error {
-	ids := make([]int, len(parents))
-	for i, p := range parents {
-		ids[i], _ = from.node(p)
+// id of a parent.
+func toMany[P, C any](ctx context.Context, r *Resolver, f graphql.CollectedField, from *table[P], parents []*P, to *table[C], column string, where []where) error {
+	rows, err := to.read(ctx, r, f.Selections, nil, append(where, among(column, ids(from, parents))), func(s *sql.Selector) {
+		s.AppendSelectAs(s.C(column), "parent").OrderBy(sql.Desc(s.C(to.newest)), sql.Desc(s.C("id")))
+	})
+	if err == nil {
+		spread(from, parents, f.Alias, to, rows)
 	}
-	newest := func(s *sql.Selector) { s.OrderBy(sql.Desc(s.C(to.newest)), sql.Desc(s.C("id"))) }
-	rows, err := to.read(ctx, r, f.Selections, []string{column}, append(where, sql.FieldIn(column, distinct(ids)...)), newest)
-	if err != nil {
-		return err
+	return err
+}
+
+// ids returns the ids of the rows, each once.
+func ids[T any](t *table[T], rows []*T) []int {
+	ids := make([]int, len(rows))
+	for i, row := range rows {
+		ids[i], _ = t.node(row)
 	}
+	return distinct(ids)
+}
+
+// spread puts under the response key of every parent the rows that were found
+// through it.
+func spread[P, C any](from *table[P], parents []*P, key string, to *table[C], rows []*C) {
 	lists := make(map[int][]*C, len(parents))
 	for _, row := range rows {
-		lists[key(row)] = append(lists[key(row)], row)
+		_, edges := to.node(row)
+		lists[edges.Parent] = append(lists[edges.Parent], row)
 	}
 	for _, p := range parents {
 		id, edges := from.node(p)
-		edges.Put(f.Alias, lists[id])
+		edges.Put(key, lists[id])
 	}
-	return nil
 }
 
 // toPages reads the connection f of every parent; parse reads its arguments,
@@ -171,11 +187,7 @@ func toPages[P, C any](
 	if err != nil {
 		return err
 	}
-	ids := make([]int, len(parents))
-	for i, p := range parents {
-		ids[i], _ = from.node(p)
-	}
-	pages, err := to.pages(ctx, r, f, p, list(distinct(ids), where))
+	pages, err := to.pages(ctx, r, f, p, list(ids(from, parents), where))
 	if err != nil {
 		return err
 	}
@@ -194,87 +206,50 @@ var malformed = &fault.Error{Kind: fault.Invalid, Message: "Malformed argument."
 
 func variables(ctx context.Context) map[string]any { return graphql.GetOperationContext(ctx).Variables }
 
+// assigned returns the active assignments that the viewer may see and whose
+// column has one of the ids, to be joined with the other side of the edge.
+func assigned(ctx context.Context, s *sql.Selector, column string, ids []int) *sql.Selector {
+	pairs := sql.Dialect(s.Dialect()).Select(mapping.FieldPatientID, mapping.FieldDoctorID, mapping.FieldOwnerID).From(sql.Table(mapping.Table))
+	for _, only := range append(conditions(rule.OwnMappings(ctx)), among(column, ids), mapping.IsActive(true), mapping.DeletedAtIsNil()) {
+		only(pairs)
+	}
+	return pairs.As("assigned")
+}
+
 // assignedDoctors reads the doctors who are assigned to patients now, by name.
 func (r *Resolver) assignedDoctors(ctx context.Context, parents []*ent.Patient, f graphql.CollectedField) error {
-	ids := make([]int, len(parents))
-	for i, p := range parents {
-		ids[i] = p.ID
+	rows, err := doctors.read(ctx, r, f.Selections, nil, nil, func(s *sql.Selector) {
+		pairs := assigned(ctx, s, mapping.FieldPatientID, ids(&patients, parents))
+		s.Join(pairs).On(pairs.C(mapping.FieldDoctorID), s.C(doctor.FieldID)).
+			AppendSelectAs(pairs.C(mapping.FieldPatientID), "parent").
+			OrderBy(s.C(doctor.FieldNameKey), s.C(doctor.FieldID))
+	})
+	if err == nil {
+		spread(&patients, parents, f.Alias, &doctors, rows)
 	}
-	pairs, err := r.db(ctx).Mapping.Query().Where(mapping.PatientIDIn(distinct(ids)...), mapping.IsActive(true)).
-		Select(mapping.FieldPatientID, mapping.FieldDoctorID).All(ctx)
-	if err != nil {
-		return err
-	}
-	assigned := map[int][]int{} // doctor -> patients
-	for _, m := range pairs {
-		assigned[m.DoctorID] = append(assigned[m.DoctorID], m.PatientID)
-	}
-	lists := map[int][]*ent.Doctor{}
-	if len(assigned) > 0 {
-		byName := func(s *sql.Selector) { s.OrderBy(s.C(doctor.FieldNameKey), s.C(doctor.FieldID)) }
-		known := []where{sql.FieldIn("id", slices.Sorted(maps.Keys(assigned))...)}
-		rows, err := doctors.read(ctx, r, f.Selections, nil, known, byName)
-		if err != nil {
-			return err
-		}
-		for _, d := range rows {
-			for _, id := range assigned[d.ID] {
-				lists[id] = append(lists[id], d)
-			}
-		}
-	}
-	for _, p := range parents {
-		p.Loaded.Put(f.Alias, lists[p.ID])
-	}
-	return nil
+	return err
 }
 
 // assignedPatients is where the patients come from who are assigned now to the
-// doctors with these ids: pairs of ids by page, then the patients of all pairs.
+// doctors with these ids.
 func (r *Resolver) assignedPatients(ids []int, filter []where) source[ent.Patient] {
-	active := func(ctx context.Context) []where {
-		pairs := []predicate.Mapping{mapping.DoctorIDIn(ids...), mapping.IsActive(true)}
-		if len(filter) > 0 {
-			pairs = append(pairs, mapping.HasPatientWith(append(as[predicate.Patient](filter), rule.OwnPatients(ctx)...)...))
-		}
-		return conditions(pairs)
-	}
-	joined := sql.Table(patient.Table).As(patient.Table)
 	return source[ent.Patient]{
 		rows: func(ctx context.Context, p *page[ent.Patient], columns []string) (map[int][]*ent.Patient, error) {
-			cut := p.window(mapping.FieldDoctorID, func(_ *sql.Selector, column string) string { return joined.C(column) })
-			pairs, err := mappings.query(r.db(ctx), []string{mapping.FieldDoctorID, mapping.FieldPatientID}, active(ctx), func(s *sql.Selector) {
-				s.Join(joined).OnP(sql.And(
-					sql.ColumnsEQ(s.C(mapping.FieldPatientID), joined.C(patient.FieldID)),
-					sql.ColumnsEQ(s.C(mapping.FieldOwnerID), joined.C(patient.FieldCreatedByID)),
+			return patients.lists(ctx, r, columns, filter, func(s *sql.Selector) {
+				pairs := assigned(ctx, s, mapping.FieldDoctorID, ids)
+				s.Join(pairs).OnP(sql.And(
+					sql.ColumnsEQ(pairs.C(mapping.FieldPatientID), s.C(patient.FieldID)),
+					sql.ColumnsEQ(pairs.C(mapping.FieldOwnerID), s.C(patient.FieldCreatedByID)),
 				))
-				cut(s)
-			}).All(ctx)
-			if err != nil || len(pairs) == 0 {
-				return nil, err
-			}
-			wanted := make([]int, len(pairs))
-			for i, m := range pairs {
-				wanted[i] = m.PatientID
-			}
-			rows, err := patients.query(r.db(ctx), distinct(columns), []where{sql.FieldIn("id", distinct(wanted)...)}, unchanged).All(ctx)
-			if err != nil {
-				return nil, err
-			}
-			found := make(map[int]*ent.Patient, len(rows))
-			for _, row := range rows {
-				found[row.ID] = row
-			}
-			lists := map[int][]*ent.Patient{}
-			for _, m := range pairs {
-				if row := found[m.PatientID]; row != nil { // else deleted between the two statements
-					lists[m.DoctorID] = append(lists[m.DoctorID], patients.copies([]*ent.Patient{row})...)
-				}
-			}
-			return lists, nil
+				p.window(len(ids), func(*sql.Selector) string { return pairs.C(mapping.FieldDoctorID) })(s)
+			})
 		},
 		counts: func(ctx context.Context) (map[int]int, error) {
-			return mappings.counts(ctx, r, mapping.FieldDoctorID, active(ctx))
+			active := append(conditions([]predicate.Mapping{mapping.IsActive(true)}), among(mapping.FieldDoctorID, ids))
+			if len(filter) > 0 {
+				active = append(active, where(mapping.HasPatientWith(append(as[predicate.Patient](filter), rule.OwnPatients(ctx)...)...)))
+			}
+			return mappings.counts(ctx, r, mapping.FieldDoctorID, active)
 		},
 	}
 }

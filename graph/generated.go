@@ -2597,7 +2597,7 @@ func _DoctorConnection_pageInfo(ctx context.Context, ec *executionContext, field
 			return fieldContext_DoctorConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
@@ -2611,7 +2611,7 @@ func fieldContext_DoctorConnection_pageInfo(_ context.Context, ec *executionCont
 	fc = &graphql.FieldContext{
 		Object:     "DoctorConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_PageInfo(ctx, ec, field)
@@ -3028,7 +3028,7 @@ func _MappingConnection_pageInfo(ctx context.Context, ec *executionContext, fiel
 			return fieldContext_MappingConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
@@ -3042,7 +3042,7 @@ func fieldContext_MappingConnection_pageInfo(_ context.Context, ec *executionCon
 	fc = &graphql.FieldContext{
 		Object:     "MappingConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_PageInfo(ctx, ec, field)
@@ -4361,7 +4361,7 @@ func _PatientConnection_pageInfo(ctx context.Context, ec *executionContext, fiel
 			return fieldContext_PatientConnection_pageInfo(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PageInfo, nil
+			return obj.PageInfo(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
@@ -4375,7 +4375,7 @@ func fieldContext_PatientConnection_pageInfo(_ context.Context, ec *executionCon
 	fc = &graphql.FieldContext{
 		Object:     "PatientConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_PageInfo(ctx, ec, field)

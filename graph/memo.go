@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"entgo.io/ent/dialect/sql"
-
 	"caregraph/ent"
 )
 
@@ -41,7 +39,7 @@ func remembered[T any](ctx, see context.Context, r *Resolver, t *table[T], colum
 		}
 	}
 	if missing != nil {
-		rows, err := t.query(r.db(ctx), columns, []where{sql.FieldIn("id", missing...)}, unchanged).All(see)
+		rows, err := t.query(r.db(ctx), columns, []where{among("id", missing)}, unchanged).Rows(see)
 		if err != nil {
 			return nil, err
 		}

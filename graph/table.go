@@ -2,11 +2,14 @@ package graph
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/lib/pq"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"caregraph/ent"
@@ -15,7 +18,6 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
-	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/loaded"
 	"caregraph/internal/scalar"
@@ -49,9 +51,9 @@ type table[T any] struct {
 }
 
 // query is a statement of ent that is ready to run, under the policy of its
-// type. All applies the modifier after policy and conditions, Scan before them.
+// type. Rows applies the modifier after policy and conditions, Scan before them.
 type query[T any] interface {
-	All(ctx context.Context) ([]*T, error)
+	Rows(ctx context.Context) ([]*T, error)
 	Scan(ctx context.Context, into any) error
 }
 
@@ -77,26 +79,18 @@ func conditions[P ~func(*sql.Selector)](predicates []P) []where {
 }
 
 var users = table[ent.User]{
-	object: "User",
-	columns: map[string]string{
-		"username": user.FieldUsername, "email": user.FieldEmail, "phone": user.FieldPhone, "role": user.FieldRole,
-		"isActive": user.FieldIsActive, "isStaff": user.FieldIsStaff, "dateJoined": user.FieldDateJoined,
-	},
-	node: (*ent.User).Node,
-	bare: func(id int) *ent.User { return &ent.User{ID: id} },
+	object:  "User",
+	columns: ent.UserColumns,
+	node:    (*ent.User).Node,
+	bare:    func(id int) *ent.User { return &ent.User{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.User] {
-		return db.User.Query().Where(as[predicate.User](where)...).Select(columns...).Modify(modify)
+		return db.User.Query().Where(as[predicate.User](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
 }
 
 var patients = table[ent.Patient]{
-	object: "Patient",
-	columns: map[string]string{
-		"name": patient.FieldName, "email": patient.FieldEmail, "phone": patient.FieldPhone, "dateOfBirth": patient.FieldDateOfBirth,
-		"age": patient.FieldDateOfBirth, "address": patient.FieldAddress, "gender": patient.FieldGender, "bloodGroup": patient.FieldBloodGroup,
-		"emergencyContact": patient.FieldEmergencyContact, "medicalHistory": patient.FieldMedicalHistory,
-		"createdBy": patient.FieldCreatedByID, "createdAt": patient.FieldCreatedAt, "updatedAt": patient.FieldUpdatedAt,
-	},
+	object:  "Patient",
+	columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "createdBy": patient.FieldCreatedByID}),
 	orders: map[string]ordering[ent.Patient]{
 		"CREATED_AT":    instant(patient.FieldCreatedAt, func(p *ent.Patient) time.Time { return p.CreatedAt }),
 		"UPDATED_AT":    instant(patient.FieldUpdatedAt, func(p *ent.Patient) time.Time { return p.UpdatedAt }),
@@ -108,17 +102,13 @@ var patients = table[ent.Patient]{
 	node:   (*ent.Patient).Node,
 	bare:   func(id int) *ent.Patient { return &ent.Patient{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Patient] {
-		return db.Patient.Query().Where(as[predicate.Patient](where)...).Select(columns...).Modify(modify)
+		return db.Patient.Query().Where(as[predicate.Patient](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
 }
 
 var doctors = table[ent.Doctor]{
-	object: "Doctor",
-	columns: map[string]string{
-		"name": doctor.FieldName, "email": doctor.FieldEmail, "phone": doctor.FieldPhone, "specialization": doctor.FieldSpecialization,
-		"licenseNumber": doctor.FieldLicenseNumber, "experienceYears": doctor.FieldExperienceYears, "consultationFee": doctor.FieldConsultationFee,
-		"address": doctor.FieldAddress, "availability": doctor.FieldAvailability, "createdAt": doctor.FieldCreatedAt, "updatedAt": doctor.FieldUpdatedAt,
-	},
+	object:  "Doctor",
+	columns: ent.DoctorColumns,
 	orders: map[string]ordering[ent.Doctor]{
 		"NAME":             text(doctor.FieldNameKey, func(d *ent.Doctor) string { return d.NameKey }),
 		"EXPERIENCE_YEARS": integer(doctor.FieldExperienceYears, func(d *ent.Doctor) int64 { return int64(d.ExperienceYears) }),
@@ -130,17 +120,13 @@ var doctors = table[ent.Doctor]{
 	node:   (*ent.Doctor).Node,
 	bare:   func(id int) *ent.Doctor { return &ent.Doctor{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Doctor] {
-		return db.Doctor.Query().Where(as[predicate.Doctor](where)...).Select(columns...).Modify(modify)
+		return db.Doctor.Query().Where(as[predicate.Doctor](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
 }
 
 var mappings = table[ent.Mapping]{
-	object: "Mapping",
-	columns: map[string]string{
-		"patient": mapping.FieldPatientID, "doctor": mapping.FieldDoctorID, "notes": mapping.FieldNotes, "isActive": mapping.FieldIsActive,
-		"assignedDate": mapping.FieldAssignedDate, "endedAt": mapping.FieldEndedAt, "createdBy": mapping.FieldCreatedByID,
-		"createdAt": mapping.FieldCreatedAt, "updatedAt": mapping.FieldUpdatedAt,
-	},
+	object:  "Mapping",
+	columns: with(ent.MappingColumns, map[string]string{"patient": mapping.FieldPatientID, "doctor": mapping.FieldDoctorID, "createdBy": mapping.FieldCreatedByID}),
 	orders: map[string]ordering[ent.Mapping]{
 		"ASSIGNED_DATE": instant(mapping.FieldAssignedDate, func(m *ent.Mapping) time.Time { return m.AssignedDate }),
 		"CREATED_AT":    instant(mapping.FieldCreatedAt, func(m *ent.Mapping) time.Time { return m.CreatedAt }),
@@ -150,21 +136,18 @@ var mappings = table[ent.Mapping]{
 	node:   (*ent.Mapping).Node,
 	bare:   func(id int) *ent.Mapping { return &ent.Mapping{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Mapping] {
-		return db.Mapping.Query().Where(as[predicate.Mapping](where)...).Select(columns...).Modify(modify)
+		return db.Mapping.Query().Where(as[predicate.Mapping](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
 }
 
 var sessions = table[ent.Session]{
-	object: "Session",
-	columns: map[string]string{
-		"userAgent": session.FieldUserAgent, "address": session.FieldAddress, "createdAt": session.FieldCreatedAt,
-		"lastUsedAt": session.FieldLastUsedAt, "expiresAt": session.FieldExpiresAt,
-	},
-	newest: session.FieldLastUsedAt,
-	node:   (*ent.Session).Node,
-	bare:   func(id int) *ent.Session { return &ent.Session{ID: id} },
+	object:  "Session",
+	columns: ent.SessionColumns,
+	newest:  session.FieldLastUsedAt,
+	node:    (*ent.Session).Node,
+	bare:    func(id int) *ent.Session { return &ent.Session{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.Session] {
-		return db.Session.Query().Where(as[predicate.Session](where)...).Select(columns...).Modify(modify)
+		return db.Session.Query().Where(as[predicate.Session](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
 }
 
@@ -200,7 +183,7 @@ func (t *table[T]) ahead(ctx context.Context, r *Resolver, level []*T, selection
 // read returns the rows that match, with what the selections ask of them and
 // the extra columns.
 func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.SelectionSet, extra []string, where []where, modify func(*sql.Selector)) ([]*T, error) {
-	rows, err := t.query(r.db(ctx), distinct(append(t.selected(ctx, selections), extra...)), where, modify).All(ctx)
+	rows, err := t.query(r.db(ctx), distinct(append(t.selected(ctx, selections), extra...)), where, modify).Rows(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -226,13 +209,37 @@ func (t *table[T]) copies(rows []*T) []*T {
 	for i, row := range rows {
 		c := *row
 		_, edges := t.node(&c)
-		*edges = nil
+		edges.Clear()
 		copies[i] = &c
 	}
 	return copies
 }
 
 func unchanged(*sql.Selector) {}
+
+// among is the condition that a column of the table has one of the values. On
+// PostgreSQL the statement is the same for any number of them.
+func among(column string, ids []int) where {
+	return func(s *sql.Selector) {
+		if s.Dialect() != dialect.Postgres {
+			sql.FieldIn(column, ids...)(s)
+			return
+		}
+		list := make(pq.Int64Array, len(ids))
+		for i, id := range ids {
+			list[i] = int64(id)
+		}
+		is := s.C(column) + " = ANY("
+		s.Where(sql.P(func(b *sql.Builder) { b.WriteString(is).Arg(list).WriteByte(')') }))
+	}
+}
+
+// with returns the entries of both maps.
+func with[V any](a, b map[string]V) map[string]V {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}
 
 // distinct returns the values in ascending order, each once.
 func distinct[V int | string](values []V) []V {

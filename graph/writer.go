@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"caregraph/ent"
-	"caregraph/internal/scalar"
+	"caregraph/ent/patient"
+	"caregraph/internal/wire"
 )
 
 // A connection writes itself, with everything below it: all of that was read
@@ -20,7 +20,7 @@ import (
 // same to the byte.
 
 // appender appends a value as JSON.
-type appender[T any] func(b []byte, row *T) []byte
+type appender[T any] = func(b []byte, row *T) []byte
 
 // field is one member of an object, ready to be appended.
 type field[T any] struct {
@@ -58,7 +58,7 @@ func (t *table[T]) value(ctx context.Context, f graphql.CollectedField) appender
 	case f.Name == "id":
 		return func(b []byte, row *T) []byte {
 			id, _ := t.node(row)
-			return append(strconv.AppendInt(append(b, '"'), int64(id), 10), '"')
+			return wire.ID(b, id)
 		}
 	case t.nested[f.Name] != nil:
 		write := t.nested[f.Name](ctx, f)
@@ -82,10 +82,10 @@ func (t *table[T]) connection(ctx context.Context, selections ast.SelectionSet) 
 		var value appender[page]
 		switch f.Name {
 		case "totalCount":
-			value = func(b []byte, c *page) []byte { return strconv.AppendInt(b, int64(c.TotalCount), 10) }
+			value = func(b []byte, c *page) []byte { return wire.Int(b, c.TotalCount) }
 		case "pageInfo":
 			info := pageInfo(t.fields(ctx, f.Selections, "PageInfo"))
-			value = func(b []byte, c *page) []byte { return info(b, c.PageInfo) }
+			value = func(b []byte, c *page) []byte { return info(b, c.PageInfo()) }
 		case "nodes":
 			write := t.writer(ctx, f.Selections)
 			value = func(b []byte, c *page) []byte { return list(b, c.rows("", f.Alias), write) }
@@ -116,7 +116,7 @@ func (t *table[T]) edgeWriter(ctx context.Context, edges graphql.CollectedField)
 		var value appender[Edge[T]]
 		switch f.Name {
 		case "cursor":
-			value = func(b []byte, e *Edge[T]) []byte { return quote(b, e.page.cursor(e.index)) }
+			value = func(b []byte, e *Edge[T]) []byte { return wire.String(b, e.page.cursor(e.index)) }
 		case "node":
 			write := t.writer(ctx, f.Selections)
 			value = func(b []byte, e *Edge[T]) []byte { return write(b, e.page.rows(e.key, f.Alias)[e.index]) }
@@ -132,10 +132,10 @@ func pageInfo(selected []graphql.CollectedField) appender[PageInfo] {
 	fields := make([]field[PageInfo], len(selected))
 	for i, f := range selected {
 		fields[i] = field[PageInfo]{`"` + f.Alias + `":`, map[string]appender[PageInfo]{
-			"hasNextPage":     func(b []byte, p *PageInfo) []byte { return strconv.AppendBool(b, p.HasNextPage) },
-			"hasPreviousPage": func(b []byte, p *PageInfo) []byte { return strconv.AppendBool(b, p.HasPreviousPage) },
-			"startCursor":     func(b []byte, p *PageInfo) []byte { return optionalQuote(b, p.StartCursor) },
-			"endCursor":       func(b []byte, p *PageInfo) []byte { return optionalQuote(b, p.EndCursor) },
+			"hasNextPage":     func(b []byte, p *PageInfo) []byte { return wire.Bool(b, p.HasNextPage) },
+			"hasPreviousPage": func(b []byte, p *PageInfo) []byte { return wire.Bool(b, p.HasPreviousPage) },
+			"startCursor":     func(b []byte, p *PageInfo) []byte { return wire.Optional(b, p.StartCursor, wire.String) },
+			"endCursor":       func(b []byte, p *PageInfo) []byte { return wire.Optional(b, p.EndCursor, wire.String) },
 			"__typename":      typename[PageInfo]("PageInfo"),
 		}[f.Name]}
 	}
@@ -193,138 +193,45 @@ func typename[T any](name string) appender[T] {
 	return func(b []byte, _ *T) []byte { return append(append(append(b, '"'), name...), '"') }
 }
 
-// quote appends a string as gqlgen writes it.
-func quote(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	b = append(b, '"')
-	start := 0
-	for i := range len(s) {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '\t':
-			b = append(b, '\\', 't')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '"', '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-		}
-	}
-	return append(append(b, s[start:]...), '"')
-}
-
-func optionalQuote(b []byte, s *string) []byte {
-	if s == nil {
-		return append(b, "null"...)
-	}
-	return quote(b, *s)
-}
-
-func instantValue(b []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(b, dateTime)
-}
-
-func optionalInstant(b []byte, t *time.Time) []byte {
-	if t == nil {
-		return append(b, "null"...)
-	}
-	return instantValue(b, *t)
-}
-
-// The scalars of each type, and the edges that may stand below a connection.
+// What is written of each type: the plain fields, what is computed of them, and
+// the edges that were read ahead.
 func init() {
-	users.scalars = map[string]appender[ent.User]{
-		"username": func(b []byte, u *ent.User) []byte { return quote(b, u.Username) },
-		"email":    func(b []byte, u *ent.User) []byte { return quote(b, u.Email) },
-		"phone":    func(b []byte, u *ent.User) []byte { return optionalQuote(b, u.Phone) },
+	users.scalars = with(ent.UserValues, map[string]appender[ent.User]{
 		"role": func(b []byte, u *ent.User) []byte {
-			return quote(b, marshalNRole2caregraphᚋentᚋuserᚐRoleF[u.Role])
+			return wire.String(b, marshalNRole2caregraphᚋentᚋuserᚐRoleF[u.Role])
 		},
-		"isActive":   func(b []byte, u *ent.User) []byte { return strconv.AppendBool(b, u.IsActive) },
-		"isStaff":    func(b []byte, u *ent.User) []byte { return strconv.AppendBool(b, u.IsStaff) },
-		"dateJoined": func(b []byte, u *ent.User) []byte { return instantValue(b, u.DateJoined) },
-	}
+	})
 	users.nested = nested{"patients": toPagesWriter(&patients), "sessions": toManyWriter(&sessions)}
 
-	sessions.scalars = map[string]appender[ent.Session]{
-		"userAgent":  func(b []byte, s *ent.Session) []byte { return quote(b, s.UserAgent) },
-		"address":    func(b []byte, s *ent.Session) []byte { return quote(b, s.Address) },
-		"createdAt":  func(b []byte, s *ent.Session) []byte { return instantValue(b, s.CreatedAt) },
-		"lastUsedAt": func(b []byte, s *ent.Session) []byte { return instantValue(b, s.LastUsedAt) },
-		"expiresAt":  func(b []byte, s *ent.Session) []byte { return instantValue(b, s.ExpiresAt) },
-	}
-
+	sessions.scalars = ent.SessionValues
 	sessions.viewed = map[string]func(context.Context) appender[ent.Session]{
 		"current": func(ctx context.Context) appender[ent.Session] {
 			return func(b []byte, s *ent.Session) []byte {
 				is, _ := current(ctx, s) // who reads sessions is signed in
-				return strconv.AppendBool(b, is)
+				return wire.Bool(b, is)
 			}
 		},
 	}
 
-	patients.scalars = map[string]appender[ent.Patient]{
-		"name":        func(b []byte, p *ent.Patient) []byte { return quote(b, p.Name) },
-		"email":       func(b []byte, p *ent.Patient) []byte { return quote(b, p.Email) },
-		"phone":       func(b []byte, p *ent.Patient) []byte { return quote(b, p.Phone) },
-		"dateOfBirth": func(b []byte, p *ent.Patient) []byte { return quote(b, p.DateOfBirth.String()) },
-		"age": func(b []byte, p *ent.Patient) []byte {
-			return strconv.AppendInt(b, int64(p.DateOfBirth.Age(time.Now())), 10)
-		},
-		"address": func(b []byte, p *ent.Patient) []byte { return quote(b, p.Address) },
+	patients.scalars = with(ent.PatientValues, map[string]appender[ent.Patient]{
+		"age": func(b []byte, p *ent.Patient) []byte { return wire.Int(b, p.DateOfBirth.Age(time.Now())) },
 		"gender": func(b []byte, p *ent.Patient) []byte {
-			return quote(b, marshalNGender2caregraphᚋentᚋpatientᚐGenderF[p.Gender])
+			return wire.String(b, marshalNGender2caregraphᚋentᚋpatientᚐGenderF[p.Gender])
 		},
 		"bloodGroup": func(b []byte, p *ent.Patient) []byte {
-			if p.BloodGroup == nil {
-				return append(b, "null"...)
-			}
-			return quote(b, marshalNBloodGroup2caregraphᚋentᚋpatientᚐBloodGroupF[*p.BloodGroup])
+			return wire.Optional(b, p.BloodGroup, func(b []byte, g patient.BloodGroup) []byte {
+				return wire.String(b, marshalNBloodGroup2caregraphᚋentᚋpatientᚐBloodGroupF[g])
+			})
 		},
-		"emergencyContact": func(b []byte, p *ent.Patient) []byte { return optionalQuote(b, p.EmergencyContact) },
-		"medicalHistory":   func(b []byte, p *ent.Patient) []byte { return optionalQuote(b, p.MedicalHistory) },
-		"createdAt":        func(b []byte, p *ent.Patient) []byte { return instantValue(b, p.CreatedAt) },
-		"updatedAt":        func(b []byte, p *ent.Patient) []byte { return instantValue(b, p.UpdatedAt) },
-	}
+	})
 	patients.nested = nested{"createdBy": toOneWriter(&users), "mappings": toManyWriter(&mappings), "doctors": toManyWriter(&doctors)}
 
-	doctors.scalars = map[string]appender[ent.Doctor]{
-		"name":            func(b []byte, d *ent.Doctor) []byte { return quote(b, d.Name) },
-		"email":           func(b []byte, d *ent.Doctor) []byte { return quote(b, d.Email) },
-		"phone":           func(b []byte, d *ent.Doctor) []byte { return optionalQuote(b, d.Phone) },
-		"specialization":  func(b []byte, d *ent.Doctor) []byte { return quote(b, d.Specialization) },
-		"licenseNumber":   func(b []byte, d *ent.Doctor) []byte { return quote(b, d.LicenseNumber) },
-		"experienceYears": func(b []byte, d *ent.Doctor) []byte { return strconv.AppendInt(b, int64(d.ExperienceYears), 10) },
-		"consultationFee": func(b []byte, d *ent.Doctor) []byte { return fee(b, d.ConsultationFee) },
-		"address":         func(b []byte, d *ent.Doctor) []byte { return optionalQuote(b, d.Address) },
-		"availability":    func(b []byte, d *ent.Doctor) []byte { return optionalQuote(b, d.Availability) },
-		"createdAt":       func(b []byte, d *ent.Doctor) []byte { return instantValue(b, d.CreatedAt) },
-		"updatedAt":       func(b []byte, d *ent.Doctor) []byte { return instantValue(b, d.UpdatedAt) },
-	}
+	doctors.scalars = ent.DoctorValues
 	doctors.nested = nested{"patients": toPagesWriter(&patients), "mappings": toPagesWriter(&mappings)}
 
-	mappings.scalars = map[string]appender[ent.Mapping]{
-		"notes":        func(b []byte, m *ent.Mapping) []byte { return optionalQuote(b, m.Notes) },
-		"isActive":     func(b []byte, m *ent.Mapping) []byte { return strconv.AppendBool(b, m.IsActive) },
-		"assignedDate": func(b []byte, m *ent.Mapping) []byte { return instantValue(b, m.AssignedDate) },
-		"endedAt":      func(b []byte, m *ent.Mapping) []byte { return optionalInstant(b, m.EndedAt) },
-		"createdAt":    func(b []byte, m *ent.Mapping) []byte { return instantValue(b, m.CreatedAt) },
-		"updatedAt":    func(b []byte, m *ent.Mapping) []byte { return instantValue(b, m.UpdatedAt) },
-	}
+	mappings.scalars = ent.MappingValues
 	mappings.nested = nested{"patient": toOneWriter(&patients), "doctor": toOneWriter(&doctors), "createdBy": toOneWriter(&users)}
 }
 
 // nested are the edges of a type by field.
 type nested map[string]func(context.Context, graphql.CollectedField) func([]byte, any) []byte
-
-func fee(b []byte, r scalar.Rupees) []byte {
-	return append(append(append(b, '"'), r.String()...), '"')
-}

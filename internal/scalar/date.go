@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"caregraph/internal/wire"
 )
 
 // Date is a calendar date without zone. One that was malformed where it came
@@ -42,6 +44,9 @@ func (d Date) Check() error {
 
 // String returns the date as YYYY-MM-DD.
 func (d Date) String() string { return d.day.Format(time.DateOnly) }
+
+// AppendJSON appends the date as the GraphQL scalar Date.
+func (d Date) AppendJSON(b []byte) []byte { return wire.Day(b, d.day) }
 
 // BirthDate checks a date of birth: not after today in India, not before 1880.
 func BirthDate(d Date) error {

@@ -93,6 +93,16 @@ func (r Rupees) String() string {
 	return fmt.Sprintf("%s%d.%02d", sign, r/100, r%100)
 }
 
+// AppendJSON appends the amount as the GraphQL scalar Rupees.
+func (r Rupees) AppendJSON(b []byte) []byte {
+	b = append(b, '"')
+	if r < 0 {
+		b, r = append(b, '-'), -r
+	}
+	b = strconv.AppendInt(b, int64(r/100), 10)
+	return append(b, '.', byte('0'+r%100/10), byte('0'+r%10), '"')
+}
+
 // UnmarshalGQL reads the GraphQL scalar Rupees, a string or a number.
 func (r *Rupees) UnmarshalGQL(v any) error {
 	*r = notANumber
