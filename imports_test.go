@@ -28,7 +28,7 @@ var allowed = map[string]string{
 	"internal/sample":    "ent internal/auth internal/care internal/scalar internal/store internal/viewer",
 	"internal/auth":      "ent internal/fault internal/limit internal/request internal/rule internal/scalar internal/store internal/viewer",
 	"internal/care":      "ent internal/fault internal/rule",
-	"internal/store":     "ent internal/fault",
+	"internal/store":     "ent internal/fault internal/scalar",
 	"internal/django":    "ent internal/scalar internal/store",
 	"internal/dataset":   "internal/auth internal/scalar internal/store",
 	"internal/storetest": "internal/store",

@@ -93,7 +93,7 @@ var goodRows = []struct {
 	values map[string]string
 }{
 	{"users", map[string]string{
-		"id": "1", "username": "'asha'", "email": "'asha@example.com'", "role": "'doctor'", "password_hash": "'x'",
+		"id": "1", "username": "'asha'", "username_key": "'asha'", "email": "'asha@example.com'", "role": "'doctor'", "password_hash": "'x'",
 		"is_active": "true", "is_staff": "false", "date_joined": "'2026-01-02 03:04:05+00:00'",
 	}},
 	{"doctors", map[string]string{

@@ -31,6 +31,20 @@ func (_c *UserCreate) SetUsername(v string) *UserCreate {
 	return _c
 }
 
+// SetUsernameKey sets the "username_key" field.
+func (_c *UserCreate) SetUsernameKey(v string) *UserCreate {
+	_c.mutation.SetUsernameKey(v)
+	return _c
+}
+
+// SetNillableUsernameKey sets the "username_key" field if the given value is not nil.
+func (_c *UserCreate) SetNillableUsernameKey(v *string) *UserCreate {
+	if v != nil {
+		_c.SetUsernameKey(*v)
+	}
+	return _c
+}
+
 // SetEmail sets the "email" field.
 func (_c *UserCreate) SetEmail(v string) *UserCreate {
 	_c.mutation.SetEmail(v)
@@ -216,6 +230,10 @@ func (_c *UserCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *UserCreate) defaults() error {
+	if _, ok := _c.mutation.UsernameKey(); !ok {
+		v := user.DefaultUsernameKey
+		_c.mutation.SetUsernameKey(v)
+	}
 	if _, ok := _c.mutation.IsActive(); !ok {
 		v := user.DefaultIsActive
 		_c.mutation.SetIsActive(v)
@@ -243,6 +261,9 @@ func (_c *UserCreate) check() error {
 		if err := user.UsernameValidator(v); err != nil {
 			return &ValidationError{Name: "username", err: fmt.Errorf(`ent: validator failed for field "User.username": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.UsernameKey(); !ok {
+		return &ValidationError{Name: "username_key", err: errors.New(`ent: missing required field "User.username_key"`)}
 	}
 	if _, ok := _c.mutation.Email(); !ok {
 		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "User.email"`)}
@@ -307,6 +328,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Username(); ok {
 		_spec.SetField(user.FieldUsername, field.TypeString, value)
 		_node.Username = value
+	}
+	if value, ok := _c.mutation.UsernameKey(); ok {
+		_spec.SetField(user.FieldUsernameKey, field.TypeString, value)
+		_node.UsernameKey = value
 	}
 	if value, ok := _c.mutation.Email(); ok {
 		_spec.SetField(user.FieldEmail, field.TypeString, value)
@@ -468,6 +493,18 @@ func (u *UserUpsert) UpdateUsername() *UserUpsert {
 	return u
 }
 
+// SetUsernameKey sets the "username_key" field.
+func (u *UserUpsert) SetUsernameKey(v string) *UserUpsert {
+	u.Set(user.FieldUsernameKey, v)
+	return u
+}
+
+// UpdateUsernameKey sets the "username_key" field to the value that was provided on create.
+func (u *UserUpsert) UpdateUsernameKey() *UserUpsert {
+	u.SetExcluded(user.FieldUsernameKey)
+	return u
+}
+
 // SetEmail sets the "email" field.
 func (u *UserUpsert) SetEmail(v string) *UserUpsert {
 	u.Set(user.FieldEmail, v)
@@ -620,6 +657,20 @@ func (u *UserUpsertOne) SetUsername(v string) *UserUpsertOne {
 func (u *UserUpsertOne) UpdateUsername() *UserUpsertOne {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateUsername()
+	})
+}
+
+// SetUsernameKey sets the "username_key" field.
+func (u *UserUpsertOne) SetUsernameKey(v string) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetUsernameKey(v)
+	})
+}
+
+// UpdateUsernameKey sets the "username_key" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateUsernameKey() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateUsernameKey()
 	})
 }
 
@@ -957,6 +1008,20 @@ func (u *UserUpsertBulk) SetUsername(v string) *UserUpsertBulk {
 func (u *UserUpsertBulk) UpdateUsername() *UserUpsertBulk {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateUsername()
+	})
+}
+
+// SetUsernameKey sets the "username_key" field.
+func (u *UserUpsertBulk) SetUsernameKey(v string) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetUsernameKey(v)
+	})
+}
+
+// UpdateUsernameKey sets the "username_key" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateUsernameKey() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateUsernameKey()
 	})
 }
 

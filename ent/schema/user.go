@@ -5,6 +5,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 
 	"caregraph/ent/privacy"
 	"caregraph/internal/rule"
@@ -18,6 +19,8 @@ type User struct{ ent.Schema }
 func (User) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("username").Unique().Validate(scalar.Username),
+		field.String("username_key").Default("").
+			Comment("The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Migrate fills it."),
 		field.String("email").Unique().Validate(scalar.Email).
 			Comment("In lower case."),
 		field.String("phone").Optional().Nillable().Unique().Validate(scalar.Phone).
@@ -46,10 +49,20 @@ func (User) Edges() []ent.Edge {
 	}
 }
 
+// Indexes of the User: one for each order; the unique one of the email is its
+// own.
+func (User) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("username_key", "id"),
+		index.Fields("date_joined", "id"),
+	}
+}
+
 // Hooks of the User.
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
 		checked(User{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
+		folded("username", "username_key"),
 	}
 }
 

@@ -64,11 +64,11 @@ func email(name string) string {
 func users(size Size, hash string) table {
 	return table{
 		"users",
-		[]string{"id", "username", "email", "phone", "role", "password_hash", "is_active", "is_staff", "date_joined"},
+		[]string{"id", "username", "username_key", "email", "phone", "role", "password_hash", "is_active", "is_staff", "date_joined"},
 		func(yield func([]any) bool) {
 			for id := 1; id <= size.Users; id++ {
 				at := opening.Add(time.Duration(id) * time.Second)
-				if !yield([]any{id, fmt.Sprintf("user%d", id), Email(id), phone(id), "doctor", hash, true, false, at}) {
+				if !yield([]any{id, fmt.Sprintf("user%d", id), fmt.Sprintf("user%d", id), Email(id), phone(id), "doctor", hash, true, false, at}) {
 					return
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 
 	"entgo.io/ent/dialect"
+
+	"caregraph/internal/scalar"
 )
 
 //go:embed migrations
@@ -61,7 +63,39 @@ func (db *DB) Migrate(ctx context.Context) ([]string, error) {
 		}
 		applied = append(applied, name)
 	}
+	if err := fold(ctx, tx); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
 	return applied, tx.Commit()
+}
+
+// fold fills the username_key of the users who have none: those of before
+// 0003_users.sql, and those whom a server of before then adds while others are
+// newer already.
+func fold(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT id, username FROM users WHERE username_key = ''")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	keys := map[int]string{}
+	for rows.Next() {
+		var id int
+		var username string
+		if err := rows.Scan(&id, &username); err != nil {
+			return err
+		}
+		keys[id] = scalar.Fold(username)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for id, key := range keys {
+		if _, err := tx.ExecContext(ctx, "UPDATE users SET username_key = $1 WHERE id = $2", key, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exec(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {

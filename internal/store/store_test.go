@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -106,6 +107,68 @@ func TestMigrateTogether(t *testing.T) {
 			slices.Sort(names)
 			if !slices.Equal(names, want) {
 				t.Errorf("applied %q, want %q", names, want)
+			}
+		})
+	}
+}
+
+// TestUsernameKeys checks that the users of before 0003_users.sql, and those
+// whom an older server adds after it, are found by the folded username.
+func TestUsernameKeys(t *testing.T) {
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			db, err := store.Open(fresh(t, kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			do := func(statement string, args ...any) {
+				t.Helper()
+				if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do("CREATE TABLE migrations (name varchar(200) PRIMARY KEY)")
+			for _, name := range []string{"0001_init.sql", "0002_sessions.sql"} {
+				path := "migrations/" + kind + "/" + name
+				script, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				do(string(script))
+				do("INSERT INTO migrations (name) VALUES ($1)", path)
+			}
+			add := func(names ...string) {
+				for _, name := range names {
+					do("INSERT INTO users (username, email, role, password_hash, is_active, is_staff, date_joined) VALUES ($1, $2, 'doctor', 'x', true, false, '2026-01-02 03:04:05+00:00')", name, name+"@example.com")
+				}
+			}
+			keys := func() (keys []string) {
+				if _, err := db.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				rows, err := db.QueryContext(t.Context(), "SELECT username_key FROM users ORDER BY id")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer rows.Close()
+				for rows.Next() {
+					var key string
+					if err := rows.Scan(&key); err != nil {
+						t.Fatal(err)
+					}
+					keys = append(keys, key)
+				}
+				return keys
+			}
+			add("Asha", "JÖRG", "\u095e\u093e\u0924\u093f\u092e\u093e")
+			want := []string{"asha", "jörg", "\u092b\u093c\u093e\u0924\u093f\u092e\u093e"}
+			if got := keys(); !slices.Equal(got, want) {
+				t.Errorf("the keys are %q, want %q", got, want)
+			}
+			add("Ben")
+			if got := keys(); !slices.Equal(got, append(want, "ben")) {
+				t.Errorf("the keys are %q, want %q and ben's", got, want)
 			}
 		})
 	}

@@ -1,0 +1,5 @@
+-- Users are listed, searched and ordered. Migrate fills username_key, which SQL cannot fold.
+ALTER TABLE users ADD COLUMN username_key character varying COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE users ALTER COLUMN email TYPE character varying COLLATE "C";
+CREATE INDEX user_username_key_id ON users (username_key, id);
+CREATE INDEX user_date_joined_id ON users (date_joined, id);
