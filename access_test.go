@@ -30,7 +30,7 @@ const (
 //
 // Asha owns the patient Arjun, and is the owner; Ben, the stranger, owns Bela.
 // Both patients are assigned to Dr. Rao (Neurology), and Bela to Dr. Shah
-// (Cardiology) as well.
+// (Cardiology) as well. Devi is nobody's.
 var access = []struct {
 	field, document                   string
 	anonymous, owner, stranger, staff string
@@ -46,6 +46,41 @@ var access = []struct {
 		`{"viewer":{"username":"asha","isStaff":false}}`,
 		`{"viewer":{"username":"ben","isStaff":false}}`,
 		`{"viewer":{"username":"chandra","isStaff":true}}`,
+	},
+	{
+		"Query.user", `query($user: ID!) { user(id: $user) { username email isStaff } }`, unauthenticated,
+		notFound, notFound, `{"user":{"username":"devi","email":"devi@example.com","isStaff":false}}`,
+	},
+	{
+		"Query.users", `{ users(orderBy: {field: USERNAME}) { totalCount nodes { username } } }`, unauthenticated,
+		`{"users":{"totalCount":1,"nodes":[{"username":"asha"}]}}`,
+		`{"users":{"totalCount":1,"nodes":[{"username":"ben"}]}}`,
+		`{"users":{"totalCount":4,"nodes":[{"username":"asha"},{"username":"ben"},{"username":"chandra"},{"username":"devi"}]}}`,
+	},
+	{
+		"UserConnection.nodes", `{ users { nodes { username patients { totalCount nodes { name } } } } }`, unauthenticated,
+		`{"users":{"nodes":[{"username":"asha","patients":{"totalCount":1,"nodes":[{"name":"Arjun"}]}}]}}`,
+		`{"users":{"nodes":[{"username":"ben","patients":{"totalCount":1,"nodes":[{"name":"Bela"}]}}]}}`,
+		`{"users":{"nodes":[{"username":"devi","patients":{"totalCount":0,"nodes":[]}},{"username":"chandra","patients":{"totalCount":0,"nodes":[]}},` +
+			`{"username":"ben","patients":{"totalCount":1,"nodes":[{"name":"Bela"}]}},{"username":"asha","patients":{"totalCount":1,"nodes":[{"name":"Arjun"}]}}]}}`,
+	},
+	{
+		"UserConnection.edges", `{ users(first: 2) { edges { __typename } } }`, unauthenticated,
+		`{"users":{"edges":[{"__typename":"UserEdge"}]}}`,
+		`{"users":{"edges":[{"__typename":"UserEdge"}]}}`,
+		`{"users":{"edges":[{"__typename":"UserEdge"},{"__typename":"UserEdge"}]}}`,
+	},
+	{
+		"UserConnection.pageInfo", `{ users(first: 1) { pageInfo { hasNextPage hasPreviousPage } } }`, unauthenticated,
+		`{"users":{"pageInfo":{"hasNextPage":false,"hasPreviousPage":false}}}`,
+		`{"users":{"pageInfo":{"hasNextPage":false,"hasPreviousPage":false}}}`,
+		`{"users":{"pageInfo":{"hasNextPage":true,"hasPreviousPage":false}}}`,
+	},
+	{
+		"UserEdge.node", `{ users(first: 1, orderBy: {field: EMAIL}) { edges { node { email sessions { current } } } } }`, unauthenticated,
+		`{"users":{"edges":[{"node":{"email":"asha@example.com","sessions":[{"current":false},{"current":true}]}}]}}`,
+		`{"users":{"edges":[{"node":{"email":"ben@example.com","sessions":[{"current":true}]}}]}}`,
+		`{"users":{"edges":[{"node":{"email":"asha@example.com","sessions":[]}}]}}`,
 	},
 	{
 		"Query.patient", `query($patient: ID!) { patient(id: $patient) { name age phone email medicalHistory } }`, unauthenticated,
@@ -296,6 +331,7 @@ func TestAccess(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := newAPI(t, db)
 		asha, ben, chandra := a.register(t, "asha"), a.register(t, "ben"), a.staff(t, "chandra")
+		devi := a.register(t, "devi")
 		bela, shah := a.createPatient(t, ben, "Bela"), a.createDoctor(t, ben, "Dr. Shah", "S-1")
 		a.assign(t, ben, bela, shah)
 		refresh := a.login(t, asha.email).Refresh
@@ -321,7 +357,7 @@ func TestAccess(t *testing.T) {
 						rao := a.create(t, asha, `mutation { result: createDoctor(input: {
 							name: "Dr. Rao", email: "rao@example.com", specialization: "Neurology", licenseNumber: "R-1", experienceYears: 9, consultationFee: 900
 						}) { id } }`, nil)
-						variables = map[string]any{"patient": arjun, "doctor": rao, "shah": shah, "mapping": a.assign(t, asha, arjun, rao), "refresh": refresh, "session": session}
+						variables = map[string]any{"patient": arjun, "doctor": rao, "shah": shah, "mapping": a.assign(t, asha, arjun, rao), "refresh": refresh, "session": session, "user": devi.id}
 						a.assign(t, ben, bela, rao)
 					}
 					written = strings.HasPrefix(row.document, "mutation")
@@ -343,7 +379,7 @@ func TestAccess(t *testing.T) {
 					if caller.role != "stranger" || !strings.HasPrefix(caller.want, notFound) {
 						return
 					}
-					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "doctor": variables["doctor"], "shah": shah}
+					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "user": 987654321, "doctor": variables["doctor"], "shah": shah}
 					same := a.query(t, caller.caller, row.document, absent)
 					for _, name := range []string{"patient", "mapping", "session"} {
 						reply = strings.ReplaceAll(reply, fmt.Sprintf("%q", fmt.Sprint(variables[name])), `"987654321"`)
@@ -500,6 +536,9 @@ var strangersQuestions = []string{
 	`{ active: mappings(filter: {active: true}) { totalCount nodes { id } } ended: mappings(filter: {active: false, assignedAfter: "2000-01-01T00:00:00Z"}) { totalCount } }`,
 	`{ specializationStats { specialization doctorCount activePatientCount averageConsultationFee } }`,
 	`{ viewer { id patients { totalCount nodes { name } } } }`,
+	`{ users { totalCount nodes { id username patients { totalCount nodes { name } } } } }`,
+	`{ users(filter: {search: "asha"}) { totalCount edges { cursor } pageInfo { hasNextPage } } }`,
+	`{ staff: users(filter: {isStaff: true}) { totalCount } inactive: users(filter: {isActive: false}) { totalCount } }`,
 	`query($patient: ID!) { patient(id: $patient) { id } }`,
 	`query($mapping: ID!) { mapping(id: $mapping) { id patient { name } } }`,
 	`mutation($patient: ID!) { updatePatient(id: $patient, input: {name: "X"}) { id } }`,

@@ -263,12 +263,14 @@ func TestHostileText(t *testing.T) {
 		post("login", `mutation($n: String!) { login(input: {email: $n, password: "Aniket@123"}) { access } }`, `{"n":"b\u0000@example.com"}`, unauthenticated)
 		post("login password", `mutation($n: String!) { login(input: {email: "asha@example.com", password: $n}) { access } }`, `{"n":"\u0000"}`, unauthenticated)
 		post("refresh", `mutation($n: String!) { refreshToken(refresh: $n) { access } }`, `{"n":"\u0000"}`, unauthenticated)
+		post("search users", `query($n: String!) { users(filter: {search: $n}) { totalCount } }`, `{"n":"A\u0000"}`, "BAD_USER_INPUT:search")
 		post("search patients", `query($n: String!) { patients(filter: {search: $n}) { totalCount } }`, `{"n":"A\u0000"}`, "BAD_USER_INPUT:search")
 		post("search doctors", `query($n: String!) { doctors(filter: {search: $n}) { totalCount } }`, `{"n":"\u0000"}`, "BAD_USER_INPUT:search")
 		post("search mappings", `query($n: String!) { mappings(filter: {search: $n}) { totalCount } }`, `{"n":"A\u0000"}`, "BAD_USER_INPUT:search")
 		post("specialization", `query($n: String!) { doctors(filter: {specialization: [$n]}) { totalCount } }`, `{"n":"\u0000"}`)
 		for _, id := range []string{`""`, `"abc"`, `"1.5"`, `-1`, `0`, `9223372036854775807`, `"9223372036854775808"`, `"0x1"`, `"1 OR 1=1"`, `"\u0000"`, `"१"`, `true`} {
 			post("id "+id, `query($n: ID!) { patient(id: $n) { id } }`, `{"n":`+id+`}`)
+			post("user id "+id, `query($n: ID!) { user(id: $n) { id } }`, `{"n":`+id+`}`)
 			post("filter id "+id, `query($n: ID!) { patients(filter: {doctorId: $n}) { totalCount } }`, `{"n":`+id+`}`)
 			post("delete id "+id, `mutation($n: ID!) { deleteDoctor(id: $n) }`, `{"n":`+id+`}`)
 		}

@@ -128,11 +128,11 @@ func TestParallelAssignments(t *testing.T) {
 
 // record is a row of any list, with what lists are ordered and filtered by.
 type record struct {
-	ID, Name, Gender, DateOfBirth, CreatedAt, UpdatedAt, AssignedDate, ConsultationFee string
-	ExperienceYears                                                                    int
-	IsActive                                                                           bool
-	Patient                                                                            struct{ ID string }
-	Mappings                                                                           []struct{ ID string } // active ones of a patient
+	ID, Name, Username, Email, Gender, DateOfBirth, CreatedAt, UpdatedAt, AssignedDate, ConsultationFee string
+	ExperienceYears                                                                                     int
+	IsActive                                                                                            bool
+	Patient                                                                                             struct{ ID string }
+	Mappings                                                                                            []struct{ ID string } // active ones of a patient
 }
 
 // orderKeys are what a record is ordered by, as text that sorts alike.

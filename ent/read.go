@@ -469,20 +469,24 @@ func (q *SessionQuery) Rows(ctx context.Context) ([]*Session, error) {
 
 // UserColumns has the column of each plain field by its GraphQL name.
 var UserColumns = map[string]string{
-	"username":   user.FieldUsername,
-	"email":      user.FieldEmail,
-	"phone":      user.FieldPhone,
-	"role":       user.FieldRole,
-	"isActive":   user.FieldIsActive,
-	"isStaff":    user.FieldIsStaff,
-	"dateJoined": user.FieldDateJoined,
-	"lastLogin":  user.FieldLastLogin,
+	"username":    user.FieldUsername,
+	"usernameKey": user.FieldUsernameKey,
+	"email":       user.FieldEmail,
+	"phone":       user.FieldPhone,
+	"role":        user.FieldRole,
+	"isActive":    user.FieldIsActive,
+	"isStaff":     user.FieldIsStaff,
+	"dateJoined":  user.FieldDateJoined,
+	"lastLogin":   user.FieldLastLogin,
 }
 
 // UserValues appends each plain field but enums, by its GraphQL name.
 var UserValues = map[string]func(b []byte, row *User) []byte{
 	"username": func(b []byte, row *User) []byte {
 		return wire.String(b, row.Username)
+	},
+	"usernameKey": func(b []byte, row *User) []byte {
+		return wire.String(b, row.UsernameKey)
 	},
 	"email": func(b []byte, row *User) []byte {
 		return wire.String(b, row.Email)
@@ -525,6 +529,8 @@ func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 					targets = append(targets, (*number)(&row.ID))
 				case user.FieldUsername:
 					targets = append(targets, &row.Username)
+				case user.FieldUsernameKey:
+					targets = append(targets, &row.UsernameKey)
 				case user.FieldEmail:
 					targets = append(targets, &row.Email)
 				case user.FieldPhone:

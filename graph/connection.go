@@ -41,6 +41,8 @@ type Edge[T any] struct {
 
 // The connections of the contract, as gqlgen knows them.
 type (
+	UserConnection    = Connection[ent.User]
+	UserEdge          = Edge[ent.User]
 	PatientConnection = Connection[ent.Patient]
 	PatientEdge       = Edge[ent.Patient]
 	DoctorConnection  = Connection[ent.Doctor]

@@ -9,6 +9,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
+	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
@@ -22,6 +23,13 @@ const (
 
 // by returns what an ordering asks for, and nothing if none was given.
 func (o *PatientOrder) by() (field string, direction OrderDirection) {
+	if o == nil {
+		return "", ""
+	}
+	return string(o.Field), o.Direction
+}
+
+func (o *UserOrder) by() (field string, direction OrderDirection) {
 	if o == nil {
 		return "", ""
 	}
@@ -85,6 +93,25 @@ func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	if f.DoctorID != nil {
 		p = append(p, patient.HasMappingsWith(append(active, mapping.DoctorID(*f.DoctorID))...))
 	}
+	return conditions(p), nil
+}
+
+func (f *UserFilter) where(context.Context) ([]where, error) {
+	if f == nil {
+		return nil, nil
+	}
+	search, err := searched(f.Search)
+	if err != nil {
+		return nil, err
+	}
+	var p []predicate.User
+	if search != "" {
+		digits := scalar.NormalPhone(search)
+		p = append(p, user.Or(user.UsernameKeyContains(search), user.PhoneContains(digits), user.EmailContains(search)))
+	}
+	p = given(p, f.Role, user.RoleEQ)
+	p = given(p, f.IsActive, user.IsActive)
+	p = given(p, f.IsStaff, user.IsStaff)
 	return conditions(p), nil
 }
 

@@ -214,6 +214,26 @@ type SpecializationStat struct {
 	AverageConsultationFee scalar.Rupees `json:"averageConsultationFee"`
 }
 
+// Which users: those that match all that is given.
+type UserFilter struct {
+	// Any part of the username, email or phone, at most 200 characters; without regard to case, in every script.
+	Search *string `json:"search,omitempty"`
+	// Of this role.
+	Role *user.Role `json:"role,omitempty"`
+	// true: those who may sign in; false: those who were deactivated.
+	IsActive *bool `json:"isActive,omitempty"`
+	// true: staff; false: everybody else.
+	IsStaff *bool `json:"isStaff,omitempty"`
+}
+
+// An ordering of users.
+type UserOrder struct {
+	// The direction.
+	Direction OrderDirection `json:"direction"`
+	// What to order by.
+	Field UserOrderField `json:"field"`
+}
+
 // What doctors are ordered by.
 type DoctorOrderField string
 
@@ -453,6 +473,67 @@ func (e *PatientOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e PatientOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What users are ordered by.
+type UserOrderField string
+
+const (
+	// The username, without regard to case.
+	UserOrderFieldUsername UserOrderField = "USERNAME"
+	// The email.
+	UserOrderFieldEmail UserOrderField = "EMAIL"
+	// When the user registered.
+	UserOrderFieldDateJoined UserOrderField = "DATE_JOINED"
+)
+
+var AllUserOrderField = []UserOrderField{
+	UserOrderFieldUsername,
+	UserOrderFieldEmail,
+	UserOrderFieldDateJoined,
+}
+
+func (e UserOrderField) IsValid() bool {
+	switch e {
+	case UserOrderFieldUsername, UserOrderFieldEmail, UserOrderFieldDateJoined:
+		return true
+	}
+	return false
+}
+
+func (e UserOrderField) String() string {
+	return string(e)
+}
+
+func (e *UserOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = UserOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid UserOrderField", str)
+	}
+	return nil
+}
+
+func (e UserOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *UserOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e UserOrderField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -113,6 +113,14 @@ func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
 	return r.viewer(ctx)
 }
 
+func (r *queryResolver) User(ctx context.Context, id int) (*ent.User, error) {
+	return users.one(ctx, r.Resolver, id)
+}
+
+func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*Connection[ent.User], error) {
+	return users.list(ctx, r.Resolver)
+}
+
 func (r *queryResolver) Patient(ctx context.Context, id int) (*ent.Patient, error) {
 	return patients.one(ctx, r.Resolver, id)
 }

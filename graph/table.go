@@ -18,6 +18,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
+	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/loaded"
 	"caregraph/internal/scalar"
@@ -81,8 +82,14 @@ func conditions[P ~func(*sql.Selector)](predicates []P) []where {
 var users = table[ent.User]{
 	object:  "User",
 	columns: ent.UserColumns,
-	node:    (*ent.User).Node,
-	bare:    func(id int) *ent.User { return &ent.User{ID: id} },
+	orders: map[string]ordering[ent.User]{
+		"USERNAME":    text(user.FieldUsernameKey, func(u *ent.User) string { return u.UsernameKey }),
+		"EMAIL":       text(user.FieldEmail, func(u *ent.User) string { return u.Email }),
+		"DATE_JOINED": instant(user.FieldDateJoined, func(u *ent.User) time.Time { return u.DateJoined }),
+	},
+	order: "DATE_JOINED", direction: OrderDirectionDesc,
+	node: (*ent.User).Node,
+	bare: func(id int) *ent.User { return &ent.User{ID: id} },
 	query: func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[ent.User] {
 		return db.User.Query().Where(as[predicate.User](where)...).Select(append(columns, "id")...).Modify(modify)
 	},

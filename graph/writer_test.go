@@ -51,7 +51,7 @@ func TestWriter(t *testing.T) {
 
 	for seed := range uint64(150) {
 		g := generator{rand.New(rand.NewPCG(seed, 0)), h.schema, 0, &strings.Builder{}}
-		root := []string{"patients", "doctors", "mappings"}[g.IntN(3)]
+		root := []string{"users", "patients", "doctors", "mappings"}[g.IntN(4)]
 		document := fmt.Sprintf("query($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) @skip(if: $no) { id } %s%s }\n%s", root,
 			g.arguments()+g.selection(strings.ToUpper(root[:1])+root[1:len(root)-1]+"Connection", 6), g.fragments)
 		response := h.Execute(ctx, &graphql.RawParams{Query: document, Variables: map[string]any{"yes": true, "no": false}})
@@ -105,6 +105,8 @@ func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) 
 	}
 	selections := graphql.GetFieldContext(ctx).Field.Selections
 	switch page := v.(type) {
+	case *UserConnection:
+		own, plain = page, _UserConnection(below, ec, selections, page)
 	case *PatientConnection:
 		own, plain = page, _PatientConnection(below, ec, selections, page)
 	case *DoctorConnection:
