@@ -278,9 +278,9 @@ func Share(s *sql.Selector) {
 }
 
 // Lock locks the selected rows against change and against Share until the
-// transaction ends.
+// transaction ends; others may still refer to them.
 func Lock(s *sql.Selector) {
 	if s.Dialect() == dialect.Postgres {
-		s.ForUpdate()
+		s.For(sql.LockNoKeyUpdate)
 	}
 }
