@@ -19,6 +19,7 @@ import (
 // Outcomes of a call that is refused.
 const (
 	unauthenticated = "UNAUTHENTICATED"
+	forbidden       = "FORBIDDEN"
 	notFound        = "NOT_FOUND"
 	notFoundPatient = "NOT_FOUND:patientId"
 	conflict        = "CONFLICT"
@@ -81,6 +82,10 @@ var access = []struct {
 		`{"users":{"edges":[{"node":{"email":"asha@example.com","sessions":[{"current":false},{"current":true}]}}]}}`,
 		`{"users":{"edges":[{"node":{"email":"ben@example.com","sessions":[{"current":true}]}}]}}`,
 		`{"users":{"edges":[{"node":{"email":"asha@example.com","sessions":[]}}]}}`,
+	},
+	{
+		"Mutation.updateUser", `mutation($user: ID!) { updateUser(id: $user, input: {role: PATIENT}) { username role isActive isStaff } }`, unauthenticated,
+		forbidden, forbidden, `{"updateUser":{"username":"devi","role":"PATIENT","isActive":true,"isStaff":false}}`,
 	},
 	{
 		"Query.patient", `query($patient: ID!) { patient(id: $patient) { name age phone email medicalHistory } }`, unauthenticated,
@@ -376,7 +381,7 @@ func TestAccess(t *testing.T) {
 					} else if reply != want {
 						t.Errorf("got  %s\nwant %s", reply, want)
 					}
-					if caller.role != "stranger" || !strings.HasPrefix(caller.want, notFound) {
+					if caller.role != "stranger" || !strings.HasPrefix(caller.want, notFound) && caller.want != forbidden {
 						return
 					}
 					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "user": 987654321, "doctor": variables["doctor"], "shah": shah}

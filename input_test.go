@@ -271,6 +271,7 @@ func TestHostileText(t *testing.T) {
 		for _, id := range []string{`""`, `"abc"`, `"1.5"`, `-1`, `0`, `9223372036854775807`, `"9223372036854775808"`, `"0x1"`, `"1 OR 1=1"`, `"\u0000"`, `"१"`, `true`} {
 			post("id "+id, `query($n: ID!) { patient(id: $n) { id } }`, `{"n":`+id+`}`)
 			post("user id "+id, `query($n: ID!) { user(id: $n) { id } }`, `{"n":`+id+`}`)
+			post("update user id "+id, `mutation($n: ID!) { updateUser(id: $n, input: {isStaff: true}) { id } }`, `{"n":`+id+`}`)
 			post("filter id "+id, `query($n: ID!) { patients(filter: {doctorId: $n}) { totalCount } }`, `{"n":`+id+`}`)
 			post("delete id "+id, `mutation($n: ID!) { deleteDoctor(id: $n) }`, `{"n":`+id+`}`)
 		}

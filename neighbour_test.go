@@ -587,7 +587,7 @@ func TestWritesInTransactions(t *testing.T) {
 		defer server.Close()
 		a.url = server.URL
 
-		asha := a.register(t, "asha")
+		asha := a.staff(t, "asha")
 		of := map[string]any{"refresh": a.login(t, asha.email).Refresh}
 		if schema.Types["User"].Fields.ForName("sessions") != nil {
 			var in struct {
@@ -601,6 +601,7 @@ func TestWritesInTransactions(t *testing.T) {
 		known := map[string]bool{}
 		for _, m := range []struct{ name, document string }{
 			{"register", `mutation { register(input: {username: "ben", email: "ben@example.com", password: "Aniket@123", role: DOCTOR}) { access } }`},
+			{"updateUser", `mutation { updateUser(id: 2, input: {role: PATIENT, isActive: false}) { id } }`},
 			{"login", `mutation { login(input: {email: "asha@example.com", password: "Aniket@123"}) { access } }`},
 			{"refreshToken", `mutation($refresh: String!) { refreshToken(refresh: $refresh) { access } }`},
 			{"createPatient", `mutation { createPatient(input: {name: "Arjun", email: "family@example.com", phone: "9876543210", dateOfBirth: "1990-05-15", address: "Pune", gender: MALE}) { id } }`},

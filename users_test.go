@@ -7,9 +7,30 @@ import (
 	"testing"
 	"time"
 
+	"entgo.io/ent/dialect"
+
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
 )
+
+const updateUser = `mutation($id: ID!, $input: UpdateUserInput!) { updateUser(id: $id, input: $input) { isActive isStaff role } }`
+
+// change returns the variables of updateUser; pairs are fields and values.
+func change(id int, pairs ...any) map[string]any {
+	input := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		input[pairs[i].(string)] = pairs[i+1]
+	}
+	return map[string]any{"id": id, "input": input}
+}
+
+// servers returns two servers, each with connections of its own, on one
+// database of the kind.
+func servers(t *testing.T, kind string) [2]*api {
+	t.Helper()
+	url := storetest.URL(t, kind)
+	return [2]*api{newAPI(t, storetest.Open(t, url)), newAPI(t, storetest.Open(t, url))}
+}
 
 // TestUsers checks who finds whom: staff everybody, everybody else itself and
 // those who made assignments of its patients.
@@ -190,4 +211,248 @@ func TestUserPages(t *testing.T) {
 		a.expect(t, "another ordering's cursor", chandra, `query($at: Cursor) { users(after: $at) { totalCount } }`, map[string]any{"at": "bm90aGluZw"}, "BAD_USER_INPUT:after")
 		a.expect(t, "too costly", chandra, `{ users(first: 100) { nodes { patients(first: 100) { nodes { id } } } } }`, nil, "TOO_COMPLEX")
 	})
+}
+
+// TestUpdateUser checks who changes which user how: staff the role and the
+// rights of everybody, nobody else anything, and an absent field stays.
+func TestUpdateUser(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := newAPI(t, db)
+		asha, ben, chandra, devi := a.register(t, "asha"), a.register(t, "ben"), a.staff(t, "chandra"), a.staff(t, "devi")
+		a.assign(t, chandra, a.createPatient(t, asha, "Arjun"), a.createDoctor(t, asha, "Dr. Rao", "R-1"))
+		result := func(active, staff bool, role string) string {
+			return fmt.Sprintf(`{"data":{"updateUser":{"isActive":%t,"isStaff":%t,"role":%q}}}`, active, staff, role)
+		}
+		tests := []struct {
+			name   string
+			caller *caller
+			change map[string]any
+			want   []string
+		}{
+			{"anonymous", &caller{}, change(ben.id, "role", "PATIENT"), []string{unauthenticated}},
+			{"itself", &asha, change(asha.id, "isStaff", true), []string{forbidden}},
+			{"itself, nothing", &asha, change(asha.id), []string{forbidden}},
+			{"another", &asha, change(ben.id, "isActive", false), []string{forbidden}},
+			{"who assigned", &asha, change(chandra.id, "isActive", false), []string{forbidden}},
+			{"nobody", &asha, change(987654321, "isActive", false), []string{forbidden}},
+			{"null by a user", &asha, change(ben.id, "isActive", nil), []string{forbidden}},
+
+			{"staff, nobody", &chandra, change(987654321, "isActive", false), []string{notFound}},
+			{"staff, nobody, nothing", &chandra, change(987654321), []string{notFound}},
+			{"nothing", &chandra, change(ben.id), []string{result(true, false, "DOCTOR")}},
+			{"role", &chandra, change(ben.id, "role", "PATIENT"), []string{result(true, false, "PATIENT")}},
+			{"isActive", &chandra, change(ben.id, "isActive", false), []string{result(false, false, "PATIENT")}},
+			{"isStaff of one who is not active", &chandra, change(ben.id, "isStaff", true), []string{result(false, true, "PATIENT")}},
+			{"back", &chandra, change(ben.id, "isActive", true, "isStaff", false, "role", "DOCTOR"), []string{result(true, false, "DOCTOR")}},
+			{"null", &chandra, change(ben.id, "isActive", nil, "role", nil, "isStaff", true), []string{"BAD_USER_INPUT:isActive", "BAD_USER_INPUT:role"}},
+			{"no such role", &chandra, change(ben.id, "role", "ADMIN"), []string{"BAD_USER_INPUT"}},
+			{"another field", &chandra, change(ben.id, "email", "x@example.com"), []string{"BAD_USER_INPUT"}},
+			{"as it was", &chandra, change(ben.id), []string{result(true, false, "DOCTOR")}},
+
+			{"staff that is not the last", &chandra, change(devi.id, "isStaff", false), []string{result(true, false, "DOCTOR")}},
+			{"who was staff", &devi, change(ben.id, "isStaff", true), []string{unauthenticated}},
+			{"the last is demoted", &chandra, change(chandra.id, "isStaff", false), []string{conflict}},
+			{"the last is deactivated", &chandra, change(chandra.id, "isActive", false, "role", "PATIENT"), []string{conflict}},
+			{"the last stays", &chandra, change(chandra.id, "isActive", true, "isStaff", true), []string{result(true, true, "DOCTOR")}},
+			{"staff that is not active does not count", &chandra, change(devi.id, "isStaff", true, "isActive", false), []string{result(false, true, "DOCTOR")}},
+			{"the last active one", &chandra, change(chandra.id, "isStaff", false), []string{conflict}},
+			{"one more", &chandra, change(devi.id, "isActive", true), []string{result(true, true, "DOCTOR")}},
+			{"itself, not the last", &chandra, change(chandra.id, "isStaff", false), []string{result(true, false, "DOCTOR")}},
+			{"who stepped down", &chandra, change(chandra.id, "isStaff", true), []string{unauthenticated}},
+		}
+		for _, tt := range tests {
+			a.expect(t, tt.name, *tt.caller, updateUser, tt.change, tt.want...)
+		}
+
+		devi.token = a.login(t, devi.email).Access
+		a.expect(t, "one transaction", devi, `mutation($ben: ID!, $devi: ID!) {
+			first: updateUser(id: $ben, input: {isActive: false}) { id } second: updateUser(id: $devi, input: {isStaff: false}) { id }
+		}`, map[string]any{"ben": ben.id, "devi": devi.id}, conflict)
+		a.expect(t, "nothing happened", devi, updateUser, change(ben.id), result(true, false, "DOCTOR"))
+		a.expect(t, "who stepped down has no rights left", devi, `mutation($ben: ID!, $devi: ID!) {
+			first: updateUser(id: $ben, input: {isStaff: true}) { id } second: updateUser(id: $devi, input: {isStaff: false}) { id } third: updateUser(id: $ben, input: {role: PATIENT}) { id }
+		}`, map[string]any{"ben": ben.id, "devi": devi.id}, unauthenticated)
+		a.expect(t, "handed over", devi, `mutation($ben: ID!, $devi: ID!) {
+			first: updateUser(id: $ben, input: {isStaff: true}) { id } second: updateUser(id: $devi, input: {isStaff: false}) { isStaff patients { totalCount } }
+		}`, map[string]any{"ben": ben.id, "devi": devi.id}, fmt.Sprintf(`{"data":{"first":{"id":"%d"},"second":{"isStaff":false,"patients":{"totalCount":0}}}}`, ben.id))
+	})
+}
+
+// TestUserChangesAtOnce checks that a change of a user holds at the very next
+// request, at both doors of both servers, and that sign-ins which it ended do
+// not come back with the change taken back. What changes nothing ends nothing.
+func TestUserChangesAtOnce(t *testing.T) {
+	tests := []struct {
+		name               string
+		staff              bool // whether the user was staff before
+		change, back       map[string]any
+		signsOut, signsIn  bool
+		seesAll, seesAgain bool // with a new sign-in after the change, and after it was taken back
+	}{
+		{"deactivated", false, change(0, "isActive", false), change(0, "isActive", true), true, false, false, false},
+		{"staff deactivated", true, change(0, "isActive", false), change(0, "isActive", true), true, false, false, true},
+		{"demoted", true, change(0, "isStaff", false), change(0, "isStaff", true), true, true, false, true},
+		{"promoted", false, change(0, "isStaff", true), change(0, "isStaff", false), true, true, true, false},
+		{"another role", false, change(0, "role", "PATIENT"), change(0, "role", "DOCTOR"), true, true, false, false},
+		{"the same", false, change(0, "isActive", true, "isStaff", false, "role", "DOCTOR"), change(0), false, true, false, false},
+	}
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			both := servers(t, kind)
+			a := both[0]
+			asha, chandra := a.register(t, "asha"), a.staff(t, "chandra")
+			a.createPatient(t, asha, "Arjun")
+			sees := func(a *api, c caller) bool {
+				return strings.Contains(a.must(t, c, `{ patients { totalCount } }`, nil), ":1")
+			}
+			for i, tt := range tests {
+				t.Run(tt.name, func(t *testing.T) {
+					name := fmt.Sprint("user", i)
+					user := a.register
+					if tt.staff {
+						user = a.staff
+					}
+					c := user(t, name)
+					first, second := a.session(t, c.email, password), both[1].session(t, c.email, password)
+					expect := func(when string, want bool) {
+						t.Helper()
+						for n, server := range both {
+							for _, s := range []session{first, second} {
+								if server.works(t, s.access) != want {
+									t.Errorf("%s, server %d takes the access token: %t", when, n+1, !want)
+								}
+								if access, _ := server.refresh(t, s.refresh); (access != "") != want {
+									t.Errorf("%s, server %d takes the refresh token: %t", when, n+1, !want)
+								}
+							}
+							if !server.works(t, asha.token) || !server.works(t, chandra.token) {
+								t.Errorf("%s, server %d refuses another user", when, n+1)
+							}
+						}
+					}
+					expect("before", true)
+					tt.change["id"], tt.back["id"] = c.id, c.id
+					a.must(t, chandra, updateUser, tt.change)
+					expect("after", !tt.signsOut)
+					status, reply := both[1].send(t, "POST", "/api/auth/login/", "", fmt.Sprintf(`{"email":%q,"password":%q}`, c.email, password))
+					if (status == 200) != tt.signsIn {
+						t.Fatalf("a new sign-in answers %d %s", status, reply)
+					}
+					if tt.signsIn {
+						c.token = both[1].login(t, c.email).Access
+						if sees(both[1], c) != tt.seesAll || sees(a, c) != tt.seesAll {
+							t.Errorf("with a new sign-in sees others' patients: %t", !tt.seesAll)
+						}
+					}
+					both[1].must(t, chandra, updateUser, tt.back)
+					expect("taken back", !tt.signsOut)
+					c.token = a.login(t, c.email).Access
+					if sees(both[1], c) != tt.seesAgain || sees(a, c) != tt.seesAgain {
+						t.Errorf("taken back, with a new sign-in sees others' patients: %t", !tt.seesAgain)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestLastStaff checks that of two staff users who remove each other, or
+// themselves, at once and on two servers, exactly one does, whether others are
+// left or not.
+func TestLastStaff(t *testing.T) {
+	const rounds = 24
+	changes := [][]any{{"isStaff", false}, {"isActive", false}, {"isStaff", false, "isActive", false, "role", "PATIENT"}}
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			both := servers(t, kind)
+			outcomes := map[string]int{}
+			pair := [2]caller{both[0].staff(t, "asha"), both[1].staff(t, "ben")}
+			third := both[0].staff(t, "chandra")
+			for i := range rounds {
+				alone, themselves := i%4 < 2, i%2 == 1 && i%4 < 2
+				if _, err := both[0].db.Exec("UPDATE users SET is_staff = true, is_active = (id <> $1 OR $2), role = 'doctor'", third.id, !alone); err != nil {
+					t.Fatal(err)
+				}
+				for n := range pair {
+					pair[n].token = both[n].login(t, pair[n].email).Access
+				}
+				replies := together(2, func(n int) string {
+					target := pair[1-n].id
+					if themselves {
+						target = pair[n].id
+					}
+					return both[n].query(t, pair[n], updateUser, change(target, changes[i%3]...))
+				})
+				done := 0
+				for _, reply := range replies {
+					switch codes := failures(t, reply); {
+					case codes == nil:
+						done++
+					case slices.Equal(codes, []string{conflict}) && alone, slices.Equal(codes, []string{unauthenticated}) && !themselves:
+						outcomes[fmt.Sprint(codes, alone)]++
+					default:
+						t.Errorf("round %d: %s", i, reply)
+					}
+				}
+				var left int
+				if err := both[0].db.QueryRow("SELECT count(*) FROM users WHERE is_staff AND is_active AND id <> $1", third.id).Scan(&left); err != nil {
+					t.Fatal(err)
+				}
+				if done != 1 || left != 1 {
+					t.Errorf("round %d: %d of two succeeded, %d of them are left: %q", i, done, left, replies)
+				}
+			}
+			t.Log(outcomes)
+		})
+	}
+}
+
+// TestDeactivationRacesWithSignIn checks that no sign-in, refresh or change of
+// password at the same time outlives a deactivation.
+func TestDeactivationRacesWithSignIn(t *testing.T) {
+	const rounds = 12
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			both := servers(t, kind)
+			chandra, asha := both[0].staff(t, "chandra"), both[1].register(t, "asha")
+			outcomes := map[string]int{}
+			for i := range rounds {
+				before := both[1].session(t, asha.email, password)
+				attempts := []func() string{
+					func() string {
+						c := caller{token: both[0].login(t, chandra.email).Access} // takes as long as what it races with
+						return both[0].query(t, c, updateUser, change(asha.id, "isActive", false))
+					},
+					func() string {
+						return both[1].query(t, caller{}, `mutation($e: String!, $p: String!) { login(input: {email: $e, password: $p}) { access } }`, map[string]any{"e": asha.email, "p": password})
+					},
+					func() string {
+						return both[1].query(t, caller{token: before.access}, `mutation($p: String!) { changePassword(input: {currentPassword: $p, newPassword: $p}) { access } }`, map[string]any{"p": password})
+					},
+					func() (reply string) {
+						for range 20 {
+							reply = both[0].query(t, caller{}, `mutation($r: String!) { refreshToken(refresh: $r) { access } }`, map[string]any{"r": before.refresh})
+						}
+						return reply
+					},
+				}
+				replies := together(len(attempts), func(n int) string { return attempts[n]() })
+				if failures(t, replies[0]) != nil {
+					t.Errorf("round %d: the deactivation fails: %s", i, replies[0])
+				}
+				for n, reply := range replies[1:3] {
+					outcomes[fmt.Sprint([]string{"login ", "changePassword "}[n], failures(t, reply))]++
+				}
+				var live int
+				if err := both[0].db.QueryRow("SELECT count(*) FROM sessions WHERE ended_at IS NULL AND user_id = $1", asha.id).Scan(&live); err != nil || live != 0 {
+					t.Errorf("round %d: %d sessions outlive the deactivation (%v)", i, live, err)
+				}
+				both[1].must(t, chandra, updateUser, change(asha.id, "isActive", true))
+				if both[1].works(t, before.access) {
+					t.Errorf("round %d: an old token is good again", i)
+				}
+			}
+			t.Log(outcomes)
+		})
+	}
 }

@@ -65,6 +65,7 @@ type MutationResolver interface {
 	Register(ctx context.Context, input RegisterInput) (*AuthPayload, error)
 	Login(ctx context.Context, input LoginInput) (*AuthPayload, error)
 	RefreshToken(ctx context.Context, refresh string) (*AuthPayload, error)
+	UpdateUser(ctx context.Context, id int, input UpdateUserInput) (*ent.User, error)
 	CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error)
 	UpdatePatient(ctx context.Context, id int, input UpdatePatientInput) (*ent.Patient, error)
 	DeletePatient(ctx context.Context, id int) (int, error)
@@ -144,6 +145,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RegisterInput", graphql.BindUnmarshaler(ec, unmarshalInputRegisterInput)),
 			graphql.NewInputUnmarshaler("UpdateDoctorInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateDoctorInput)),
 			graphql.NewInputUnmarshaler("UpdatePatientInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdatePatientInput)),
+			graphql.NewInputUnmarshaler("UpdateUserInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateUserInput)),
 			graphql.NewInputUnmarshaler("UserFilter", graphql.BindUnmarshaler(ec, unmarshalInputUserFilter)),
 			graphql.NewInputUnmarshaler("UserOrder", graphql.BindUnmarshaler(ec, unmarshalInputUserOrder)),
 		)
@@ -352,7 +354,7 @@ type UserEdge {
   node: User!
 }
 
-"A sign-in. Its tokens are good until it expires or is ended, or the user's role or rights change."
+"A sign-in. Its tokens are good until it expires or is ended, or the user is deactivated, or the user's role or rights change."
 type Session {
   "The id, for good."
   id: ID!
@@ -824,6 +826,16 @@ input LoginInput {
   password: String!
 }
 
+"What changes of a user. A field left out stays; null is BAD_USER_INPUT."
+input UpdateUserInput {
+  "Whether the user may sign in."
+  isActive: Boolean
+  "Whether the user sees and changes every record."
+  isStaff: Boolean
+  "What the user is in the clinic."
+  role: Role
+}
+
 "A new patient."
 input CreatePatientInput {
   "1–100 characters."
@@ -957,6 +969,17 @@ type Mutation {
     "The refresh token of a sign-in."
     refresh: String!
   ): AuthPayload!
+  """
+  Changes a user's role and rights; for staff, FORBIDDEN for everybody else. Whoever is deactivated, or gets another role
+  or other rights, is signed out everywhere at once: the next request with an old token is UNAUTHENTICATED. To take the
+  change back does not bring those sign-ins back. CONFLICT when no active staff user would be left.
+  """
+  updateUser(
+    "Its id."
+    id: ID!
+    "What changes."
+    input: UpdateUserInput!
+  ): User!
   "A new patient, owned by the viewer."
   createPatient(
     "The new patient."
@@ -1766,6 +1789,28 @@ func field_Mutation_updatePatient_args(ctx context.Context, ec *executionContext
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (UpdatePatientInput, error) {
 			return unmarshalNUpdatePatientInput2caregraphᚋgraphᚐUpdatePatientInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg1
+	return args, nil
+}
+
+func field_Mutation_updateUser_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (UpdateUserInput, error) {
+			return unmarshalNUpdateUserInput2caregraphᚋgraphᚐUpdateUserInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3421,6 +3466,50 @@ func fieldContext_Mutation_refreshToken(ctx context.Context, ec *executionContex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_refreshToken_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_updateUser(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_updateUser(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateUser(ctx, fc.Args["id"].(int), fc.Args["input"].(UpdateUserInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalNUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_updateUser(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_updateUser_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7907,6 +7996,62 @@ func UnmarshalUpdatePatientInput(ctx context.Context, raw any) (UpdatePatientInp
 	return out, err
 }
 
+func unmarshalInputUpdateUserInput(ctx context.Context, ec *executionContext, obj any) (UpdateUserInput, error) {
+	var it UpdateUserInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"isActive", "isStaff", "role"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "isActive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isActive"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsActive = graphql.OmittableOf(data)
+		case "isStaff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isStaff"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsStaff = graphql.OmittableOf(data)
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := unmarshalORole2ᚖcaregraphᚋentᚋuserᚐRole(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateUserInput unmarshals raw into the UpdateUserInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateUserInput(ctx context.Context, raw any) (UpdateUserInput, error) {
+	var out UpdateUserInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateUserInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputUserFilter(ctx context.Context, ec *executionContext, obj any) (UserFilter, error) {
 	var it UserFilter
 	if obj == nil {
@@ -8479,6 +8624,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "refreshToken":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_refreshToken(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateUser":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_updateUser(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -10091,6 +10243,11 @@ func unmarshalNUpdateDoctorInput2caregraphᚋgraphᚐUpdateDoctorInput(ctx conte
 
 func unmarshalNUpdatePatientInput2caregraphᚋgraphᚐUpdatePatientInput(ctx context.Context, ec *executionContext, v any) (UpdatePatientInput, error) {
 	res, err := unmarshalInputUpdatePatientInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNUpdateUserInput2caregraphᚋgraphᚐUpdateUserInput(ctx context.Context, ec *executionContext, v any) (UpdateUserInput, error) {
+	res, err := unmarshalInputUpdateUserInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

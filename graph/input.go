@@ -9,8 +9,27 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/patient"
+	"caregraph/ent/user"
+	"caregraph/internal/auth"
 	"caregraph/internal/scalar"
 )
+
+// UpdateUserInput says what changes of a user: a field that was left out stays,
+// null is invalid.
+type UpdateUserInput struct {
+	IsActive graphql.Omittable[*bool]
+	IsStaff  graphql.Omittable[*bool]
+	Role     graphql.Omittable[*user.Role]
+}
+
+func (in UpdateUserInput) update(ctx context.Context, authn *auth.Service, u *ent.UserUpdateOne) (*ent.User, error) {
+	var nulls scalar.Invalid
+	m := u.Mutation()
+	required(&nulls, user.FieldIsActive, in.IsActive, m.SetIsActive)
+	required(&nulls, user.FieldIsStaff, in.IsStaff, m.SetIsStaff)
+	required(&nulls, user.FieldRole, in.Role, m.SetRole)
+	return saved(ctx, nulls, func(ctx context.Context) (*ent.User, error) { return authn.Change(ctx, u) })
+}
 
 // UpdatePatientInput says what changes of a patient: a field that was left out
 // stays, null clears an optional one and is invalid for another.

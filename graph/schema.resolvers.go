@@ -45,6 +45,10 @@ func (r *mutationResolver) RefreshToken(ctx context.Context, refresh string) (*A
 	return r.signedIn(ctx)(r.auth.Refresh(ctx, refresh))
 }
 
+func (r *mutationResolver) UpdateUser(ctx context.Context, id int, input UpdateUserInput) (*ent.User, error) {
+	return input.update(ctx, r.auth, ent.FromContext(ctx).User.UpdateOneID(id))
+}
+
 func (r *mutationResolver) CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error) {
 	return input.create(ent.FromContext(ctx)).Save(ctx)
 }

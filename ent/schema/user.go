@@ -66,11 +66,12 @@ func (User) Hooks() []ent.Hook {
 	}
 }
 
-// Policy of the User. Users are created and changed by internal/auth alone.
+// Policy of the User. Staff says who may sign in, who is staff, and which role a
+// user has; everything else is created and changed by internal/auth alone.
 func (User) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SelfAndAuthorsQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffUserMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 

@@ -397,6 +397,22 @@ func (s *Service) EndSession(ctx context.Context, id int) (int, error) {
 	return id, ent.FromContext(ctx).Session.UpdateOneID(id).Where(s.live()).SetEndedAt(s.now()).Exec(ctx)
 }
 
+// Change saves a change of a user's role or rights, and ends the sessions of who
+// is no longer active or is no longer who began them: they do not come back when
+// the change is taken back. It must run in a transaction, and fails as the policy
+// says.
+func (s *Service) Change(ctx context.Context, change *ent.UserUpdateOne) (*ent.User, error) {
+	u, err := change.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	end := ent.FromContext(ctx).Session.Update().Where(session.UserID(u.ID), session.EndedAtIsNil()).SetEndedAt(s.now())
+	if u.IsActive {
+		end.Where(session.Or(session.RoleNEQ(session.Role(u.Role)), session.StaffNEQ(u.IsStaff)))
+	}
+	return u, end.Exec(unrestricted(ctx))
+}
+
 // ChangePassword gives the viewer a new password, ends all of its sessions and
 // returns a new one. It fails with fault.Invalid if the current password is
 // wrong or the new one too weak, and with fault.RateLimited after too many

@@ -9,6 +9,7 @@ package rule
 import (
 	"context"
 	"errors"
+	"slices"
 
 	baseent "entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -59,6 +60,42 @@ func SelfAndAuthorsQuery() privacy.QueryRule {
 			return err
 		}
 		q.Where(user.Or(user.ID(v.UserID), user.HasCreatedMappingsWith(mapping.OwnerID(v.UserID), mapping.DeletedAtIsNil())))
+		return privacy.Allow
+	})
+}
+
+// StaffUserMutation allows staff to say who is active, who is staff, and which
+// role a user has. It locks the active staff until the transaction ends, so
+// that those who demote each other at once take turns. It fails with
+// fault.Conflict if nobody would be left, and as for a bad token if the viewer
+// was deactivated or demoted meanwhile.
+func StaffUserMutation() privacy.MutationRule {
+	return privacy.UserMutationRuleFunc(func(ctx context.Context, m *ent.UserMutation) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		changed := slices.Concat(m.Fields(), m.ClearedFields(), m.AddedEdges(), m.RemovedEdges(), m.ClearedEdges())
+		beyond := func(field string) bool {
+			return field != user.FieldIsActive && field != user.FieldIsStaff && field != user.FieldRole
+		}
+		id, one := m.ID()
+		if !v.Staff || !one || !m.Op().Is(baseent.OpUpdateOne) || slices.ContainsFunc(changed, beyond) {
+			return privacy.Skip
+		}
+		staff, err := m.Client().User.Query().Where(user.IsActive(true), user.IsStaff(true)).Order(user.ByID()).
+			Select(user.FieldID).Modify(Lock).Ints(ctx)
+		if err != nil {
+			return err
+		}
+		active, setActive := m.IsActive()
+		keeps, setStaff := m.IsStaff()
+		switch leaves := setActive && !active || setStaff && !keeps; {
+		case leaves && slices.Equal(staff, []int{id}):
+			return &fault.Error{Kind: fault.Conflict, Message: "This is the last active staff user."}
+		case !slices.Contains(staff, v.UserID):
+			return errors.Join(privacy.Deny, viewer.ErrBadToken)
+		}
 		return privacy.Allow
 	})
 }
