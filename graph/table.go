@@ -224,20 +224,32 @@ func (t *table[T]) copies(rows []*T) []*T {
 
 func unchanged(*sql.Selector) {}
 
-// among is the condition that a column of the table has one of the values. On
-// PostgreSQL the statement is the same for any number of them.
+// fewIDs is up to how many ids are bound one by one. PostgreSQL keeps one plan
+// for any array, made for ten; for fewer it would plan each time anew.
+const fewIDs = 8
+
+// among is the condition that a column of the table has one of the ids. On
+// PostgreSQL there are five forms of it, so that a statement stays prepared for
+// any number of ids.
 func among(column string, ids []int) where {
 	return func(s *sql.Selector) {
-		if s.Dialect() != dialect.Postgres {
+		switch {
+		case s.Dialect() != dialect.Postgres, len(ids) == 0:
 			sql.FieldIn(column, ids...)(s)
-			return
+		case len(ids) <= fewIDs:
+			padded := slices.Clone(ids)
+			for len(padded)&(len(padded)-1) != 0 { // no power of two
+				padded = append(padded, ids[0])
+			}
+			sql.FieldIn(column, padded...)(s)
+		default:
+			list := make(pq.Int64Array, len(ids))
+			for i, id := range ids {
+				list[i] = int64(id)
+			}
+			is := s.C(column) + " = ANY("
+			s.Where(sql.P(func(b *sql.Builder) { b.WriteString(is).Arg(list).WriteByte(')') }))
 		}
-		list := make(pq.Int64Array, len(ids))
-		for i, id := range ids {
-			list[i] = int64(id)
-		}
-		is := s.C(column) + " = ANY("
-		s.Where(sql.P(func(b *sql.Builder) { b.WriteString(is).Arg(list).WriteByte(')') }))
 	}
 }
 
