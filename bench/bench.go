@@ -49,7 +49,7 @@ func main() {
 	flag.StringVar(&o.operations, "operations", "", "measure only these operations: names, separated by commas")
 	flag.IntVar(&o.seconds, "seconds", 10, "measure each operation of each target for so long")
 	flag.StringVar(&o.json, "json", "", "write the figures to this file, too")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server under the load to this file")
+	flag.StringVar(&o.profile, "profile", "", "write CPU profiles of the server under the load to this folder, one for each operation")
 	floor := flag.String("floor", "", "serve a floor, hand or sql, on the database of DATABASE_URL (what the program starts itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

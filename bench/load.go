@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -86,9 +87,10 @@ func (b *bench) measure(ctx context.Context, op operation, length time.Duration,
 	return results, b.undo(ctx, op)
 }
 
-// profile writes a CPU profile of a target under load for so long.
-func (b *bench) profile(ctx context.Context, op operation, t *process, length time.Duration, file string, n *atomic.Int64) error {
-	f, err := os.Create(file)
+// profile writes a CPU profile of a target under load for so long into a
+// folder.
+func (b *bench) profile(ctx context.Context, op operation, t *process, length time.Duration, dir string, n *atomic.Int64) error {
+	f, err := os.Create(filepath.Join(dir, op.name+".pprof"))
 	if err != nil {
 		return err
 	}

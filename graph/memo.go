@@ -5,15 +5,50 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
 	"caregraph/ent"
 )
 
 // memo keeps the records that a query has read by id, with the columns it read
 // of them: the same few users and doctors stand behind many edges. A mutation
-// changes what it read, so it has none.
+// changes what it read, so it has none. It also keeps what each selection asks
+// for, which one operation wants to know several times.
 type memo struct {
 	mu   sync.Mutex
 	rows map[string]any // map[int]*T by type, columns and what may be seen
+
+	asking sync.Mutex
+	asked  map[selection][]graphql.CollectedField
+}
+
+// selection names a selection set that is not empty on an object type.
+type selection struct {
+	first  *ast.Selection
+	size   int
+	object string
+}
+
+// collected returns what the selections ask of an object of the type.
+func collected(ctx context.Context, selections ast.SelectionSet, object string) []graphql.CollectedField {
+	operation := graphql.GetOperationContext(ctx)
+	m, _ := ctx.Value(memoKey{}).(*memo)
+	if m == nil || len(selections) == 0 {
+		return graphql.CollectFields(operation, selections, []string{object})
+	}
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	key := selection{&selections[0], len(selections), object}
+	known, ok := m.asked[key]
+	if !ok {
+		known = graphql.CollectFields(operation, selections, []string{object})
+		if m.asked == nil {
+			m.asked = map[selection][]graphql.CollectedField{}
+		}
+		m.asked[key] = known
+	}
+	return known
 }
 
 type memoKey struct{}

@@ -160,7 +160,7 @@ var sessions = table[ent.Session]{
 
 // fields returns what the selections ask of an object of the type.
 func (t *table[T]) fields(ctx context.Context, selections ast.SelectionSet, object string) []graphql.CollectedField {
-	return graphql.CollectFields(graphql.GetOperationContext(ctx), selections, []string{object})
+	return collected(ctx, selections, object)
 }
 
 // selected returns the columns that the selections need.

@@ -119,9 +119,86 @@ func JSON(body []byte) (any, error) {
 	if halfPair(body) {
 		return nil, errors.New("half of a surrogate pair")
 	}
+	members, values, depth := measure(body)
+	switch {
+	case depth > maxNested:
+		return nil, errors.New("too deeply nested")
+	case values > maxValues:
+		return nil, errors.New("too many values")
+	}
+	var value any
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return (&reader{d, 0}).next(0)
+	if err := d.Decode(&value); err != nil {
+		return nil, err
+	}
+	kept, err := check(value)
+	if err == nil && kept < members {
+		err = errors.New("a key is given twice")
+	}
+	return value, err
+}
+
+// measure counts the members of all objects, and all values, of a valid JSON
+// text, and how deep they are nested.
+func measure(text []byte) (members, values, depth int) {
+	inside, open := false, 0
+	var last byte // that is no white space
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			inside = !inside
+		case inside || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			continue
+		case c == ':':
+			members++
+		case c == ',':
+			values++
+		case c == '{' || c == '[':
+			values++
+			open++
+			depth = max(depth, open)
+		case c == '}' || c == ']':
+			open--
+			if last == '{' || last == '[' {
+				values-- // nothing stands in it
+			}
+		}
+		last = c
+	}
+	return members, values + 1, depth
+}
+
+// check counts the members of all objects in a value, and fails if a number
+// is too large.
+func check(value any) (members int, err error) {
+	switch v := value.(type) {
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return 0, errors.New("a number is too large")
+		}
+	case []any:
+		for _, element := range v {
+			n, err := check(element)
+			if err != nil {
+				return 0, err
+			}
+			members += n
+		}
+	case map[string]any:
+		members = len(v)
+		for _, member := range v {
+			n, err := check(member)
+			if err != nil {
+				return 0, err
+			}
+			members += n
+		}
+	}
+	return members, nil
 }
 
 // halfPair tells whether an escape of a valid JSON text is half of a pair.
@@ -151,59 +228,6 @@ func halfPair(text []byte) bool {
 			text = text[size:]
 		}
 	}
-}
-
-// reader reads a valid text.
-type reader struct {
-	*json.Decoder
-	values int
-}
-
-// next returns the next value, which stands inside depth others.
-func (r *reader) next(depth int) (any, error) {
-	if r.values++; r.values > maxValues {
-		return nil, errors.New("too many values")
-	}
-	token, err := r.Token()
-	if number, ok := token.(json.Number); ok {
-		if _, err := number.Float64(); err != nil {
-			return nil, errors.New("a number is too large")
-		}
-	}
-	opening, nested := token.(json.Delim)
-	if err != nil || !nested {
-		return token, err
-	}
-	if depth == maxNested {
-		return nil, errors.New("too deeply nested")
-	}
-	list, object := []any{}, map[string]any{}
-	for r.More() {
-		var key string
-		if opening == '{' {
-			token, err := r.Token()
-			if err != nil {
-				return nil, err
-			}
-			key = token.(string)
-			if _, twice := object[key]; twice {
-				return nil, errors.New("a key is given twice")
-			}
-		}
-		value, err := r.next(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		if opening == '{' {
-			object[key] = value
-		} else {
-			list = append(list, value)
-		}
-	}
-	if _, err = r.Token(); opening == '{' {
-		return object, err
-	}
-	return list, err
 }
 
 // TypeOf returns what the documented API calls the type of a JSON value.
