@@ -285,5 +285,10 @@ func migrate(ctx context.Context, db *store.DB, log *slog.Logger) error {
 	for _, name := range applied {
 		log.Info("migrated", "file", name)
 	}
+	if err := db.IndexSearch(ctx); errors.Is(err, store.ErrNoTrigrams) {
+		log.Warn("searches are slow", "why", err)
+	} else if err != nil {
+		return err
+	}
 	return nil
 }

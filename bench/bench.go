@@ -14,6 +14,8 @@
 //
 //	go run ./bench
 //	go run ./bench -operations MyPatientsWithDoctors,Patient -seconds 20 -json now.json
+//	go run ./bench -growth
+//	go run ./bench -memory -soak 10m
 package main
 
 import (
@@ -42,6 +44,9 @@ type options struct {
 	seconds    int
 	json       string
 	profile    string
+	growth     bool
+	memory     bool
+	soak       time.Duration
 }
 
 func main() {
@@ -50,6 +55,9 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 10, "measure each operation of each target for so long")
 	flag.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flag.StringVar(&o.profile, "profile", "", "write CPU profiles of the server under the load to this folder, one for each operation")
+	flag.BoolVar(&o.growth, "growth", false, "measure how the cost grows with the page and with the tables instead")
+	flag.BoolVar(&o.memory, "memory", false, "measure memory under idle connections, parallel requests and a soak instead")
+	flag.DurationVar(&o.soak, "soak", time.Minute, "how long the soak of -memory takes")
 	floor := flag.String("floor", "", "serve a floor, hand or sql, on the database of DATABASE_URL (what the program starts itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -92,6 +100,12 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	defer postgres.Remove()
+	switch {
+	case o.growth:
+		return o.measureGrowth(ctx, binary, postgres)
+	case o.memory:
+		return o.measureMemory(ctx, binary, postgres)
+	}
 	b, err := start(ctx, binary, postgres, "clinic", dataset.Full, "server", "hand", "sql")
 	if err != nil {
 		return err
@@ -124,15 +138,17 @@ type bench struct {
 	system  *system
 	targets []*process
 	tokens  []string // of the users 1, 2, …
+
+	connections int // how many requests are under way at once
 }
 
 // connections is how many requests are under way at once, each of a user of
-// its own.
+// its own if there are as many.
 const connections = 16
 
 // start fills a database with the size and starts the targets on it.
 func start(ctx context.Context, binary string, postgres *storetest.Server, name string, size dataset.Size, targets ...string) (b *bench, err error) {
-	b = &bench{size: size, system: &system{postmaster: postgres.PID()}}
+	b = &bench{size: size, connections: connections, system: &system{postmaster: postgres.PID()}}
 	defer func() {
 		if err != nil {
 			b.stop()
@@ -155,7 +171,10 @@ func start(ctx context.Context, binary string, postgres *storetest.Server, name 
 	if err := dataset.Fill(ctx, b.db, size); err != nil {
 		return nil, err
 	}
-	if b.tokens, err = signIn(ctx, b.db); err != nil {
+	if err := b.db.IndexSearch(ctx); err != nil {
+		return nil, err
+	}
+	if b.tokens, err = signIn(ctx, b.db, min(connections, size.Users)); err != nil {
 		return nil, err
 	}
 	for _, target := range targets {

@@ -117,7 +117,7 @@ func (b *bench) profile(ctx context.Context, op operation, t *process, length ti
 // compare fails if two targets answer differently. Positions in a list are
 // each target's own.
 func (b *bench) compare(ctx context.Context, op operation, targets []*process) error {
-	for user := 1; user <= connections; user++ {
+	for user := 1; user <= len(b.tokens); user++ {
 		var first any
 		for i, t := range targets {
 			answer, err := send(ctx, op, t, b.tokens[user-1], op.variables(user, 0, b))
@@ -238,14 +238,15 @@ func (b *bench) drive(ctx context.Context, op operation, t *process, s *sample, 
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		end := time.Now().Add(length)
-		latencies := make([][]time.Duration, connections)
+		latencies := make([][]time.Duration, b.connections)
 		var all sync.WaitGroup
-		for i := range connections {
+		for i := range b.connections {
+			user := i%len(b.tokens) + 1
 			all.Go(func() {
 				for time.Now().Before(end) && ctx.Err() == nil {
-					variables := op.variables(i+1, int(n.Add(1)), b)
+					variables := op.variables(user, int(n.Add(1)), b)
 					begin := time.Now()
-					if _, err := send(ctx, op, t, b.tokens[i], variables); err != nil {
+					if _, err := send(ctx, op, t, b.tokens[user-1], variables); err != nil {
 						cancel(err)
 						return
 					}

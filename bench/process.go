@@ -24,9 +24,9 @@ import (
 const key = "the-key-of-a-benchmark-that-ends-with-it"
 
 // signIn returns an access token for each of the first users.
-func signIn(ctx context.Context, db *store.DB) ([]string, error) {
+func signIn(ctx context.Context, db *store.DB, users int) ([]string, error) {
 	authn := auth.New(db.Client(), auth.Options{Key: []byte(key), Access: 24 * time.Hour, Refresh: 24 * time.Hour})
-	tokens := make([]string, connections)
+	tokens := make([]string, users)
 	for i := range tokens {
 		session, err := authn.Login(ctx, dataset.Email(i+1), dataset.Password)
 		if err != nil {

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"entgo.io/ent/dialect"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// ErrNoTrigrams tells that the database has no extension pg_trgm, and its role
+// may not add it: a search reads every row that the viewer may see.
+var ErrNoTrigrams = errors.New("the extension pg_trgm is missing; let the owner of the database run CREATE EXTENSION pg_trgm")
+
+// searched are the indexes of PostgreSQL by which a part of a text is found.
+// They need an extension, so they are no migrations.
+var searched = []struct{ name, on string }{
+	{"patient_search", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+	{"doctor_search", "doctors USING gin (name_key gin_trgm_ops, specialization_key gin_trgm_ops)"},
+	{"user_search", "users USING gin (username_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+}
+
+// IndexSearch adds the indexes for searches that a PostgreSQL database lacks,
+// while others go on reading and writing; of servers that start together one
+// does it. It needs the migrations, and fails with ErrNoTrigrams if there can
+// be no such index. SQLite has none: it reads every row.
+func (db *DB) IndexSearch(ctx context.Context) error {
+	if db.Dialect != dialect.Postgres {
+		return nil
+	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("index search: %w", err)
+	}
+	defer c.Close()
+	var first bool
+	// Not one that waits: an index waits for those who wait.
+	if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+1).Scan(&first); err != nil || !first {
+		return err
+	}
+	defer c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock+1)
+	_, err = c.ExecContext(ctx, "CREATE EXTENSION IF NOT EXISTS pg_trgm")
+	for _, index := range searched {
+		if err == nil {
+			err = addIndex(ctx, c, index.name, index.on)
+		}
+	}
+	if pq.As(err, pqerror.InsufficientPrivilege, pqerror.UndefinedFile, pqerror.FeatureNotSupported, pqerror.UndefinedObject) != nil {
+		return ErrNoTrigrams
+	}
+	if err != nil {
+		return fmt.Errorf("index search: %w", err)
+	}
+	return nil
+}
+
+// addIndex adds an index that is missing, or was left half built by a server
+// that ended meanwhile.
+func addIndex(ctx context.Context, c *sql.Conn, name, on string) error {
+	var valid bool
+	err := c.QueryRowContext(ctx, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name).Scan(&valid)
+	switch {
+	case err == nil && valid:
+		return nil
+	case err == nil:
+		if _, err := c.ExecContext(ctx, "DROP INDEX CONCURRENTLY "+name); err != nil {
+			return err
+		}
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	}
+	_, err = c.ExecContext(ctx, "CREATE INDEX CONCURRENTLY "+name+" ON "+on)
+	return err
+}

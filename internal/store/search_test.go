@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"entgo.io/ent/dialect"
+
+	"caregraph/internal/dataset"
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+)
+
+// TestIndexSearch checks that the indexes for searches are added once, also if
+// one was left half built, and used for a part of a name.
+func TestIndexSearch(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Doctors: 20, Patients: 20_000, Mappings: 20}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := db.IndexSearch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'patient_search'::regclass"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.IndexSearch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN SELECT id FROM patients WHERE name_key LIKE '%zzq%' OR phone LIKE '%zzq%' OR email LIKE '%zzq%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(line + "\n")
+	}
+	if err := rows.Err(); err != nil || !strings.Contains(plan.String(), "patient_search") {
+		t.Errorf("the index is not used: %v\n%s", err, &plan)
+	}
+}
+
+// TestIndexSearchTogether checks that servers that start together do not wait
+// for each other for ever.
+func TestIndexSearchTogether(t *testing.T) {
+	url := storetest.URL(t, dialect.Postgres)
+	failed := make(chan error)
+	for range 4 {
+		db := storetest.Open(t, url)
+		go func() { failed <- db.IndexSearch(t.Context()) }()
+	}
+	for range 4 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNoTrigrams checks what a role is told that may not add the extension.
+func TestNoTrigrams(t *testing.T) {
+	url := storetest.URL(t, dialect.Postgres)
+	storetest.Exec(t, url, "DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
+	t.Cleanup(func() { storetest.Exec(t, url, "DROP OWNED BY guest; DROP ROLE guest") })
+	db, err := store.Open(strings.Replace(url, "postgres@", "guest@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.IndexSearch(t.Context()); !errors.Is(err, store.ErrNoTrigrams) {
+		t.Errorf("got %v, want ErrNoTrigrams", err)
+	}
+}
