@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/playground"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/klauspost/compress/gzip"
 	"github.com/rs/cors"
 	"github.com/swaggest/swgui/v5emb"
 
@@ -95,7 +97,7 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 		mux.Handle("GET /playground", page(playground.Handler("Caregraph", "/graphql")))
 		mux.Handle("GET /{$}", http.RedirectHandler("/playground", http.StatusFound))
 	}
-	return request.Identify(secure(crossOrigin(cfg).Handler(mux)), cfg.proxies, log, api.Failed)
+	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(mux))), cfg.proxies, log, api.Failed)
 }
 
 // rateBurst is how many seconds of its rate a viewer may use at once.
@@ -140,6 +142,20 @@ func secure(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// compressFrom is from how many bytes on an answer is compressed. A smaller one
+// is sent in a few packets anyway, and costs less to make than to compress.
+const compressFrom = 8 << 10
+
+// compressed sends large answers of h by gzip, at its fastest, to clients that
+// accept it.
+func compressed(h http.Handler) http.Handler {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
+	if err != nil {
+		panic(err) // the settings are constants
+	}
+	return wrap(h)
 }
 
 // page lets the pages of Playground and Swagger UI run their own scripts;
