@@ -36,9 +36,6 @@ func (o *options) measureMemory(ctx context.Context, binary string, postgres *st
 			now, _, err := server.resident()
 			return now, err
 		}
-		if _, err := b.each(ctx, turn, nested); err != nil { // so that what is made once is there
-			return err
-		}
 		before, err := settled()
 		if err != nil {
 			return err
