@@ -65,12 +65,16 @@ func (b program) run(t *testing.T, dir string, env []string, stdin string, args 
 // server is the program while it serves.
 type server struct {
 	api
-	cmd    *exec.Cmd
-	stderr *journal
-	exited chan struct{}
+	cmd      *exec.Cmd
+	profiles string // URL of the private address, if there is one
+	stderr   *journal
+	exited   chan struct{}
 }
 
-var greeting = regexp.MustCompile(`GraphQL +(http://\S+)/graphql`)
+var (
+	greeting = regexp.MustCompile(`GraphQL +(http://\S+)/graphql`)
+	private  = regexp.MustCompile(`Profiles +(http://\S+)/debug/pprof/`)
+)
 
 // start serves on a free port and waits for the greeting.
 func (b program) start(t *testing.T, dir string, env []string, args ...string) *server {
@@ -87,9 +91,13 @@ func (b program) start(t *testing.T, dir string, env []string, args ...string) *
 	}
 	t.Cleanup(s.kill)
 	lines := bufio.NewScanner(stdout)
-	for s.url == "" && lines.Scan() {
+	debugged := slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "DEBUG_ADDR=") })
+	for (s.url == "" || debugged && s.profiles == "") && lines.Scan() {
 		if found := greeting.FindStringSubmatch(lines.Text()); found != nil {
 			s.url = found[1]
+		}
+		if found := private.FindStringSubmatch(lines.Text()); found != nil {
+			s.profiles = found[1]
 		}
 	}
 	go func() {
@@ -191,6 +199,20 @@ func TestProcess(t *testing.T) {
 		}
 	})
 
+	t.Run("profiles", func(t *testing.T) {
+		s := b.start(t, t.TempDir(), []string{"DEBUG_ADDR=127.0.0.1:0"})
+		for _, path := range []string{"/debug/pprof/", "/debug/vars"} {
+			if status, _ := s.send(t, "GET", path, "", ""); status != http.StatusNotFound {
+				t.Errorf("%s on the public address: %d, want 404", path, status)
+			}
+			private := server{api: api{url: s.profiles}}
+			if status, _ := private.send(t, "GET", path, "", ""); status != http.StatusOK {
+				t.Errorf("%s on the private address: %d, want 200", path, status)
+			}
+		}
+		s.stop(t)
+	})
+
 	t.Run("refused configuration", func(t *testing.T) {
 		for _, tt := range []struct {
 			variable string // what the sentence is about
@@ -198,6 +220,10 @@ func TestProcess(t *testing.T) {
 		}{
 			{"ADDR", []string{"ADDR=8000"}},
 			{"ADDR", []string{"ADDR=127.0.0.1:"}},
+			{"DEBUG_ADDR", []string{"DEBUG_ADDR=0.0.0.0:6060", secret}},
+			{"DEBUG_ADDR", []string{"DEBUG_ADDR=:6060", secret}},
+			{"DEBUG_ADDR", []string{"DEBUG_ADDR=clinic.example:6060", secret}},
+			{"DEBUG_ADDR", []string{"DEBUG_ADDR=127.0.0.1", secret}},
 			{"DATABASE_URL", []string{"DATABASE_URL=mysql://root:hidden@localhost/x", secret}},
 			{"DATABASE_URL", []string{"DATABASE_URL=caregraph.db", secret}},
 			{"DATABASE_URL", []string{"DATABASE_URL=sqlite:", secret}},
