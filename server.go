@@ -53,7 +53,7 @@ func main() {
 // which Go's own pace spends a quarter of the CPU time. From the memory limit
 // on it collects as often as it must.
 const (
-	collectAt   = 400       // percent of what is in use
+	collectAt   = 800       // percent of what is in use
 	memoryLimit = 224 << 20 // bytes
 )
 

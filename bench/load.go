@@ -271,7 +271,7 @@ func (b *bench) drive(ctx context.Context, op operation, t *process, s *sample, 
 	}
 	s.elapsed += time.Since(begin)
 	s.server += t.cpu() - server
-	s.postgres += b.system.cpu() - postgres
+	s.postgres += b.system.cpu().since(postgres)
 	after, err := t.memory()
 	s.allocs += after.Mallocs - before.Mallocs
 	s.latencies = append(s.latencies, latencies...)

@@ -171,16 +171,28 @@ func cpu(pid int) time.Duration {
 // system is a PostgreSQL server.
 type system struct{ postmaster int }
 
+// used is the CPU time of processes by their ids.
+type used map[int]time.Duration
+
 // cpu returns the CPU time of all its processes but those that clean up after
 // others.
-func (s *system) cpu() time.Duration {
-	var sum time.Duration
+func (s *system) cpu() used {
+	times := used{}
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.postmaster, s.postmaster))
 	for _, child := range strings.Fields(string(children)) {
 		title, _ := os.ReadFile("/proc/" + child + "/cmdline")
 		if pid, err := strconv.Atoi(child); err == nil && !strings.Contains(string(title), "autovacuum") {
-			sum += cpu(pid)
+			times[pid] = cpu(pid)
 		}
+	}
+	return times
+}
+
+// since returns the CPU time that was used since before; what a process used
+// that has ended meanwhile is not known.
+func (u used) since(before used) (sum time.Duration) {
+	for pid, time := range u {
+		sum += time - before[pid]
 	}
 	return sum
 }

@@ -2,7 +2,7 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -62,7 +62,10 @@ func remembered[T any](ctx, see context.Context, r *Resolver, t *table[T], colum
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := fmt.Sprint(t.object, columns, see == ctx)
+	name := t.object + " " + strings.Join(columns, " ")
+	if see != ctx {
+		name += " past"
+	}
 	known, _ := m.rows[name].(map[int]*T)
 	if known == nil {
 		known = map[int]*T{}
