@@ -11,14 +11,16 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// ErrNoTrigrams tells that the database has no extension pg_trgm, and its role
-// may not add it: a search reads every row that the viewer may see.
-var ErrNoTrigrams = errors.New("the extension pg_trgm is missing; let the owner of the database run CREATE EXTENSION pg_trgm")
+// ErrNoTrigrams tells that the database lacks the extensions for an index of
+// parts of a text, and its role may not add them: a search reads every row that
+// the viewer may see.
+var ErrNoTrigrams = errors.New("extensions are missing; let the owner of the database run CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin")
 
 // searched are the indexes of PostgreSQL by which a part of a text is found.
-// They need an extension, so they are no migrations.
+// They need extensions, so they are no migrations. A patient is found by its
+// owner and the text together: most owners have few of all whom it fits.
 var searched = []struct{ name, on string }{
-	{"patient_search", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+	{"patient_search", "patients USING gin (created_by_id, name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 	{"doctor_search", "doctors USING gin (name_key gin_trgm_ops, specialization_key gin_trgm_ops)"},
 	{"user_search", "users USING gin (username_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 }
@@ -42,7 +44,7 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 		return err
 	}
 	defer c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock+1)
-	_, err = c.ExecContext(ctx, "CREATE EXTENSION IF NOT EXISTS pg_trgm")
+	_, err = c.ExecContext(ctx, "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gin")
 	for _, index := range searched {
 		if err == nil {
 			err = addIndex(ctx, c, index.name, index.on)
