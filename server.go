@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +38,7 @@ import (
 	"caregraph/internal/sample"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
+	"caregraph/web"
 )
 
 func main() {
@@ -81,7 +84,7 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	db.Limit()
 	client := db.Client()
 	authn := auth.New(client, cfg.auth())
-	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, TellCost: cfg.debug, Key: cfg.key, Limits: cfg.limits, Documents: cfg.documents})
+	gql := graph.NewHandler(client, authn, log, graph.Options{Introspect: cfg.playground, TellCost: cfg.debug, Key: cfg.key, Limits: cfg.limits, Documents: trusting(cfg.documents)})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
 	rates, places := limit.New(float64(cfg.rate), cfg.rate*rateBurst), limit.NewPlaces(cfg.concurrency)
 
@@ -93,11 +96,27 @@ func newHandler(db *store.DB, cfg config, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /health/", ops.Live)
 	mux.HandleFunc("GET /health", ops.Live)
 	mux.HandleFunc("GET /readyz", ops.Ready(db.Ready))
+	mux.Handle("/admin/", web.Handler())
+	mux.Handle("GET /{$}", http.RedirectHandler("/admin/", http.StatusFound))
 	if cfg.playground {
 		mux.Handle("GET /playground", page(playground.Handler("Caregraph", "/graphql")))
-		mux.Handle("GET /{$}", http.RedirectHandler("/playground", http.StatusFound))
 	}
 	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(mux))), cfg.proxies, log, api.Failed)
+}
+
+// trusting adds the dashboard's documents to the trusted ones, if only those
+// are answered.
+func trusting(d graph.Documents) graph.Documents {
+	if d.Trusted == nil {
+		return d
+	}
+	trusted := maps.Clone(d.Trusted)
+	for _, text := range web.Documents() {
+		hash := sha256.Sum256([]byte(text))
+		trusted[hex.EncodeToString(hash[:])] = text
+	}
+	d.Trusted = trusted
+	return d
 }
 
 // rateBurst is how many seconds of its rate a viewer may use at once.
@@ -274,7 +293,7 @@ func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
 
 // greet tells where the server answers.
 func greet(w io.Writer, url string, cfg config, demo bool) {
-	fmt.Fprintf(w, "Caregraph is ready.\n\n  GraphQL     %s/graphql\n  REST        %s/api/      described at %s/swagger/\n  Health      %s/health/\n", url, url, url, url)
+	fmt.Fprintf(w, "Caregraph is ready.\n\n  Dashboard   %s/admin/\n  GraphQL     %s/graphql\n  REST        %s/api/      described at %s/swagger/\n  Health      %s/health/\n", url, url, url, url, url)
 	if cfg.playground {
 		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
 	} else {

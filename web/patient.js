@@ -1,0 +1,94 @@
+// The chart of a patient: details, doctors now, the history of care.
+import { gql, refused, request } from "./api.js";
+import { h, rows } from "./dom.js";
+import { announce, ask, field, keep, problem, sender, submit } from "./form.js";
+import { blood, date, dayOf, line } from "./format.js";
+import "./picker.js";
+import { details, reach, remover } from "./record.js";
+import { count, t } from "./text.js";
+import { define, drafts, link } from "./view.js";
+
+export const chartDocument = gql`
+	query PatientRecord($id: ID!) {
+		patient(id: $id) {
+			id name email phone dateOfBirth age address gender bloodGroup emergencyContact medicalHistory createdAt
+			createdBy { username }
+			mappings { id isActive assignedDate endedAt notes doctor { id name specialization availability } createdBy { username } }
+		}
+	}`;
+
+const assignDocument = gql`
+	mutation AssignDoctor($input: AssignDoctorInput!) { assignDoctor(input: $input) { id } }`;
+
+const endDocument = gql`
+	mutation EndAssignment($id: ID!) { unassignDoctor(id: $id) { id } }`;
+
+const deleteDocument = gql`
+	mutation DeletePatient($id: ID!) { deletePatient(id: $id) }`;
+
+define("cg-patient", {
+	heading: (v) => v.data?.name ?? t("patient"),
+	back: () => ["/patients", t("patients")],
+	load: async (v, signal) => (await request(chartDocument, { id: v.ids[0] }, signal)).patient,
+	actions: (p, v) => p ? [
+		link(`/patients/${p.id}/edit`, { class: "button" }, t("edit")),
+		h("button", { type: "button", onclick: () => print() }, t("print")),
+		remover(v, "/patients", t("deleteText"), deleteDocument),
+	] : [],
+	content(p, v) {
+		const now = p.mappings.filter((/** @type {any} */ m) => m.isActive);
+		return [
+			h("p.summary", line(count("years", p.age), t(p.gender), p.bloodGroup && blood(p.bloodGroup), t("recordNo", p.id))),
+			h("div.columns",
+				details([
+					[t("dateOfBirth"), date(p.dateOfBirth)],
+					...reach(p.phone, p.email),
+					[t("bloodGroup"), blood(p.bloodGroup)],
+					[t("emergencyContact"), p.emergencyContact],
+					[t("address"), p.address],
+					[t("medicalHistory"), p.medicalHistory || t(p.medicalHistory === "" ? "none" : "neverAsked")],
+					[t("recorded"), line(dayOf(p.createdAt), t("by", p.createdBy.username))],
+				]),
+				h("section.card", h("h2", t("doctorsNow")),
+					now[0] ? rows("ul.people", now, (m) => [
+						h("div",
+							link("/doctors/" + m.doctor.id, m.doctor.name),
+							h("small", line(m.doctor.specialization, t("since", dayOf(m.assignedDate)), m.doctor.availability)),
+							m.notes && h("p.text.note", m.notes)),
+						h("button", { type: "button", "aria-label": t("endWith", m.doctor.name), onclick: () => end(p, m, v) }, t("end"))])
+						: h("p.muted", t("noDoctorNow")),
+					assignment(v))),
+			h("section.card", h("h2", t("history")),
+				p.mappings[0] ? rows("ol.timeline", p.mappings, (m) => [
+					h("span.muted", dayOf(m.assignedDate), " – ", m.endedAt ? dayOf(m.endedAt) : t("today")),
+					h("div", h("strong", m.doctor.name), h("small", line(m.doctor.specialization, t("by", m.createdBy.username))), m.notes && h("p.text.note", m.notes))])
+					: h("p.muted", t("noCareYet"))),
+		];
+	},
+});
+
+/** The form that assigns a doctor. @param {View} v */
+function assignment(v) {
+	const { errors = {}, wrong, busy } = v.state, draft = drafts.get(location.pathname);
+	const onsubmit = submit(v, () => ["doctorId", "notes"], async ({ doctorId, notes }, form) => {
+		if (!doctorId) throw refused("doctorId", t("chooseDoctor"));
+		await request(assignDocument, { input: { patientId: v.ids[0], doctorId, notes: notes || null } }).finally(() => v.refresh());
+		form.reset();
+		announce(t("saved"));
+	});
+	return h("form.assign", { novalidate: true, onsubmit, oninput: keep },
+		h("div",
+			h("label", { for: "picker" }, t("assignDoctor")),
+			h("cg-picker", { "data-own": true, "data-invalid": !!errors.doctorId, "data-id": draft?.doctorId, "data-text": draft?.doctorText }),
+			errors.doctorId && problem(errors.doctorId, { id: "picker-error" })),
+		field({ name: "notes", label: "notes", type: "area", value: draft?.notes, hint: "optional" }, errors.notes),
+		wrong && problem(wrong),
+		sender(t("assign"), busy));
+}
+
+/** @param {any} p @param {any} m @param {View} v */
+async function end(p, m, v) {
+	const run = () => request(endDocument, { id: m.id });
+	if (await ask({ title: t("endTitle"), text: t("endText", m.doctor.name, p.name), action: t("end"), run })) announce(t("saved"));
+	v.refresh();
+}

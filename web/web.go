@@ -1,0 +1,186 @@
+// Package web is the dashboard: plain files, which are embedded in the binary
+// and run in the browser as they stand here, without their comments. They speak
+// to the server by the GraphQL contract alone, as any other client would.
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Files are the files of the dashboard.
+//
+//go:embed index.html *.css *.js *.svg
+var Files embed.FS
+
+// policy lets the page use what this server sends and nothing else.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// file is what is sent for one of the files.
+type file struct {
+	kind        string // media type
+	text, small []byte // small is text with gzip, or nil if that does not pay
+}
+
+// Handler serves the dashboard below /admin/.
+//
+// The files stand in a folder that is named by the hash of all of them, and are
+// kept for good: modules import each other by relative names, so that none of
+// one version meets one of another. Every other path is a view of the dashboard
+// and answered with the page, which the browser asks for anew each time.
+func Handler() http.Handler {
+	hash, files := load()
+	page := files["index.html"]
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "Method not allowed.", http.StatusMethodNotAllowed)
+			return
+		}
+		rest, _ := strings.CutPrefix(r.URL.Path, "/admin/")
+		folder, name, _ := strings.Cut(rest, "/")
+		if version.MatchString(folder) {
+			f, ok := files[name]
+			if folder != hash || !ok {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+			f.send(w, r)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", `"`+hash+`"`)
+		if strings.Contains(r.Header.Get("If-None-Match"), hash) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		page.send(w, r)
+	})
+}
+
+// version matches the name of the folder of a version.
+var version = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// load reads the files, and puts the name of their folder into the page.
+func load() (hash string, files map[string]file) {
+	texts, sum := map[string][]byte{}, sha256.New()
+	for _, name := range names() {
+		text, err := Files.ReadFile(name)
+		if err != nil {
+			panic(err) // they are in the binary
+		}
+		text = ours.ReplaceAll(text, nil)
+		texts[name] = text
+		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(text)) + "\x00"))
+		sum.Write(text)
+	}
+	hash = hex.EncodeToString(sum.Sum(nil))[:16]
+	files = map[string]file{}
+	for name, text := range texts {
+		if name == "index.html" {
+			text = bytes.ReplaceAll(text, []byte("VERSION"), []byte(hash))
+		}
+		f := file{kind: mime.TypeByExtension(path.Ext(name)), text: text}
+		if path.Ext(name) == ".js" {
+			f.kind = "text/javascript; charset=utf-8" // whatever the machine's table says
+		}
+		if small := compress(text); len(small) < len(text)*9/10 {
+			f.small = small
+		}
+		files[name] = f
+	}
+	return hash, files
+}
+
+// ours matches what is written for those who read the files and not for the
+// browser: comments and indentation.
+var ours = regexp.MustCompile(`(?m)^\t*//.*\n| // .*$|/\*(?s:.*?)\*/[ \n]?|^\t+`)
+
+// names returns the names of the files in order.
+func names() []string {
+	names, err := fs.Glob(Files, "*")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	slices.Sort(names)
+	return names
+}
+
+// send answers with the file, in gzip if the client takes it.
+func (f file) send(w http.ResponseWriter, r *http.Request) {
+	body := f.text
+	if f.small != nil {
+		w.Header().Add("Vary", "Accept-Encoding")
+		if gzips(r.Header.Get("Accept-Encoding")) {
+			w.Header().Set("Content-Encoding", "gzip")
+			body = f.small
+		}
+	}
+	w.Header().Set("Content-Type", f.kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method == http.MethodGet {
+		w.Write(body)
+	}
+}
+
+// gzips tells whether a client takes gzip (RFC 9110, 12.5.3).
+func gzips(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
+			return weight == "" || err == nil && q > 0
+		}
+	}
+	return false
+}
+
+func compress(text []byte) []byte {
+	var small bytes.Buffer
+	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	w.Write(text) // into memory, which does not fail
+	w.Close()
+	return small.Bytes()
+}
+
+// Size returns how many bytes all files have as they are sent, uncompressed.
+func Size() int {
+	size := 0
+	_, files := load()
+	for _, f := range files {
+		size += len(f.text)
+	}
+	return size
+}
+
+// Documents returns the GraphQL documents that the dashboard sends, by the name
+// of the operation, exactly as it sends them.
+func Documents() map[string]string {
+	documents := map[string]string{}
+	_, files := load()
+	for _, f := range files {
+		for _, found := range document.FindAllSubmatch(f.text, -1) {
+			documents[string(found[2])] = string(found[1])
+		}
+	}
+	return documents
+}
+
+// document matches a GraphQL document in a module, and the operation's name.
+var document = regexp.MustCompile("gql`(\\s*(?:query|mutation) (\\w+)[^`]*)`")
