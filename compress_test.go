@@ -71,3 +71,26 @@ func (a *api) fetch(t *testing.T, c caller, method, path, body, accept string) (
 	}
 	return string(all), encoding
 }
+
+// TestLargeBodyCloses checks that a connection is closed whose body is too
+// large, so that the rest of it is not read.
+func TestLargeBodyCloses(t *testing.T) {
+	a := newAPI(t, storetest.Open(t, storetest.URL(t, "sqlite3")))
+	asha := a.register(t, "asha")
+	for _, path := range []string{"/graphql", "/api/patients/"} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", a.url+path, strings.NewReader(`{"query":"`+strings.Repeat("x", 1<<20)+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+asha.token)
+		r.Header.Set("Content-Type", "application/json")
+		reply, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Body.Close()
+		if reply.StatusCode != http.StatusRequestEntityTooLarge || !reply.Close {
+			t.Errorf("%s: %d, closes %t, want 413 and a close", path, reply.StatusCode, reply.Close)
+		}
+	}
+}

@@ -234,6 +234,7 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	for _, missing := range cfg.unguarded() {
 		log.Warn("not for the open internet", "why", missing)
 	}
+	go indexSearch(ctx, db, log)
 	go sweep(ctx, auth.New(db.Client(), cfg.auth()), log)
 	server := &http.Server{
 		Handler:           newHandler(db, cfg, log),
@@ -248,7 +249,7 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 	if cfg.certificate != "" {
 		scheme = "https://"
 	}
-	failed := make(chan error, 2)
+	failed := make(chan error, 1)
 	if cfg.debugAddr != "" {
 		private, err := net.Listen("tcp", cfg.debugAddr)
 		if err != nil {
@@ -257,7 +258,11 @@ func serve(ctx context.Context, cfg config, demo bool, stdout io.Writer, log *sl
 		defer private.Close()
 		cfg.debugAddr = private.Addr().String()
 		profiles := &http.Server{Handler: ops.Debug(), ReadHeaderTimeout: headerTimeout}
-		go func() { failed <- profiles.Serve(private) }()
+		go func() {
+			if err := profiles.Serve(private); ctx.Err() == nil {
+				log.Warn("no more profiles", "err", err)
+			}
+		}()
 	}
 	greet(stdout, scheme+listener.Addr().String(), cfg, demo)
 	go func() { failed <- server.Serve(listener) }()
@@ -320,10 +325,14 @@ func migrate(ctx context.Context, db *store.DB, log *slog.Logger) error {
 	for _, name := range applied {
 		log.Info("migrated", "file", name)
 	}
+	return nil
+}
+
+// indexSearch makes searches fast. Without it they are slow, and no more.
+func indexSearch(ctx context.Context, db *store.DB, log *slog.Logger) {
 	if err := db.IndexSearch(ctx); errors.Is(err, store.ErrNoTrigrams) {
 		log.Warn("searches are slow", "why", err)
 	} else if err != nil {
-		return err
+		log.Warn("searches are slow until the next start", "err", fault.Safe(err))
 	}
-	return nil
 }

@@ -267,3 +267,23 @@ func TestRotation(t *testing.T) {
 		}
 	})
 }
+
+// TestSignInShowsUserTwice checks that each place that shows the user who signs
+// in has its own edges.
+func TestSignInShowsUserTwice(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := newAPI(t, db)
+		asha := a.register(t, "asha")
+		for _, name := range []string{"Arjun", "Bela", "Chandra"} {
+			a.createPatient(t, asha, name)
+		}
+		got := a.query(t, caller{}, `mutation($input: LoginInput!) { login(input: $input) {
+			a: user { patients(first: 1, orderBy: {field: NAME}) { nodes { name } } }
+			b: user { patients(first: 3, filter: {search: "chan"}) { totalCount nodes { name } } }
+		} }`, map[string]any{"input": map[string]any{"email": asha.email, "password": password}})
+		want := `{"data":{"login":{"a":{"patients":{"nodes":[{"name":"Arjun"}]}},"b":{"patients":{"totalCount":1,"nodes":[{"name":"Chandra"}]}}}}}`
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}

@@ -2256,7 +2256,7 @@ func _AuthPayload_user(ctx context.Context, ec *executionContext, field graphql.
 			return fieldContext_AuthPayload_user(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return obj.User(ctx), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
@@ -2270,7 +2270,7 @@ func fieldContext_AuthPayload_user(_ context.Context, ec *executionContext, fiel
 	fc = &graphql.FieldContext{
 		Object:     "AuthPayload",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_User(ctx, ec, field)
@@ -8188,29 +8188,30 @@ func _AuthPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("AuthPayload")
 		case "user":
-			out.Values[i] = _AuthPayload_user(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AuthPayload_user(ctx, ec, field, obj)
+				})
 		case "access":
 			out.Values[i] = _AuthPayload_access(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "refresh":
 			out.Values[i] = _AuthPayload_refresh(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "accessExpiresAt":
 			out.Values[i] = _AuthPayload_accessExpiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "refreshExpiresAt":
 			out.Values[i] = _AuthPayload_refreshExpiresAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -4,7 +4,6 @@ package graph
 
 import (
 	"bytes"
-	"caregraph/ent"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
 	"caregraph/internal/scalar"
@@ -22,20 +21,6 @@ type AssignDoctorInput struct {
 	DoctorID int `json:"doctorId"`
 	// At most 20,000 characters.
 	Notes *string `json:"notes,omitempty"`
-}
-
-// Who signed in, and the tokens: HS256 JWTs, sent as `Authorization: Bearer <access>`.
-type AuthPayload struct {
-	// The user who signed in.
-	User *ent.User `json:"user"`
-	// The token for every request.
-	Access string `json:"access"`
-	// The token for refreshToken.
-	Refresh string `json:"refresh"`
-	// When the access token ends.
-	AccessExpiresAt time.Time `json:"accessExpiresAt"`
-	// When the refresh token ends.
-	RefreshExpiresAt time.Time `json:"refreshExpiresAt"`
 }
 
 // A new password.

@@ -56,6 +56,19 @@ func current(ctx context.Context, s *ent.Session) (bool, error) {
 	return v.SessionID == s.ID, err
 }
 
+// AuthPayload is the answer to a sign-in. Each place of the selection that
+// shows the user has its own copy, with other edges.
+type AuthPayload struct {
+	Access, Refresh                   string
+	AccessExpiresAt, RefreshExpiresAt time.Time
+	users                             map[string]*ent.User // by response key
+}
+
+// User returns the user who signed in.
+func (p *AuthPayload) User(ctx context.Context) *ent.User {
+	return p.users[graphql.GetFieldContext(ctx).Field.Alias]
+}
+
 // signedIn returns what makes the answer of a sign-in. The edges of its user
 // are those that the user may see from now on.
 func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*AuthPayload, error) {
@@ -64,12 +77,15 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 			return nil, err
 		}
 		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, SessionID: s.ID, Staff: s.User.IsStaff})
+		payload := &AuthPayload{s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires, map[string]*ent.User{}}
 		for _, f := range users.fields(ctx, graphql.GetFieldContext(ctx).Field.Selections, "AuthPayload") {
 			if f.Name == "user" {
-				err = cmp.Or(err, users.ahead(ctx, r, []*ent.User{s.User}, f.Selections))
+				shown := users.copies([]*ent.User{s.User})
+				payload.users[f.Alias] = shown[0]
+				err = cmp.Or(err, users.ahead(ctx, r, shown, f.Selections))
 			}
 		}
-		return &AuthPayload{s.User, s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires}, err
+		return payload, err
 	}
 }
 

@@ -236,6 +236,7 @@ func readBody(w http.ResponseWriter, r *http.Request, params *graphql.RawParams)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		w.Header().Set("Connection", "close") // nobody reads the rest
 		return &badRequest{http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB."}
 	}
 	if err != nil {

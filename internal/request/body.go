@@ -58,6 +58,7 @@ func Body(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		w.Header().Set("Connection", "close") // nobody reads the rest
 		return nil, &BodyError{http.StatusRequestEntityTooLarge, "The body is larger than 1 MiB."}
 	}
 	if err != nil {

@@ -27,13 +27,17 @@ var searched = []struct{ name, on string }{
 
 // IndexSearch adds the indexes for searches that a PostgreSQL database lacks,
 // while others go on reading and writing; of servers that start together one
-// does it. It needs the migrations, and fails with ErrNoTrigrams if there can
-// be no such index. SQLite has none: it reads every row.
+// does it. It waits for every transaction that is open, so nothing should wait
+// for it. It needs the migrations, and fails with ErrNoTrigrams if there can be
+// no such index; what a failure leaves half built is built anew the next time.
+// SQLite has none: it reads every row.
 func (db *DB) IndexSearch(ctx context.Context) error {
 	if db.Dialect != dialect.Postgres {
 		return nil
 	}
-	c, err := db.Conn(ctx)
+	unlimited := sql.OpenDB(db.connector.free) // a server's own connections have limits
+	defer unlimited.Close()
+	c, err := unlimited.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("index search: %w", err)
 	}
@@ -43,15 +47,14 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 	if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+1).Scan(&first); err != nil || !first {
 		return err
 	}
-	defer c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock+1)
-	_, err = c.ExecContext(ctx, "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gin")
+	_, err = c.ExecContext(ctx, "SET statement_timeout = 0; SET lock_timeout = 0; CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gin")
+	if pq.As(err, pqerror.InsufficientPrivilege, pqerror.UndefinedFile, pqerror.FeatureNotSupported) != nil {
+		return ErrNoTrigrams
+	}
 	for _, index := range searched {
 		if err == nil {
 			err = addIndex(ctx, c, index.name, index.on)
 		}
-	}
-	if pq.As(err, pqerror.InsufficientPrivilege, pqerror.UndefinedFile, pqerror.FeatureNotSupported, pqerror.UndefinedObject) != nil {
-		return ErrNoTrigrams
 	}
 	if err != nil {
 		return fmt.Errorf("index search: %w", err)
