@@ -58,9 +58,14 @@ const (
 const patience = 20 * time.Second
 
 // newDashboard serves the database, behind a door that has moods, and starts a
-// browser. Without Chromium the test is skipped, but with CI=true it fails.
+// browser. Without Chromium the test is skipped, but with CI=true it fails. Under
+// the race detector it is skipped: what the server does here, other tests make
+// it do in a fraction of the time.
 func newDashboard(t testing.TB, db *store.DB, changes ...func(*config)) *dashboard {
 	t.Helper()
+	if raced {
+		t.Skip("the dashboard is tested without the race detector")
+	}
 	d := &dashboard{api: newAPI(t, db, changes...), browser: newBrowser(t)}
 	inside, err := url.Parse(d.url)
 	if err != nil {
