@@ -311,7 +311,7 @@ func (t *table[T]) list(ctx context.Context, r *Resolver) (*Connection[T], error
 func (t *table[T]) pages(ctx context.Context, r *Resolver, f graphql.CollectedField, p *page[T], from source[T]) (map[int]*Connection[T], error) {
 	var branches []branch[T]
 	var counted, shown bool
-	for _, field := range t.fields(ctx, f.Selections, t.object+"Connection") {
+	for _, field := range collected(ctx, f.Selections, t.object+"Connection") {
 		switch field.Name {
 		case "totalCount":
 			counted = true
@@ -319,7 +319,7 @@ func (t *table[T]) pages(ctx context.Context, r *Resolver, f graphql.CollectedFi
 			branches = append(branches, branch[T]{"", field.Alias, field.Selections, nil})
 		case "edges":
 			shown = true
-			for _, edge := range t.fields(ctx, field.Selections, t.object+"Edge") {
+			for _, edge := range collected(ctx, field.Selections, t.object+"Edge") {
 				if edge.Name == "node" {
 					branches = append(branches, branch[T]{field.Alias, edge.Alias, edge.Selections, nil})
 				}

@@ -140,7 +140,7 @@ func toOne[P, C any](ctx, see context.Context, r *Resolver, f graphql.CollectedF
 // toMany reads the edge f to all records, newest first, whose column has the
 // id of a parent.
 func toMany[P, C any](ctx context.Context, r *Resolver, f graphql.CollectedField, from *table[P], parents []*P, to *table[C], column string, where []where) error {
-	rows, err := to.read(ctx, r, f.Selections, nil, append(where, among(column, ids(from, parents))), func(s *sql.Selector) {
+	rows, err := to.read(ctx, r, f.Selections, append(where, among(column, ids(from, parents))), func(s *sql.Selector) {
 		s.AppendSelectAs(s.C(column), "parent").OrderBy(sql.Desc(s.C(to.newest)), sql.Desc(s.C("id")))
 	})
 	if err == nil {
@@ -218,7 +218,7 @@ func assigned(ctx context.Context, s *sql.Selector, column string, ids []int) *s
 
 // assignedDoctors reads the doctors who are assigned to patients now, by name.
 func (r *Resolver) assignedDoctors(ctx context.Context, parents []*ent.Patient, f graphql.CollectedField) error {
-	rows, err := doctors.read(ctx, r, f.Selections, nil, nil, func(s *sql.Selector) {
+	rows, err := doctors.read(ctx, r, f.Selections, nil, func(s *sql.Selector) {
 		pairs := assigned(ctx, s, mapping.FieldPatientID, ids(&patients, parents))
 		s.Join(pairs).On(pairs.C(mapping.FieldDoctorID), s.C(doctor.FieldID)).
 			AppendSelectAs(pairs.C(mapping.FieldPatientID), "parent").

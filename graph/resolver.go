@@ -78,7 +78,7 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 		}
 		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, SessionID: s.ID, Staff: s.User.IsStaff})
 		payload := &AuthPayload{s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires, map[string]*ent.User{}}
-		for _, f := range users.fields(ctx, graphql.GetFieldContext(ctx).Field.Selections, "AuthPayload") {
+		for _, f := range collected(ctx, graphql.GetFieldContext(ctx).Field.Selections, "AuthPayload") {
 			if f.Name == "user" {
 				shown := users.copies([]*ent.User{s.User})
 				payload.users[f.Alias] = shown[0]

@@ -158,15 +158,10 @@ var sessions = table[ent.Session]{
 	},
 }
 
-// fields returns what the selections ask of an object of the type.
-func (t *table[T]) fields(ctx context.Context, selections ast.SelectionSet, object string) []graphql.CollectedField {
-	return collected(ctx, selections, object)
-}
-
 // selected returns the columns that the selections need.
 func (t *table[T]) selected(ctx context.Context, selections ast.SelectionSet) []string {
 	var columns []string
-	for _, f := range t.fields(ctx, selections, t.object) {
+	for _, f := range collected(ctx, selections, t.object) {
 		if c := t.columns[f.Name]; c != "" {
 			columns = append(columns, c)
 		}
@@ -179,7 +174,7 @@ func (t *table[T]) ahead(ctx context.Context, r *Resolver, level []*T, selection
 	if len(level) == 0 {
 		return nil
 	}
-	for _, f := range t.fields(ctx, selections, t.object) {
+	for _, f := range collected(ctx, selections, t.object) {
 		if err := t.edge(r, ctx, level, f); err != nil {
 			return err
 		}
@@ -187,10 +182,9 @@ func (t *table[T]) ahead(ctx context.Context, r *Resolver, level []*T, selection
 	return nil
 }
 
-// read returns the rows that match, with what the selections ask of them and
-// the extra columns.
-func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.SelectionSet, extra []string, where []where, modify func(*sql.Selector)) ([]*T, error) {
-	rows, err := t.query(r.db(ctx), distinct(append(t.selected(ctx, selections), extra...)), where, modify).Rows(ctx)
+// read returns the rows that match, with what the selections ask of them.
+func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.SelectionSet, where []where, modify func(*sql.Selector)) ([]*T, error) {
+	rows, err := t.query(r.db(ctx), distinct(t.selected(ctx, selections)), where, modify).Rows(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +194,7 @@ func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.Selecti
 // one returns the record with the id, as the selection of the field being
 // resolved asks for it.
 func (t *table[T]) one(ctx context.Context, r *Resolver, id int) (*T, error) {
-	rows, err := t.read(ctx, r, graphql.GetFieldContext(ctx).Field.Selections, nil, []where{sql.FieldEQ("id", id)}, unchanged)
+	rows, err := t.read(ctx, r, graphql.GetFieldContext(ctx).Field.Selections, []where{sql.FieldEQ("id", id)}, unchanged)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (c *Connection[T]) UnmarshalGQLContext(context.Context, any) error {
 
 // writer returns what writes a record with the selections.
 func (t *table[T]) writer(ctx context.Context, selections ast.SelectionSet) appender[T] {
-	selected := t.fields(ctx, selections, t.object)
+	selected := collected(ctx, selections, t.object)
 	fields := make([]field[T], len(selected))
 	for i, f := range selected {
 		fields[i] = field[T]{`"` + f.Alias + `":`, t.value(ctx, f)}
@@ -78,13 +78,13 @@ func (t *table[T]) value(ctx context.Context, f graphql.CollectedField) appender
 func (t *table[T]) connection(ctx context.Context, selections ast.SelectionSet) appender[Connection[T]] {
 	type page = Connection[T]
 	var fields []field[page]
-	for _, f := range t.fields(ctx, selections, t.object+"Connection") {
+	for _, f := range collected(ctx, selections, t.object+"Connection") {
 		var value appender[page]
 		switch f.Name {
 		case "totalCount":
 			value = func(b []byte, c *page) []byte { return wire.Int(b, c.TotalCount) }
 		case "pageInfo":
-			info := pageInfo(t.fields(ctx, f.Selections, "PageInfo"))
+			info := pageInfo(collected(ctx, f.Selections, "PageInfo"))
 			value = func(b []byte, c *page) []byte { return info(b, c.PageInfo()) }
 		case "nodes":
 			write := t.writer(ctx, f.Selections)
@@ -112,7 +112,7 @@ func (t *table[T]) connection(ctx context.Context, selections ast.SelectionSet) 
 // edgeWriter returns what writes an edge with the selections of the field edges.
 func (t *table[T]) edgeWriter(ctx context.Context, edges graphql.CollectedField) appender[Edge[T]] {
 	var fields []field[Edge[T]]
-	for _, f := range t.fields(ctx, edges.Selections, t.object+"Edge") {
+	for _, f := range collected(ctx, edges.Selections, t.object+"Edge") {
 		var value appender[Edge[T]]
 		switch f.Name {
 		case "cursor":
