@@ -5,7 +5,6 @@ package web
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -17,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
 )
 
 // Files are the files of the dashboard.
@@ -29,8 +30,8 @@ const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-a
 
 // file is what is sent for one of the files.
 type file struct {
-	kind        string // media type
-	text, small []byte // small is text with gzip, or nil if that does not pay
+	kind string // media type
+	text []byte
 }
 
 // Handler serves the dashboard below /admin/.
@@ -42,7 +43,7 @@ type file struct {
 func Handler() http.Handler {
 	hash, files := load()
 	page := files["index.html"]
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "Method not allowed.", http.StatusMethodNotAllowed)
@@ -68,7 +69,7 @@ func Handler() http.Handler {
 			return
 		}
 		page.send(w, r)
-	})
+	}))
 }
 
 // version matches the name of the folder of a version.
@@ -93,12 +94,9 @@ func load() (hash string, files map[string]file) {
 		if name == "index.html" {
 			text = bytes.ReplaceAll(text, []byte("VERSION"), []byte(hash))
 		}
-		f := file{kind: mime.TypeByExtension(path.Ext(name)), text: text}
+		f := file{mime.TypeByExtension(path.Ext(name)), text}
 		if path.Ext(name) == ".js" {
 			f.kind = "text/javascript; charset=utf-8" // whatever the machine's table says
-		}
-		if small := compress(text); len(small) < len(text)*9/10 {
-			f.small = small
 		}
 		files[name] = f
 	}
@@ -119,44 +117,13 @@ func names() []string {
 	return names
 }
 
-// send answers with the file, in gzip if the client takes it.
+// send answers with the file.
 func (f file) send(w http.ResponseWriter, r *http.Request) {
-	body := f.text
-	if f.small != nil {
-		w.Header().Add("Vary", "Accept-Encoding")
-		if gzips(r.Header.Get("Accept-Encoding")) {
-			w.Header().Set("Content-Encoding", "gzip")
-			body = f.small
-		}
-	}
 	w.Header().Set("Content-Type", f.kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(f.text)))
 	if r.Method == http.MethodGet {
-		w.Write(body)
+		w.Write(f.text)
 	}
-}
-
-// gzips tells whether a client takes gzip (RFC 9110, 12.5.3).
-func gzips(accept string) bool {
-	for part := range strings.SplitSeq(accept, ",") {
-		coding, weight, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
-			return weight == "" || err == nil && q > 0
-		}
-	}
-	return false
-}
-
-func compress(text []byte) []byte {
-	var small bytes.Buffer
-	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	w.Write(text) // into memory, which does not fail
-	w.Close()
-	return small.Bytes()
 }
 
 // Size returns how many bytes all files have as they are sent, uncompressed.
