@@ -306,8 +306,8 @@ func (t *table[T]) list(ctx context.Context, r *Resolver) (*Connection[T], error
 }
 
 // pages returns the page of each parent that has rows. It takes one statement
-// for the rows, one for the counts if they are asked for, and what the edges
-// of the rows take.
+// for the rows, one for the counts if they are asked for and the pages do not
+// tell, and what the edges of the rows take.
 func (t *table[T]) pages(ctx context.Context, r *Resolver, f graphql.CollectedField, p *page[T], from source[T]) (map[int]*Connection[T], error) {
 	var branches []branch[T]
 	var counted, shown bool
@@ -338,9 +338,13 @@ func (t *table[T]) pages(ctx context.Context, r *Resolver, f graphql.CollectedFi
 		if err != nil {
 			return nil, err
 		}
+		whole := p.after == nil && p.before == nil
 		for id, rows := range rows {
 			pages[id] = p.cut(r, t, rows)
+			pages[id].TotalCount = pages[id].size
+			whole = whole && len(rows) <= p.size
 		}
+		counted = counted && !whole // the pages are the lists
 		for i, b := range branches {
 			var level []*T
 			for id, page := range pages {
