@@ -40,7 +40,7 @@ type Handler struct {
 
 // NewHandler returns the GraphQL door to the database of the client.
 func NewHandler(client *ent.Client, authn *auth.Service, log *slog.Logger, o Options) *Handler {
-	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{o.Key}}})
+	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, newCursors(o.Key)}})
 	exec := executor.New(schema)
 	known := newDocuments()
 	exec.SetParserTokenLimit(o.Limits.Tokens)

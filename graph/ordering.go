@@ -4,8 +4,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"caregraph/internal/fault"
@@ -59,19 +61,30 @@ type position struct {
 
 // cursors writes positions as opaque text that only a server with the same key
 // can write: a keyed hash of 12 bytes, then the ordering, the id and the value.
-type cursors struct{ key []byte }
+type cursors struct{ macs *sync.Pool }
+
+// newCursors returns the cursors of servers with this key.
+func newCursors(key []byte) cursors {
+	return cursors{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
 
 const sumSize = 12
 
-func (c cursors) sum(payload string) string {
-	mac := hmac.New(sha256.New, c.key)
-	mac.Write([]byte(payload))
-	return string(mac.Sum(nil)[:sumSize])
+func (c cursors) sum(payload []byte) []byte {
+	mac := c.macs.Get().(hash.Hash)
+	defer c.macs.Put(mac)
+	mac.Reset()
+	mac.Write(payload)
+	return mac.Sum(nil)[:sumSize]
 }
 
 func (c cursors) encode(ordering, value string, id int) string {
-	payload := ordering + " " + strconv.Itoa(id) + " " + value
-	return base64.RawURLEncoding.EncodeToString([]byte(c.sum(payload) + payload))
+	raw := make([]byte, sumSize, sumSize+len(ordering)+len(value)+20)
+	raw = append(raw, ordering...)
+	raw = strconv.AppendInt(append(raw, ' '), int64(id), 10)
+	raw = append(append(raw, ' '), value...)
+	copy(raw, c.sum(raw[sumSize:]))
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // decode returns the value and the id that encode was given. It fails with
@@ -82,11 +95,10 @@ func (c cursors) decode(ordering, cursor string) (value string, id int, err erro
 	if err != nil || len(raw) < sumSize || strings.ContainsAny(cursor, "\r\n") { // which the decoder skips
 		return "", 0, invalid
 	}
-	payload := string(raw[sumSize:])
-	if !hmac.Equal(raw[:sumSize], []byte(c.sum(payload))) {
+	if !hmac.Equal(raw[:sumSize], c.sum(raw[sumSize:])) {
 		return "", 0, invalid
 	}
-	rest, ok := strings.CutPrefix(payload, ordering+" ")
+	rest, ok := strings.CutPrefix(string(raw[sumSize:]), ordering+" ")
 	number, value, _ := strings.Cut(rest, " ")
 	if id, err = strconv.Atoi(number); !ok || err != nil {
 		return "", 0, invalid

@@ -45,7 +45,7 @@ func TestWriter(t *testing.T) {
 		}
 	}
 	h := NewHandler(client, authn, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
-	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, cursors{make([]byte, 32)}}})
+	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, newCursors(make([]byte, 32))}})
 	c := &comparison{t: t, schema: schema.(*executableSchema)}
 	h.exec.Use(c)
 
