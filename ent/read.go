@@ -4,7 +4,9 @@ package ent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -14,6 +16,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
+	"caregraph/internal/loaded"
 	"caregraph/internal/wire"
 )
 
@@ -155,6 +158,16 @@ func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 	return rows, err
 }
 
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Doctor) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return loaded.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Doctor) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
 // MappingColumns has the column of each plain field by its GraphQL name.
 var MappingColumns = map[string]string{
 	"createdAt":    mapping.FieldCreatedAt,
@@ -244,6 +257,16 @@ func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 		}
 	})
 	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Mapping) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return loaded.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Mapping) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
 }
 
 // PatientColumns has the column of each plain field by its GraphQL name.
@@ -361,6 +384,16 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 	return rows, err
 }
 
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Patient) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return loaded.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Patient) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
 // SessionColumns has the column of each plain field by its GraphQL name.
 var SessionColumns = map[string]string{
 	"role":           session.FieldRole,
@@ -467,6 +500,16 @@ func (q *SessionQuery) Rows(ctx context.Context) ([]*Session, error) {
 	return rows, err
 }
 
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Session) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return loaded.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Session) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
 // UserColumns has the column of each plain field by its GraphQL name.
 var UserColumns = map[string]string{
 	"username":    user.FieldUsername,
@@ -559,4 +602,14 @@ func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 		}
 	})
 	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *User) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return loaded.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *User) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
 }

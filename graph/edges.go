@@ -16,18 +16,18 @@ import (
 	"caregraph/ent/session"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
+	"caregraph/internal/viewer"
 )
 
-// Every edge of the graph is read here, for all parents of a level at once. A
-// query reads ahead whatever its selection asks for; the result of a mutation
-// reads the edges of its one record when they are resolved.
+// Every edge of the graph is read here, for all parents of a level at once:
+// whatever the selection of a field asks for, before the field is written.
 
 func init() {
 	users.edge = (*Resolver).userEdge
 	patients.edge = (*Resolver).patientEdge
 	doctors.edge = (*Resolver).doctorEdge
 	mappings.edge = (*Resolver).mappingEdge
-	sessions.edge = func(*Resolver, context.Context, []*ent.Session, graphql.CollectedField) error { return nil }
+	sessions.edge = (*Resolver).sessionEdge
 }
 
 func (r *Resolver) userEdge(ctx context.Context, parents []*ent.User, f graphql.CollectedField) error {
@@ -89,18 +89,24 @@ func (r *Resolver) mappingEdge(ctx context.Context, parents []*ent.Mapping, f gr
 	return nil
 }
 
-// edge returns the edge of obj that is being resolved: the one that was read
-// ahead, or else the one that is read now.
-func edge[V, T any](ctx context.Context, r *Resolver, t *table[T], obj *T) (V, error) {
-	f := graphql.GetFieldContext(ctx).Field
-	_, edges := t.node(obj)
-	v, ok := edges.Get(f.Alias)
-	if !ok {
-		if err := t.edge(r, ctx, []*T{obj}, f); err != nil {
-			return *new(V), err
-		}
-		v, _ = edges.Get(f.Alias)
+// sessionEdge tells which sign-in is the viewer's own.
+func (r *Resolver) sessionEdge(ctx context.Context, rows []*ent.Session, f graphql.CollectedField) error {
+	if f.Name != "current" {
+		return nil
 	}
+	v, err := viewer.FromContext(ctx)
+	for _, s := range rows {
+		s.Loaded.Put(f.Alias, s.ID == v.SessionID)
+	}
+	return err
+}
+
+// edge returns the edge of obj that is being resolved, which was read ahead. A
+// record that writes itself does not need it; gqlgen's own writing, with which
+// TestWriter compares, does.
+func edge[V, T any](ctx context.Context, t *table[T], obj *T) (V, error) {
+	_, edges := t.node(obj)
+	v, _ := edges.Get(graphql.GetFieldContext(ctx).Field.Alias)
 	return v.(V), nil
 }
 

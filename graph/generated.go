@@ -9878,7 +9878,7 @@ func marshalNDoctor2ᚖcaregraphᚋentᚐDoctor(ctx context.Context, ec *executi
 		graphql.AddInvalidNullError(ctx, "Doctor!")
 		return graphql.Null
 	}
-	return _Doctor(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNDoctorConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Doctor]) graphql.Marshaler {
@@ -10005,7 +10005,7 @@ func marshalNMapping2ᚖcaregraphᚋentᚐMapping(ctx context.Context, ec *execu
 		graphql.AddInvalidNullError(ctx, "Mapping!")
 		return graphql.Null
 	}
-	return _Mapping(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Mapping]) graphql.Marshaler {
@@ -10089,7 +10089,7 @@ func marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 		graphql.AddInvalidNullError(ctx, "Patient!")
 		return graphql.Null
 	}
-	return _Patient(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Patient]) graphql.Marshaler {
@@ -10196,7 +10196,7 @@ func marshalNSession2ᚖcaregraphᚋentᚐSession(ctx context.Context, ec *execu
 		graphql.AddInvalidNullError(ctx, "Session!")
 		return graphql.Null
 	}
-	return _Session(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNSpecializationStat2ᚕᚖcaregraphᚋgraphᚐSpecializationStatᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*SpecializationStat) graphql.Marshaler {
@@ -10273,7 +10273,7 @@ func marshalNUser2ᚖcaregraphᚋentᚐUser(ctx context.Context, ec *executionCo
 		graphql.AddInvalidNullError(ctx, "User!")
 		return graphql.Null
 	}
-	return _User(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func marshalNUserConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.User]) graphql.Marshaler {
@@ -10624,7 +10624,7 @@ func marshalODoctor2ᚖcaregraphᚋentᚐDoctor(ctx context.Context, ec *executi
 	if v == nil {
 		return graphql.Null
 	}
-	return _Doctor(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func unmarshalODoctorFilter2ᚖcaregraphᚋgraphᚐDoctorFilter(ctx context.Context, ec *executionContext, v any) (*DoctorFilter, error) {
@@ -10751,7 +10751,7 @@ func marshalOMapping2ᚖcaregraphᚋentᚐMapping(ctx context.Context, ec *execu
 	if v == nil {
 		return graphql.Null
 	}
-	return _Mapping(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func unmarshalOMappingFilter2ᚖcaregraphᚋgraphᚐMappingFilter(ctx context.Context, ec *executionContext, v any) (*MappingFilter, error) {
@@ -10774,7 +10774,7 @@ func marshalOPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	if v == nil {
 		return graphql.Null
 	}
-	return _Patient(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func unmarshalOPatientFilter2ᚖcaregraphᚋgraphᚐPatientFilter(ctx context.Context, ec *executionContext, v any) (*PatientFilter, error) {
@@ -10896,7 +10896,7 @@ func marshalOUser2ᚖcaregraphᚋentᚐUser(ctx context.Context, ec *executionCo
 	if v == nil {
 		return graphql.Null
 	}
-	return _User(ctx, ec, sel, v)
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func unmarshalOUserFilter2ᚖcaregraphᚋgraphᚐUserFilter(ctx context.Context, ec *executionContext, v any) (*UserFilter, error) {

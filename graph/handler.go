@@ -15,6 +15,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/internal/auth"
+	"caregraph/internal/loaded"
 )
 
 // Limits of one request, beside those of Options.
@@ -76,7 +77,7 @@ func (h *Handler) Rehearse(ctx context.Context, params *graphql.RawParams) *grap
 
 // execute runs an operation unless refuse, if given, returns an error for it.
 func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse func(*ast.OperationDefinition) *gqlerror.Error) *graphql.Response {
-	ctx = context.WithValue(ctx, memoKey{}, &memo{})
+	ctx = loaded.WithWriter(context.WithValue(ctx, memoKey{}, &memo{}), writeField)
 	now := graphql.Now()
 	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
 	operation, errs := h.exec.CreateOperationContext(ctx, params)

@@ -50,12 +50,6 @@ func (r *Resolver) viewer(ctx context.Context) (*ent.User, error) {
 	return users.one(ctx, r, v.UserID)
 }
 
-// current tells whether the session is the viewer's own.
-func current(ctx context.Context, s *ent.Session) (bool, error) {
-	v, err := viewer.FromContext(ctx)
-	return v.SessionID == s.ID, err
-}
-
 // AuthPayload is the answer to a sign-in. Each place of the selection that
 // shows the user has its own copy, with other edges.
 type AuthPayload struct {

@@ -41,7 +41,6 @@ type table[T any] struct {
 
 	// What writes a field; see writer.go.
 	scalars map[string]appender[T]
-	viewed  map[string]func(context.Context) appender[T] // depends on the viewer
 	nested  nested
 	newest  string // the column that tells new rows from old ones
 	query   func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
@@ -202,6 +201,17 @@ func (t *table[T]) one(ctx context.Context, r *Resolver, id int) (*T, error) {
 		return nil, &fault.Error{Kind: fault.NotFound, Message: fault.TextNotFound}
 	}
 	return rows[0], nil
+}
+
+// shown returns what makes the answer of a mutation of the record that it
+// changed: it reads what the selection asks for beyond the record.
+func (t *table[T]) shown(ctx context.Context, r *Resolver) func(*T, error) (*T, error) {
+	return func(row *T, err error) (*T, error) {
+		if err != nil {
+			return nil, err
+		}
+		return row, t.ahead(ctx, r, []*T{row}, graphql.GetFieldContext(ctx).Field.Selections)
+	}
 }
 
 // copies returns the rows anew, without their edges.

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"caregraph/ent"
 	"caregraph/internal/fault"
@@ -28,22 +26,6 @@ func (transaction) ExtensionName() string { return "Transaction" }
 
 // Validate accepts every schema.
 func (transaction) Validate(graphql.ExecutableSchema) error { return nil }
-
-// MutateOperationContext makes the resolvers of a mutation take turns: they
-// share one connection.
-func (transaction) MutateOperationContext(_ context.Context, o *graphql.OperationContext) *gqlerror.Error {
-	if !transactional(o) {
-		return nil
-	}
-	var turn sync.Mutex
-	next := o.ResolverMiddleware
-	o.ResolverMiddleware = func(ctx context.Context, resolve graphql.Resolver) (any, error) {
-		turn.Lock()
-		defer turn.Unlock()
-		return next(ctx, resolve)
-	}
-	return nil
-}
 
 type rehearsalKey struct{}
 

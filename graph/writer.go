@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -11,13 +12,14 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/patient"
+	"caregraph/internal/loaded"
 	"caregraph/internal/wire"
 )
 
-// A connection writes itself, with everything below it: all of that was read
-// ahead, so nothing can fail any more, and gqlgen would take a goroutine for
-// each record and several allocations for each field. What is written is the
-// same to the byte.
+// Records and connections write themselves, with everything below them: all of
+// that was read ahead, so nothing can fail any more, and gqlgen would take a
+// goroutine for each record and several allocations for each field. What is
+// written is the same to the byte.
 
 // appender appends a value as JSON.
 type appender[T any] = func(b []byte, row *T) []byte
@@ -28,11 +30,46 @@ type field[T any] struct {
 	value appender[T]
 }
 
+// writeField is the loaded.Writer of every operation.
+func writeField(ctx context.Context, w io.Writer, v any) error {
+	selections := selectionsOf(graphql.GetFieldContext(ctx))
+	var b []byte
+	switch v := v.(type) {
+	case *ent.User:
+		b = users.writer(ctx, selections)(nil, v)
+	case *ent.Patient:
+		b = patients.writer(ctx, selections)(nil, v)
+	case *ent.Doctor:
+		b = doctors.writer(ctx, selections)(nil, v)
+	case *ent.Mapping:
+		b = mappings.writer(ctx, selections)(nil, v)
+	case interface {
+		json(context.Context, ast.SelectionSet) []byte
+	}:
+		b = v.json(ctx, selections)
+	default:
+		return fmt.Errorf("%T cannot be written", v)
+	}
+	_, err := w.Write(b)
+	return err
+}
+
+// selectionsOf returns what the field asks for. An element of a list has a
+// context of its own, which knows only its index.
+func selectionsOf(f *graphql.FieldContext) ast.SelectionSet {
+	for f.Index != nil {
+		f = f.Parent
+	}
+	return f.Field.Selections
+}
+
 // MarshalGQLContext writes the page for the field being resolved.
 func (c *Connection[T]) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	f := graphql.GetFieldContext(ctx).Field
-	_, err := w.Write(c.table.connection(ctx, f.Selections)(nil, c))
-	return err
+	return loaded.Write(ctx, w, c)
+}
+
+func (c *Connection[T]) json(ctx context.Context, selections ast.SelectionSet) []byte {
+	return c.table.connection(ctx, selections)(nil, c)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
@@ -67,9 +104,6 @@ func (t *table[T]) value(ctx context.Context, f graphql.CollectedField) appender
 			v, _ := edges.Get(f.Alias)
 			return write(b, v)
 		}
-	}
-	if viewed := t.viewed[f.Name]; viewed != nil {
-		return viewed(ctx)
 	}
 	return t.scalars[f.Name]
 }
@@ -204,14 +238,9 @@ func init() {
 	users.nested = nested{"patients": toPagesWriter(&patients), "sessions": toManyWriter(&sessions)}
 
 	sessions.scalars = ent.SessionValues
-	sessions.viewed = map[string]func(context.Context) appender[ent.Session]{
-		"current": func(ctx context.Context) appender[ent.Session] {
-			return func(b []byte, s *ent.Session) []byte {
-				is, _ := current(ctx, s) // who reads sessions is signed in
-				return wire.Bool(b, is)
-			}
-		},
-	}
+	sessions.nested = nested{"current": func(context.Context, graphql.CollectedField) func([]byte, any) []byte {
+		return func(b []byte, is any) []byte { return wire.Bool(b, is.(bool)) }
+	}}
 
 	patients.scalars = with(ent.PatientValues, map[string]appender[ent.Patient]{
 		"age": func(b []byte, p *ent.Patient) []byte { return wire.Int(b, p.DateOfBirth.Age(time.Now())) },

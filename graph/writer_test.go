@@ -18,6 +18,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/internal/auth"
 	"caregraph/internal/dataset"
+	"caregraph/internal/loaded"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
@@ -26,9 +27,9 @@ import (
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
-// TestWriter checks that a connection writes itself as gqlgen would write it,
-// to the byte, over random selections with aliases, fragments, directives,
-// variables and __typename, nested and behind lists.
+// TestWriter checks that records and connections write themselves as gqlgen
+// would write them, to the byte, over random selections with aliases,
+// fragments, directives, variables and __typename, nested and behind lists.
 func TestWriter(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
 	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 3, Doctors: 8, Patients: 40, Mappings: 160}); err != nil {
@@ -51,9 +52,10 @@ func TestWriter(t *testing.T) {
 
 	for seed := range uint64(150) {
 		g := generator{rand.New(rand.NewPCG(seed, 0)), h.schema, 0, &strings.Builder{}}
-		root := []string{"users", "patients", "doctors", "mappings"}[g.IntN(4)]
-		document := fmt.Sprintf("query($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) @skip(if: $no) { id } %s%s }\n%s", root,
-			g.arguments()+g.selection(strings.ToUpper(root[:1])+root[1:len(root)-1]+"Connection", 6), g.fragments)
+		object := []string{"User", "Patient", "Doctor", "Mapping"}[g.IntN(4)]
+		root := strings.ToLower(object)
+		document := fmt.Sprintf("query($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) @skip(if: $no) { id } list: %ss%s %s one: %s(id: %d) %s }\n%s",
+			root, g.arguments(), g.selection(object+"Connection", 6), root, 1+g.IntN(3), g.selection(object, 6), g.fragments)
 		response := h.Execute(ctx, &graphql.RawParams{Query: document, Variables: map[string]any{"yes": true, "no": false}})
 		if len(response.Errors) > 0 {
 			t.Fatalf("%s\n%v", document, response.Errors)
@@ -62,8 +64,8 @@ func TestWriter(t *testing.T) {
 			t.Fatal(document)
 		}
 	}
-	if c.compared < 150 {
-		t.Errorf("compared %d connections, want one of each document at least", c.compared)
+	if c.compared < 3*150 {
+		t.Errorf("compared %d values, want three of each document at least", c.compared)
 	}
 }
 
@@ -80,7 +82,7 @@ func awkward(t *testing.T, ctx context.Context, client *ent.Client) {
 	}
 }
 
-// comparison writes every connection that is resolved in both ways.
+// comparison writes every record and connection at the root in both ways.
 type comparison struct {
 	t        *testing.T
 	schema   *executableSchema
@@ -90,42 +92,54 @@ type comparison struct {
 func (*comparison) ExtensionName() string                   { return "Comparison" }
 func (*comparison) Validate(graphql.ExecutableSchema) error { return nil }
 
-type comparing struct{}
-
 func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) (any, error) {
 	v, err := next(ctx)
-	if err != nil || ctx.Value(comparing{}) != nil {
+	if err != nil || graphql.GetFieldContext(ctx).Object != "Query" {
 		return v, err
 	}
-	below := context.WithValue(ctx, comparing{}, true)
-	ec := newExecutionContext(graphql.GetOperationContext(ctx), c.schema, make(chan graphql.DeferredResult, 1))
-	var plain graphql.Marshaler
-	var own interface {
-		MarshalGQLContext(context.Context, io.Writer) error
-	}
-	selections := graphql.GetFieldContext(ctx).Field.Selections
-	switch page := v.(type) {
-	case *UserConnection:
-		own, plain = page, _UserConnection(below, ec, selections, page)
-	case *PatientConnection:
-		own, plain = page, _PatientConnection(below, ec, selections, page)
-	case *DoctorConnection:
-		own, plain = page, _DoctorConnection(below, ec, selections, page)
-	case *MappingConnection:
-		own, plain = page, _MappingConnection(below, ec, selections, page)
-	default:
-		return v, nil
-	}
 	var got, want bytes.Buffer
-	if err := own.MarshalGQLContext(ctx, &got); err != nil {
+	if err := writeField(ctx, &got, v); err != nil {
 		c.t.Error(err)
 	}
-	plain.MarshalGQL(&want)
+	if err := c.plain(loaded.WithWriter(ctx, c.plain), &want, v); err != nil {
+		c.t.Error(err)
+	}
 	if got.String() != want.String() {
 		c.t.Errorf("got  %.2000s\nwant %.2000s", &got, &want)
 	}
 	c.compared++
 	return v, nil
+}
+
+// plain writes a value, and all below it, as gqlgen does.
+func (c *comparison) plain(ctx context.Context, w io.Writer, v any) error {
+	ec := newExecutionContext(graphql.GetOperationContext(ctx), c.schema, make(chan graphql.DeferredResult, 1))
+	selections := selectionsOf(graphql.GetFieldContext(ctx))
+	var plain graphql.Marshaler
+	switch v := v.(type) {
+	case *ent.User:
+		plain = _User(ctx, ec, selections, v)
+	case *ent.Patient:
+		plain = _Patient(ctx, ec, selections, v)
+	case *ent.Doctor:
+		plain = _Doctor(ctx, ec, selections, v)
+	case *ent.Mapping:
+		plain = _Mapping(ctx, ec, selections, v)
+	case *ent.Session:
+		plain = _Session(ctx, ec, selections, v)
+	case *UserConnection:
+		plain = _UserConnection(ctx, ec, selections, v)
+	case *PatientConnection:
+		plain = _PatientConnection(ctx, ec, selections, v)
+	case *DoctorConnection:
+		plain = _DoctorConnection(ctx, ec, selections, v)
+	case *MappingConnection:
+		plain = _MappingConnection(ctx, ec, selections, v)
+	default:
+		return fmt.Errorf("unexpected type %T", v)
+	}
+	plain.MarshalGQL(w)
+	return nil
 }
 
 // generator makes random selections.
