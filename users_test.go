@@ -181,6 +181,7 @@ func TestUserPages(t *testing.T) {
 			want   []record
 		}{
 			{"", people},
+			{`filter: {search: "ame"}`, filtered(people, func(r record) bool { return strings.Contains(strings.ToLower(r.Username), "ame") })},
 			{`filter: {isStaff: false, search: "N"}`, filtered(people, func(r record) bool { return !r.IsActive && strings.Contains(strings.ToLower(r.Username), "n") })},
 		} {
 			for order, key := range keys {

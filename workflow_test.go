@@ -186,6 +186,8 @@ func TestPagination(t *testing.T) {
 		assigned := filtered(patients, func(r record) bool { return len(r.Mappings) > 0 })
 		male := func(r record) bool { return r.Gender == "MALE" }
 
+		zero := func(r record) bool { return strings.EqualFold(r.Name, "Name 0") }
+
 		patientOrders := []string{"CREATED_AT", "UPDATED_AT", "NAME", "DATE_OF_BIRTH"}
 		for _, list := range []struct {
 			name, parent, field, filter string
@@ -194,9 +196,10 @@ func TestPagination(t *testing.T) {
 		}{
 			{"patients", "", "patients", "", patientOrders, patients},
 			{"patients filtered", "", "patients", "filter: {gender: [MALE], assigned: true}", patientOrders, filtered(assigned, male)},
+			{"patients found", "", "patients", `filter: {search: "ame 0"}`, patientOrders, filtered(patients, zero)},
 			{"doctors", "", "doctors", "", []string{"NAME", "EXPERIENCE_YEARS", "CONSULTATION_FEE", "CREATED_AT"}, doctors},
 			{
-				"doctors filtered", "", "doctors", "filter: {minExperienceYears: 3, search: \"dr\"}",
+				"doctors filtered", "", "doctors", "filter: {minExperienceYears: 3, search: \"dr.\"}",
 				[]string{"NAME", "EXPERIENCE_YEARS", "CONSULTATION_FEE", "CREATED_AT"},
 				filtered(doctors, func(r record) bool { return r.ExperienceYears >= 3 }),
 			},
@@ -205,6 +208,7 @@ func TestPagination(t *testing.T) {
 			{"viewer's patients", "viewer", "patients", "", patientOrders, patients},
 			{"a doctor's patients", "doctor", "patients", "", patientOrders, assigned},
 			{"a doctor's patients filtered", "doctor", "patients", "filter: {gender: [MALE]}", patientOrders, filtered(assigned, male)},
+			{"a doctor's patients found", "doctor", "patients", `filter: {search: "ame 0"}`, patientOrders, filtered(assigned, zero)},
 			{"a doctor's mappings", "doctor", "mappings", "", []string{"ASSIGNED_DATE", "CREATED_AT"}, mappings},
 			{"a doctor's mappings filtered", "doctor", "mappings", "filter: {active: false}", []string{"ASSIGNED_DATE", "CREATED_AT"}, filtered(mappings, func(r record) bool { return !r.IsActive })},
 		} {

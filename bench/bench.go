@@ -15,6 +15,7 @@
 //	go run ./bench
 //	go run ./bench -operations MyPatientsWithDoctors,Patient -seconds 20 -json now.json
 //	go run ./bench -growth
+//	go run ./bench -search
 //	go run ./bench -memory -soak 10m
 package main
 
@@ -45,6 +46,7 @@ type options struct {
 	json       string
 	profile    string
 	growth     bool
+	search     bool
 	memory     bool
 	soak       time.Duration
 }
@@ -56,6 +58,7 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "write the figures to this file, too")
 	flag.StringVar(&o.profile, "profile", "", "write CPU profiles of the server under the load to this folder, one for each operation")
 	flag.BoolVar(&o.growth, "growth", false, "measure how the cost grows with the page and with the tables instead")
+	flag.BoolVar(&o.search, "search", false, "measure how long a search takes in many patients of one owner instead")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory under idle connections, parallel requests and a soak instead")
 	flag.DurationVar(&o.soak, "soak", time.Minute, "how long the soak of -memory takes")
 	floor := flag.String("floor", "", "serve a floor, hand or sql, on the database of DATABASE_URL (what the program starts itself)")
@@ -103,6 +106,8 @@ func (o *options) run(ctx context.Context) error {
 	switch {
 	case o.growth:
 		return o.measureGrowth(ctx, binary, postgres)
+	case o.search:
+		return o.measureSearch(ctx, binary, postgres)
 	case o.memory:
 		return o.measureMemory(ctx, binary, postgres)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // measureGrowth prints how the cost of a nested page grows with its size and
-// with the tables, and how long a search takes in all patients of one owner.
+// with the tables.
 func (o *options) measureGrowth(ctx context.Context, binary string, postgres *storetest.Server) error {
 	length := time.Duration(o.seconds) * time.Second
 	page := func(rows int) operation {
@@ -35,26 +35,7 @@ func (o *options) measureGrowth(ctx context.Context, binary string, postgres *st
 			return err
 		}
 	}
-	size := dataset.Size{Users: 1, Patients: 100_000, Doctors: 2_000, Mappings: 300_000}
-	return with(ctx, binary, postgres, "one_owner", size, func(b *bench) error {
-		search := operations[5]
-		parts := []string{"sha", "kum", "ish", "zzq", "ree", "jos", "900", "yad"}
-		search.floors = nil
-		search.variables = func(_, n int, _ *bench) map[string]any {
-			return map[string]any{"q": parts[n%len(parts)], "first": 10}
-		}
-		fmt.Println("A search for three letters in the 100,000 patients of one owner:")
-		for _, users := range []int{1, connections} {
-			b.connections = users
-			results, err := b.each(ctx, length, search)
-			if err != nil {
-				return err
-			}
-			r := results[0]
-			fmt.Printf("%9d at once: %.0f a second, p50 %.2f ms, p99 %.2f ms, CPU %.2f + %.2f ms\n", users, r.Rate, r.Median, r.Slow, r.Server, r.Postgres)
-		}
-		return nil
-	})
+	return nil
 }
 
 // with calls f with a server on a database of the size.

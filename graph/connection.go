@@ -104,6 +104,7 @@ const (
 type page[T any] struct {
 	size          int
 	backward      bool
+	search        bool // for a part of a text that an index can find
 	after, before *position
 	name          string // of the type, the ordering and its direction
 	order         ordering[T]
@@ -157,6 +158,9 @@ func (p *page[T]) window(parents int, column func(*sql.Selector) string) func(*s
 		}
 		if parents <= 1 {
 			s.OrderBy(by...).Limit(p.size + 1)
+			if p.search && column == nil {
+				findFirst(s, columns, p.size+1)
+			}
 			return
 		}
 		number := sql.RowNumber().PartitionBy(column(s)).OrderExpr(sql.ExprFunc(func(b *sql.Builder) { b.WriteString(by[0] + ", " + by[1]) }))
@@ -210,6 +214,9 @@ func (t *table[T]) arguments(ctx context.Context, r *Resolver, args map[string]a
 				return nil, nil, &fault.Error{Kind: fault.Invalid, Field: name, Message: "This is no position in a list of this ordering."}
 			}
 		}
+	}
+	if filter, ok := args["filter"].(interface{ indexed() bool }); ok {
+		p.search = filter.indexed()
 	}
 	var list []where
 	if filter, ok := args["filter"].(interface {

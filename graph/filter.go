@@ -15,11 +15,8 @@ import (
 	"caregraph/internal/scalar"
 )
 
-// Limits of a filter.
-const (
-	maxSearch = 200 // characters
-	maxValues = 100 // values of one list
-)
+// maxValues is how many values one list of a filter may have.
+const maxValues = 100
 
 // by returns what an ordering asks for, and nothing if none was given.
 func (o *PatientOrder) by() (field string, direction OrderDirection) {
@@ -177,17 +174,6 @@ func given[V any, P ~func(*sql.Selector)](predicates []P, v *V, predicate func(V
 		return predicates
 	}
 	return append(predicates, predicate(*v))
-}
-
-// searched returns what to search for in folded columns.
-func searched(search *string) (string, error) {
-	if search == nil {
-		return "", nil
-	}
-	if err := scalar.Text(maxSearch)(*search); err != nil {
-		return "", &fault.Error{Kind: fault.Invalid, Field: "search", Message: err.Error()}
-	}
-	return scalar.Fold(*search), nil
 }
 
 // bounded fails with fault.Invalid if a list is too long.

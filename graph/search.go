@@ -1,0 +1,57 @@
+package graph
+
+import (
+	"unicode/utf8"
+
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/internal/fault"
+	"caregraph/internal/scalar"
+)
+
+// maxSearch is how long a search may be, in characters.
+const maxSearch = 200
+
+// searched returns what to search for in folded columns.
+func searched(search *string) (string, error) {
+	if search == nil {
+		return "", nil
+	}
+	if err := scalar.Text(maxSearch)(*search); err != nil {
+		return "", &fault.Error{Kind: fault.Invalid, Field: "search", Message: err.Error()}
+	}
+	return scalar.Fold(*search), nil
+}
+
+// indexed tells whether the search is for a part that the trigram indexes of
+// internal/store can find.
+func indexed(search *string) bool {
+	return search != nil && utf8.RuneCountInString(scalar.Fold(*search)) >= 3
+}
+
+func (f *PatientFilter) indexed() bool { return f != nil && indexed(f.Search) }
+
+func (f *DoctorFilter) indexed() bool { return f != nil && indexed(f.Search) }
+
+func (f *UserFilter) indexed() bool { return f != nil && indexed(f.Search) }
+
+// plannedRows is how many rows of a search PostgreSQL plans for. It is about
+// where, in 100,000 patients of one owner, it becomes cheaper to read the
+// trigram index and sort what was found than to read in order.
+const plannedRows = 3_000
+
+// findFirst makes PostgreSQL plan an ordered search for plannedRows, of which
+// it reads only as many as the search is limited to. Told that few are wanted,
+// it would read patients in order until it has found them, as if they were
+// spread evenly; but those called Zoya come last in the order of names.
+func findFirst(s *sql.Selector, columns []string, limit int) {
+	if s.Dialect() != dialect.Postgres {
+		return
+	}
+	found := s.Clone().Limit(plannedRows)
+	*s = *sql.Dialect(s.Dialect()).Select(columns...).From(sql.Table("found")).Limit(limit).
+		Prefix(sql.ExprFunc(func(b *sql.Builder) {
+			b.WriteString("WITH found AS MATERIALIZED ").Wrap(func(b *sql.Builder) { b.Join(found) })
+		}))
+}

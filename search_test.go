@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"entgo.io/ent/dialect"
+
+	"caregraph/internal/dataset"
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+)
+
+// TestSearchPlan checks how PostgreSQL reads a search in the order of names: by
+// the trigram index where few patients fit, though they come last in the order,
+// and in order where it soon finds enough.
+func TestSearchPlan(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Doctors: 20, Patients: 20_000, Mappings: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.IndexSearch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := newAPI(t, db)
+	token := a.signIn(t, dataset.Email(1), dataset.Password)
+	searches := make(chan string, 10) // statements that look for a part of a text
+	db.Wrap = func(d dialect.Driver) dialect.Driver {
+		return dialect.DebugWithContext(d, func(_ context.Context, v ...any) {
+			_, query, _ := strings.Cut(fmt.Sprint(v...), "query=")
+			if query, _, _ = strings.Cut(query, " args="); strings.Contains(query, " LIKE ") {
+				searches <- query
+			}
+		})
+	}
+	server := httptest.NewServer(newHandler(db, a.cfg, slog.New(slog.DiscardHandler)))
+	defer server.Close()
+	a.url = server.URL
+
+	const trigrams, order = "patient_search", "patient_created_by_id_name_key_id"
+	for _, tt := range []struct{ part, why, want string }{
+		{"zoy", "first names, last in the order", trigrams},
+		{"Zoya Rao", "few whole names", trigrams},
+		{"zzq", "nobody", trigrams},
+		{"exa", "everybody's email", order},
+		{"sh", "too short for trigrams, and frequent", order},
+	} {
+		t.Run(tt.part, func(t *testing.T) {
+			a.must(t, caller{token: token}, operation(t, "PatientSearch"), map[string]any{"q": tt.part})
+			plan := explain(t, db, <-searches, "%"+strings.ToLower(tt.part)+"%", 1)
+			if !strings.Contains(plan, tt.want) {
+				t.Errorf("%s: not found by %s:\n%s", tt.why, tt.want, plan)
+			}
+		})
+	}
+}
+
+// explain returns the plan of a statement, given the text it searches for and
+// the value of every other parameter.
+func explain(t *testing.T, db *store.DB, query, part string, other any) string {
+	t.Helper()
+	var args []any
+	for _, parameter := range regexp.MustCompile(`(LIKE )?\$\d+`).FindAllString(query, -1) {
+		if strings.HasPrefix(parameter, "LIKE ") {
+			args = append(args, part)
+		} else {
+			args = append(args, other)
+		}
+	}
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(line + "\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}
