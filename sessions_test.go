@@ -200,6 +200,8 @@ func TestSessionList(t *testing.T) {
 			a.expect(t, name, c, `mutation($id: ID!) { endSession(id: $id) }`, map[string]any{"id": first.id}, notFound)
 			a.expect(t, name, c, `query { viewer { sessions { current } } }`, nil, `{"data":{"viewer":{"sessions":[{"current":true}]}}}`)
 		}
+		a.expect(t, "in the answer to a sign-in", caller{}, `mutation($in: LoginInput!) { login(input: $in) { user { sessions { current } } } }`,
+			map[string]any{"in": map[string]any{"email": ben.email, "password": password}}, `{"data":{"login":{"user":{"sessions":[{"current":true},{"current":false}]}}}}`)
 		for _, ended := range []string{second.id, expired.id} {
 			a.expect(t, "ended before", caller{token: first.access}, `mutation($id: ID!) { endSession(id: $id) }`, map[string]any{"id": ended}, notFound)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect/sql"
+	"github.com/golang-jwt/jwt/v5"
 
 	"caregraph/ent"
 	"caregraph/ent/predicate"
@@ -43,6 +44,7 @@ type Service struct {
 	key       []byte
 	limit     int
 	addresses *limit.Buckets // registrations, refreshes and password changes
+	parser    *jwt.Parser
 	now       func() time.Time
 }
 
@@ -60,6 +62,10 @@ func New(client *ent.Client, o Options) *Service {
 		rate = 0
 	}
 	s.addresses = limit.New(rate, addressBurst)
+	s.parser = jwt.NewParser(
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(),
+		jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(func() time.Time { return s.now() }),
+	)
 	return s
 }
 
@@ -491,7 +497,7 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		LastUsedAt  time.Time `sql:"last_used_at"`
 	}
 	all := unrestricted(ctx)
-	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Modify(func(q *sql.Selector) {
+	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) {
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
 		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), q.C(session.FieldLastUsedAt))

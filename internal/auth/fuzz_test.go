@@ -10,10 +10,9 @@ import (
 
 // fixed returns a service that signs and reads tokens, and whose clock stands.
 func fixed() *Service {
-	return &Service{
-		key: []byte(strings.Repeat("k", 32)),
-		now: func() time.Time { return time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC) },
-	}
+	s := New(nil, Options{Key: []byte(strings.Repeat("k", 32))})
+	s.now = func() time.Time { return time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC) }
+	return s
 }
 
 // FuzzToken checks that nothing is read as a token but what the service writes

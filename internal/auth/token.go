@@ -113,12 +113,8 @@ func (s *Service) parse(token, kind string) (*claims, error) {
 	if len(token) > maxToken || !strings.HasPrefix(token, tokenHeader) {
 		return nil, ErrToken
 	}
-	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithStrictDecoding(), jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(s.now),
-	)
 	var c claims
-	parsed, err := parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.key, nil })
+	parsed, err := s.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.key, nil })
 	switch {
 	case err != nil || !parsed.Valid || strings.ContainsAny(token, "\r\n"): // which the decoder skips
 		return nil, ErrToken
