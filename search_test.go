@@ -16,7 +16,7 @@ import (
 	"caregraph/internal/storetest"
 )
 
-// TestSearchPlan checks how PostgreSQL reads a search in the order of names: by
+// TestSearchPlan checks how PostgreSQL reads a search: in the order of names by
 // the trigram index where few patients fit, though they come last in the order,
 // and in order where it soon finds enough.
 func TestSearchPlan(t *testing.T) {
@@ -29,7 +29,7 @@ func TestSearchPlan(t *testing.T) {
 	}
 	a := newAPI(t, db)
 	token := a.signIn(t, dataset.Email(1), dataset.Password)
-	searches := make(chan string, 10) // statements that look for a part of a text
+	searches := make(chan string, 1) // statements that look for a part of a text
 	db.Wrap = func(d dialect.Driver) dialect.Driver {
 		return dialect.DebugWithContext(d, func(_ context.Context, v ...any) {
 			_, query, _ := strings.Cut(fmt.Sprint(v...), "query=")
@@ -42,19 +42,25 @@ func TestSearchPlan(t *testing.T) {
 	defer server.Close()
 	a.url = server.URL
 
-	const trigrams, order = "patient_search", "patient_created_by_id_name_key_id"
-	for _, tt := range []struct{ part, why, want string }{
-		{"zoy", "first names, last in the order", trigrams},
-		{"Zoya Rao", "few whole names", trigrams},
-		{"zzq", "nobody", trigrams},
-		{"exa", "everybody's email", order},
-		{"sh", "too short for trigrams, and frequent", order},
+	const trigrams, byName, newest = "patient_search", "patient_created_by_id_name_key_id", "created_at_id"
+	for _, tt := range []struct{ why, part, filter, order, want string }{
+		{"first names, last in the order", "zoy", "", "NAME", trigrams},
+		{"nobody", "zzq", "", "NAME", trigrams},
+		{"everybody's email", "exa", "", "NAME", byName},
+		{"too short for the trigram index", "z", "", "NAME", byName},
+		{"spread evenly over the order", "zoy", "", "CREATED_AT", newest},
+		{"a condition that takes longer", "zoy", "assigned: false", "NAME", byName},
 	} {
-		t.Run(tt.part, func(t *testing.T) {
-			a.must(t, caller{token: token}, operation(t, "PatientSearch"), map[string]any{"q": tt.part})
-			plan := explain(t, db, <-searches, "%"+strings.ToLower(tt.part)+"%", 1)
-			if !strings.Contains(plan, tt.want) {
-				t.Errorf("%s: not found by %s:\n%s", tt.why, tt.want, plan)
+		t.Run(tt.why, func(t *testing.T) {
+			document := fmt.Sprintf("query($q: String!) { patients(first: 10, filter: {search: $q %s}, orderBy: {field: %s}) { nodes { id name } } }", tt.filter, tt.order)
+			a.must(t, caller{token: token}, document, map[string]any{"q": tt.part})
+			select {
+			case query := <-searches:
+				if plan := explain(t, db, query, "%"+tt.part+"%", 1); !strings.Contains(plan, tt.want) {
+					t.Errorf("not found by %s:\n%s", tt.want, plan)
+				}
+			default:
+				t.Error("nothing is searched")
 			}
 		})
 	}

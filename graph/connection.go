@@ -104,7 +104,7 @@ const (
 type page[T any] struct {
 	size          int
 	backward      bool
-	search        bool // for a part of a text that an index can find
+	search        bool // for a part of the text that the list is ordered by
 	after, before *position
 	name          string // of the type, the ordering and its direction
 	order         ordering[T]
@@ -215,13 +215,9 @@ func (t *table[T]) arguments(ctx context.Context, r *Resolver, args map[string]a
 			}
 		}
 	}
-	if filter, ok := args["filter"].(interface{ indexed() bool }); ok {
-		p.search = filter.indexed()
-	}
 	var list []where
-	if filter, ok := args["filter"].(interface {
-		where(context.Context) ([]where, error)
-	}); ok {
+	if filter, ok := args["filter"].(filter); ok {
+		p.search = filter.searches() == p.order.column
 		list, err = filter.where(ctx)
 	}
 	return p, list, err

@@ -47,8 +47,23 @@ func (o *MappingOrder) by() (field string, direction OrderDirection) {
 	return string(o.Field), o.Direction
 }
 
-// where returns the conditions of a filter, and none for no filter. It fails with
-// fault.Invalid.
+// filter is what a list is narrowed by; a nil one narrows nothing.
+type filter interface {
+	// where returns its conditions. It fails with fault.Invalid.
+	where(ctx context.Context) ([]where, error)
+
+	// searches returns the column in which a text is searched for, if an index
+	// finds it and no other condition takes longer for each row.
+	searches() string
+}
+
+func (f *PatientFilter) searches() string {
+	if f == nil || f.Assigned != nil || f.DoctorID != nil {
+		return ""
+	}
+	return keyed(patient.FieldNameKey, f.Search)
+}
+
 func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	if f == nil {
 		return nil, nil
@@ -93,6 +108,13 @@ func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	return conditions(p), nil
 }
 
+func (f *UserFilter) searches() string {
+	if f == nil {
+		return ""
+	}
+	return keyed(user.FieldUsernameKey, f.Search)
+}
+
 func (f *UserFilter) where(context.Context) ([]where, error) {
 	if f == nil {
 		return nil, nil
@@ -110,6 +132,13 @@ func (f *UserFilter) where(context.Context) ([]where, error) {
 	p = given(p, f.IsActive, user.IsActive)
 	p = given(p, f.IsStaff, user.IsStaff)
 	return conditions(p), nil
+}
+
+func (f *DoctorFilter) searches() string {
+	if f == nil {
+		return ""
+	}
+	return keyed(doctor.FieldNameKey, f.Search)
 }
 
 func (f *DoctorFilter) where(context.Context) ([]where, error) {
@@ -146,6 +175,8 @@ func (f *DoctorFilter) where(context.Context) ([]where, error) {
 	p = given(p, f.MaxConsultationFee, doctor.ConsultationFeeLTE)
 	return conditions(p), nil
 }
+
+func (*MappingFilter) searches() string { return "" }
 
 func (f *MappingFilter) where(ctx context.Context) ([]where, error) {
 	if f == nil {

@@ -24,27 +24,25 @@ func searched(search *string) (string, error) {
 	return scalar.Fold(*search), nil
 }
 
-// indexed tells whether the search is for a part that the trigram indexes of
+// keyed returns the column, if there is a search that the trigram indexes of
 // internal/store can find.
-func indexed(search *string) bool {
-	return search != nil && utf8.RuneCountInString(scalar.Fold(*search)) >= 3
+func keyed(column string, search *string) string {
+	if search == nil || utf8.RuneCountInString(scalar.Fold(*search)) < 3 {
+		return ""
+	}
+	return column
 }
-
-func (f *PatientFilter) indexed() bool { return f != nil && indexed(f.Search) }
-
-func (f *DoctorFilter) indexed() bool { return f != nil && indexed(f.Search) }
-
-func (f *UserFilter) indexed() bool { return f != nil && indexed(f.Search) }
 
 // plannedRows is how many rows of a search PostgreSQL plans for. It is about
 // where, in 100,000 patients of one owner, it becomes cheaper to read the
 // trigram index and sort what was found than to read in order.
 const plannedRows = 3_000
 
-// findFirst makes PostgreSQL plan an ordered search for plannedRows, of which
-// it reads only as many as the search is limited to. Told that few are wanted,
-// it would read patients in order until it has found them, as if they were
-// spread evenly; but those called Zoya come last in the order of names.
+// findFirst makes PostgreSQL plan a search in the order of what is searched for
+// plannedRows. Told that few are wanted, it would read in order until it has
+// found them, as if they were spread evenly; but those called Zoya come last in
+// the order of names. If it does read in order, it still stops at the limit.
+// What is read from a materialized WITH comes in the order in which it was made.
 func findFirst(s *sql.Selector, columns []string, limit int) {
 	if s.Dialect() != dialect.Postgres {
 		return
