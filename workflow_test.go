@@ -800,3 +800,27 @@ func TestValues(t *testing.T) {
 		}
 	})
 }
+
+// TestErrorLocations checks that an error tells which field of the document it
+// is about, however deep that is. Its path is that of the root field, which is
+// null.
+func TestErrorLocations(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := newAPI(t, db)
+		asha := a.register(t, "asha")
+		arjun := a.createPatient(t, asha, "Arjun")
+		for _, tt := range []struct{ document, field, path string }{
+			{`{ patients(after: "bad") { totalCount } }`, "patients(after", "patients"},
+			{`{ viewer { username patients(after: "bad") { totalCount } } }`, "patients(after", "viewer"},
+			{`{ viewer { patients { totalCount } old: patients(after: "bad") { totalCount } } }`, "old: patients", "viewer"},
+			{`query($id: ID!) { me: patient(id: $id) { createdBy { id patients(after: "bad") { nodes { id } } } } }`, "patients(after", "me"},
+			{`mutation($id: ID!) { updatePatient(id: $id, input: {}) { createdBy { patients(after: "bad") { totalCount } } } }`, "patients(after", "updatePatient"},
+		} {
+			reply := a.query(t, asha, tt.document, map[string]any{"id": arjun})
+			want := fmt.Sprintf(`"path":[%q],"locations":[{"line":1,"column":%d}],"extensions":{"code":"BAD_USER_INPUT","field":"after"}}]`, tt.path, strings.Index(tt.document, tt.field)+1)
+			if !strings.Contains(reply, want) {
+				t.Errorf("%s: got %s, want %s", tt.document, reply, want)
+			}
+		}
+	})
+}

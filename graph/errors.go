@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -30,6 +31,9 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 			name, _ := raw.Path[len(raw.Path)-1].(ast.PathName)
 			faults = fault.List{{Kind: fault.Invalid, Field: string(name), Message: malformed.Message}}
 			raw.Path = here
+		}
+		if inside, ok := errors.AsType[*located](err); ok {
+			raw.Locations = []gqlerror.Location{{Line: inside.field.Line, Column: inside.field.Column}}
 		}
 		last := len(faults) - 1
 		for _, f := range faults[:last] {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -45,8 +46,8 @@ type table[T any] struct {
 	newest  string // the column that tells new rows from old ones
 	query   func(db *ent.Client, columns []string, where []where, modify func(*sql.Selector)) query[T]
 
-	// edge reads the edge f of parents and puts it under f's response key. It
-	// does nothing if f is no edge.
+	// edge reads f of parents and puts it under f's response key. It does
+	// nothing if f is a column or computed of one.
 	edge func(r *Resolver, ctx context.Context, parents []*T, f graphql.CollectedField) error
 }
 
@@ -175,10 +176,28 @@ func (t *table[T]) ahead(ctx context.Context, r *Resolver, level []*T, selection
 	}
 	for _, f := range collected(ctx, selections, t.object) {
 		if err := t.edge(r, ctx, level, f); err != nil {
-			return err
+			return at(f, err)
 		}
 	}
 	return nil
+}
+
+// located is a failure to read what a field inside a root field asks for.
+type located struct {
+	error
+	field ast.Position
+}
+
+func (l *located) Unwrap() error { return l.error }
+
+// at tells of an error which field of the document it is about, unless a field
+// further inside is known. The error's path stays that of the root field, which
+// is null because of it: what is read for a whole level has no path.
+func at(f graphql.CollectedField, err error) error {
+	if _, known := errors.AsType[*located](err); known || f.Position == nil {
+		return err
+	}
+	return &located{err, *f.Position}
 }
 
 // read returns the rows that match, with what the selections ask of them.
