@@ -287,8 +287,9 @@ var access = []struct {
 		`{"deletePatient":"$patient"}`, notFound, `{"deletePatient":"$patient"}`,
 	},
 	{
-		"Mutation.createDoctor", `mutation { createDoctor(input: {name: "Dr. New", email: "n@example.com", specialization: "Oncology", licenseNumber: "NEW-1", experienceYears: 1, consultationFee: 100}) { name } }`, unauthenticated,
-		`{"createDoctor":{"name":"Dr. New"}}`, `{"createDoctor":{"name":"Dr. New"}}`, `{"createDoctor":{"name":"Dr. New"}}`,
+		"Mutation.createDoctor", `mutation { createDoctor(input: {name: "Dr. New", email: "n@example.com", specialization: "Oncology", licenseNumber: "NEW-1", experienceYears: 1, consultationFee: 100}) { name mappings { totalCount } } }`, unauthenticated,
+		`{"createDoctor":{"name":"Dr. New","mappings":{"totalCount":0}}}`, `{"createDoctor":{"name":"Dr. New","mappings":{"totalCount":0}}}`,
+		`{"createDoctor":{"name":"Dr. New","mappings":{"totalCount":0}}}`,
 	},
 	{
 		"Mutation.updateDoctor", `mutation($doctor: ID!) { updateDoctor(id: $doctor, input: {availability: "Mon"}) { availability patients { totalCount } } }`, unauthenticated,
@@ -310,12 +311,13 @@ var access = []struct {
 		conflict, notFoundPatient, conflict,
 	},
 	{
-		"Mutation.updateMapping", `mutation($mapping: ID!) { updateMapping(id: $mapping, notes: "x") { notes } }`, unauthenticated,
-		`{"updateMapping":{"notes":"x"}}`, notFound, `{"updateMapping":{"notes":"x"}}`,
+		"Mutation.updateMapping", `mutation($mapping: ID!) { updateMapping(id: $mapping, notes: "x") { notes patient { name } } }`, unauthenticated,
+		`{"updateMapping":{"notes":"x","patient":{"name":"Arjun"}}}`, notFound, `{"updateMapping":{"notes":"x","patient":{"name":"Arjun"}}}`,
 	},
 	{
-		"Mutation.unassignDoctor", `mutation($mapping: ID!) { unassignDoctor(id: $mapping) { isActive } }`, unauthenticated,
-		`{"unassignDoctor":{"isActive":false}}`, notFound, `{"unassignDoctor":{"isActive":false}}`,
+		"Mutation.unassignDoctor", `mutation($mapping: ID!) { unassignDoctor(id: $mapping) { isActive createdBy { username } } }`, unauthenticated,
+		`{"unassignDoctor":{"isActive":false,"createdBy":{"username":"asha"}}}`, notFound,
+		`{"unassignDoctor":{"isActive":false,"createdBy":{"username":"asha"}}}`,
 	},
 	{
 		"Mutation.endSession", `mutation($session: ID!) { endSession(id: $session) }`, unauthenticated,

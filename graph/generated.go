@@ -368,7 +368,7 @@ type Session {
   lastUsedAt: DateTime!
   "When it ends by itself."
   expiresAt: DateTime!
-  "Whether the request's own token belongs to it."
+  "Whether the request's own token belongs to it; in the answer to a sign-in, whether it is that one."
   current: Boolean!
 }
 

@@ -30,8 +30,14 @@ type field[T any] struct {
 	value appender[T]
 }
 
-// writeField is the loaded.Writer of every operation.
-func writeField(ctx context.Context, w io.Writer, v any) error {
+// writeField is the loaded.Writer of every operation. It fails if what the
+// selection asks for was not read ahead.
+func writeField(ctx context.Context, w io.Writer, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = recovered(ctx, p)
+		}
+	}()
 	selections := selectionsOf(graphql.GetFieldContext(ctx))
 	var b []byte
 	switch v := v.(type) {
@@ -50,7 +56,7 @@ func writeField(ctx context.Context, w io.Writer, v any) error {
 	default:
 		return fmt.Errorf("%T cannot be written", v)
 	}
-	_, err := w.Write(b)
+	_, err = w.Write(b)
 	return err
 }
 
@@ -228,7 +234,7 @@ func typename[T any](name string) appender[T] {
 }
 
 // What is written of each type: the plain fields, what is computed of them, and
-// the edges that were read ahead.
+// what was read ahead.
 func init() {
 	users.scalars = with(ent.UserValues, map[string]appender[ent.User]{
 		"role": func(b []byte, u *ent.User) []byte {
@@ -262,5 +268,5 @@ func init() {
 	mappings.nested = nested{"patient": toOneWriter(&patients), "doctor": toOneWriter(&doctors), "createdBy": toOneWriter(&users)}
 }
 
-// nested are the edges of a type by field.
+// nested has what writes each field of a type that is read ahead.
 type nested map[string]func(context.Context, graphql.CollectedField) func([]byte, any) []byte

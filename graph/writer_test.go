@@ -18,6 +18,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/internal/auth"
 	"caregraph/internal/dataset"
+	"caregraph/internal/fault"
 	"caregraph/internal/loaded"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
@@ -67,6 +68,32 @@ func TestWriter(t *testing.T) {
 	if c.compared < 3*150 {
 		t.Errorf("compared %d values, want three of each document at least", c.compared)
 	}
+}
+
+// TestWriterFails checks that a record whose edges were not read ahead, which no
+// resolver may answer with, is told as an internal error and nothing more.
+func TestWriterFails(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
+	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Doctors: 1, Patients: 1, Mappings: 1}); err != nil {
+		t.Fatal(err)
+	}
+	h := NewHandler(db.Client(), nil, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
+	h.exec.Use(careless{})
+	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 1})
+	response := h.Execute(ctx, &graphql.RawParams{Query: "{ patient(id: 1) { name mappings { id } } }"})
+	if string(response.Data) != `{"patient":null}` || len(response.Errors) != 1 || response.Errors[0].Extensions["code"] != "INTERNAL" || response.Errors[0].Message != fault.TextInternal {
+		t.Errorf("got %s and %v", response.Data, response.Errors)
+	}
+}
+
+// careless answers with records whose edges were not read ahead.
+type careless struct{}
+
+func (careless) ExtensionName() string                   { return "Careless" }
+func (careless) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (careless) InterceptField(context.Context, graphql.Resolver) (any, error) {
+	return &ent.Patient{ID: 1, Name: "Arjun"}, nil
 }
 
 // awkward adds records whose text must be escaped, or is missing.

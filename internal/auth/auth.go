@@ -497,7 +497,7 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		LastUsedAt  time.Time `sql:"last_used_at"`
 	}
 	all := unrestricted(ctx)
-	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) {
+	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
 		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), q.C(session.FieldLastUsedAt))

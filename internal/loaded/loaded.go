@@ -1,7 +1,7 @@
 // Package loaded keeps what was read for a GraphQL selection beside an entity:
 // its edges, and through which record it was found. One entity may hold the
 // same edge several times, under several response keys, with other arguments
-// each.
+// each. An entity that writes itself does so by what the context says.
 package loaded
 
 import (
