@@ -78,21 +78,5 @@ func explain(t *testing.T, db *store.DB, query, part string, other any) string {
 			args = append(args, other)
 		}
 	}
-	rows, err := db.QueryContext(t.Context(), "EXPLAIN "+query, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var plan strings.Builder
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			t.Fatal(err)
-		}
-		plan.WriteString(line + "\n")
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return plan.String()
+	return storetest.Explain(t, db, query, args...)
 }
