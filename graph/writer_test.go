@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,8 +66,8 @@ func TestWriter(t *testing.T) {
 			t.Fatal(document)
 		}
 	}
-	if c.compared < 3*150 {
-		t.Errorf("compared %d values, want three of each document at least", c.compared)
+	if n := c.compared.Load(); n < 3*150 {
+		t.Errorf("compared %d values, want three of each document at least", n)
 	}
 }
 
@@ -113,7 +114,7 @@ func awkward(t *testing.T, ctx context.Context, client *ent.Client) {
 type comparison struct {
 	t        *testing.T
 	schema   *executableSchema
-	compared int
+	compared atomic.Int64
 }
 
 func (*comparison) ExtensionName() string                   { return "Comparison" }
@@ -134,7 +135,7 @@ func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) 
 	if got.String() != want.String() {
 		c.t.Errorf("got  %.2000s\nwant %.2000s", &got, &want)
 	}
-	c.compared++
+	c.compared.Add(1)
 	return v, nil
 }
 
