@@ -38,11 +38,11 @@ func keyed(column string, search *string) string {
 // trigram index and sort what was found than to read in order.
 const plannedRows = 3_000
 
-// findFirst makes PostgreSQL plan a search in the order of what is searched for
-// plannedRows. Told that few are wanted, it would read in order until it has
-// found them, as if they were spread evenly; but those called Zoya come last in
-// the order of names. If it does read in order, it still stops at the limit.
-// What is read from a materialized WITH comes in the order in which it was made.
+// findFirst limits a search that is ordered by the text it looks in, and lets
+// PostgreSQL plan it as if plannedRows were wanted. Told the limit, it would read
+// in order until it has found so many, as if they were spread evenly; but those
+// called Zoya come last in the order of names. If it does read in order, it still
+// stops at the limit. A materialized WITH is read in the order it was made in.
 func findFirst(s *sql.Selector, columns []string, limit int) {
 	if s.Dialect() != dialect.Postgres {
 		return
