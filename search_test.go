@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,12 +17,12 @@ import (
 	"caregraph/internal/storetest"
 )
 
-// TestSearchPlan checks how PostgreSQL reads a search: in the order of names by
-// the trigram index where few patients fit, though they come last in the order,
-// and in order where it soon finds enough.
+// TestSearchPlan checks how PostgreSQL reads a search: in the order of names
+// where it soon finds enough, and by the trigram index where few patients fit,
+// though they come last in the order.
 func TestSearchPlan(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
-	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Doctors: 20, Patients: 20_000, Mappings: 20}); err != nil {
+	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 4, Doctors: 20, Patients: 24_000, Mappings: 20}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.IndexSearch(t.Context()); err != nil {
@@ -42,27 +43,134 @@ func TestSearchPlan(t *testing.T) {
 	defer server.Close()
 	a.url = server.URL
 
-	const trigrams, byName, newest = "patient_search", "patient_created_by_id_name_key_id", "created_at_id"
+	const (
+		early = `Index Only Scan using patient_created_by_id_name_key_id .*actual(.*\n)+.*on patients.*never executed`
+		late  = `Index Only Scan using patient_created_by_id_name_key_id .*actual(.*\n)+.*on patient_(text|search) .*actual`
+	)
 	for _, tt := range []struct{ why, part, filter, order, want string }{
-		{"first names, last in the order", "zoy", "", "NAME", trigrams},
-		{"nobody", "zzq", "", "NAME", trigrams},
-		{"everybody's email", "exa", "", "NAME", byName},
-		{"too short for the trigram index", "z", "", "NAME", byName},
-		{"spread evenly over the order", "zoy", "", "CREATED_AT", newest},
-		{"a condition that takes longer", "zoy", "assigned: false", "NAME", byName},
+		{"first names, last in the order", "zoy", "", "NAME", late},
+		{"first names, first in the other order", "zoy", "", "NAME, direction: DESC", strings.ReplaceAll(early, "Scan", "Scan Backward")},
+		{"family names, found with each first name", "shar", "", "NAME", early},
+		{"nobody", "zzq", "", "NAME", late},
+		{"everybody's email", "exa", "", "NAME", early},
+		{"too short for the trigram index", "z", "", "NAME", "^Limit.*\n.*Index Scan using patient_created_by_id_name_key_id"},
+		{"spread evenly over the order", "zoy", "", "CREATED_AT", "^Limit.*\n.*created_at_id"},
+		{"a condition that takes longer", "zoy", "assigned: false", "NAME", "^Limit.*\n(.*\n){0,4}.*Index Scan using patient_created_by_id_name_key_id"},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			document := fmt.Sprintf("query($q: String!) { patients(first: 10, filter: {search: $q %s}, orderBy: {field: %s}) { nodes { id name } } }", tt.filter, tt.order)
 			a.must(t, caller{token: token}, document, map[string]any{"q": tt.part})
 			select {
 			case query := <-searches:
-				if plan := explain(t, db, query, "%"+tt.part+"%", 1); !strings.Contains(plan, tt.want) {
-					t.Errorf("not found by %s:\n%s", tt.want, plan)
+				if plan := explain(t, db, "ANALYZE "+query, "%"+tt.part+"%", 1); !regexp.MustCompile(tt.want).MatchString(plan) {
+					t.Errorf("the plan does not have %s:\n%s", tt.want, plan)
 				}
 			default:
 				t.Error("nothing is searched")
 			}
 		})
+	}
+}
+
+// TestSearchPages walks through what a search finds, in both orders and from both
+// ends, and checks it against all rows of the owner. Part of it is found early
+// in the order on PostgreSQL, and part late.
+func TestSearchPages(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 2, Doctors: 20, Patients: 8_000, Mappings: 20}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.IndexSearch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.ExecContext(t.Context(), "UPDATE patients SET deleted_at = created_at WHERE id % 7 = 0"); err != nil {
+			t.Fatal(err)
+		}
+		a := newAPI(t, db)
+		c := caller{token: a.signIn(t, dataset.Email(1), dataset.Password)}
+		for _, tt := range []struct{ why, search, part string }{
+			{"first names, last in the order", "zoy", "%zoy%"},
+			{"first names, first in the order", "AARAV", "%aarav%"},
+			{"family names", "Sharma", "%sharma%"},
+			{"nobody", "zzq", "%zzq%"},
+			{"everybody's email", "@example.com", "%@example.com%"},
+			{"a part of a phone number", "90000077", "%90000077%"},
+			{"a phone number as it is written", "+91 90000 07779", "%9000007779%"},
+			{"no letter", "@", "%@%"},
+			{"nothing that a trigram is made of", "---", "%---%"},
+			{"what LIKE has a meaning for", "a%y", `%a\%y%`},
+		} {
+			for _, direction := range []string{"ASC", "DESC"} {
+				t.Run(tt.why+", "+direction, func(t *testing.T) {
+					want := []string{}
+					rows, err := db.QueryContext(t.Context(), "SELECT id FROM patients WHERE created_by_id = 1 AND deleted_at IS NULL AND "+
+						"(name_key LIKE $1 ESCAPE '\\' OR phone LIKE $1 ESCAPE '\\' OR email LIKE $1 ESCAPE '\\') ORDER BY name_key "+direction+", id "+direction, tt.part)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer rows.Close()
+					for rows.Next() {
+						var id string
+						if err := rows.Scan(&id); err != nil {
+							t.Fatal(err)
+						}
+						want = append(want, id)
+					}
+					if err := rows.Err(); err != nil {
+						t.Fatal(err)
+					}
+					a.walk(t, c, tt.search, direction, "first", "after", want)
+					a.walk(t, c, tt.search, direction, "last", "before", want)
+				})
+			}
+		}
+	})
+}
+
+// walk checks the first pages of a search from one end against all that it is to
+// find.
+func (a *api) walk(t *testing.T, c caller, search, direction, size, cursor string, want []string) {
+	t.Helper()
+	const most = 60 // on a page
+	document := fmt.Sprintf(`query($q: String!, $at: Cursor) {
+		patients(filter: {search: $q}, orderBy: {field: NAME, direction: %s}, %s: %d, %s: $at) {
+			totalCount nodes { id } pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
+		}
+	}`, direction, size, most, cursor)
+	variables := map[string]any{"q": search}
+	total := len(want)
+	for range 4 {
+		var found struct {
+			Data struct {
+				Patients struct {
+					TotalCount int
+					Nodes      []struct{ ID string }
+					PageInfo   struct {
+						StartCursor, EndCursor       string
+						HasNextPage, HasPreviousPage bool
+					}
+				}
+			}
+		}
+		a.read(t, c, document, variables, &found)
+		page := found.Data.Patients
+		n := min(most, len(want))
+		expected, rest, more, at := want[:n], want[n:], page.PageInfo.HasNextPage, page.PageInfo.EndCursor
+		if size == "last" {
+			n = len(want) - n
+			expected, rest, more, at = want[n:], want[:n], page.PageInfo.HasPreviousPage, page.PageInfo.StartCursor
+		}
+		got := []string{}
+		for _, node := range page.Nodes {
+			got = append(got, node.ID)
+		}
+		if !slices.Equal(got, expected) || more != (len(rest) > 0) || page.TotalCount != total {
+			t.Fatalf("%s %s of %q: %v and more: %v of %d; want %v and more: %v of %d", size, cursor, search, got, more, page.TotalCount, expected, len(rest) > 0, total)
+		}
+		if !more {
+			return
+		}
+		want, variables["at"] = rest, at
 	}
 }
 

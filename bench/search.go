@@ -13,7 +13,7 @@ import (
 // parts are what is searched for, in turn: parts of names that come first and
 // last in the order of names, frequent and rare ones, one of nobody, and one of
 // everybody's phone number.
-var parts = []string{"sha", "kum", "ish", "zzq", "ree", "jos", "900", "yad", "zoy", "vik"}
+var parts = []string{"sha", "kum", "ish", "zzq", "ree", "jos", "900", "yad", "zoy", "vik", "esh"}
 
 // measureSearch prints how long a search takes in the patients of one owner.
 func (o *options) measureSearch(ctx context.Context, binary string, postgres *storetest.Server) error {

@@ -104,7 +104,7 @@ const (
 type page[T any] struct {
 	size          int
 	backward      bool
-	search        bool // for a part of the text that the list is ordered by
+	search        where // for a part of the text that the list is ordered by; nil for any other list
 	after, before *position
 	name          string // of the type, the ordering and its direction
 	order         ordering[T]
@@ -139,28 +139,13 @@ func pageSize(ctx context.Context, first, last *int) (size int, backward bool, e
 // the one that has their ids.
 func (p *page[T]) window(parents int, column func(*sql.Selector) string) func(*sql.Selector) {
 	return func(s *sql.Selector) {
-		key := []string{s.C(p.order.column), s.C("id")}
-		if p.after != nil {
-			s.Where(beyond(key, p.after, p.desc))
-		}
-		if p.before != nil {
-			s.Where(beyond(key, p.before, !p.desc))
-		}
-		by := make([]string, len(key))
-		for i := range key {
-			if by[i] = sql.Asc(key[i]); p.desc != p.backward {
-				by[i] = sql.Desc(key[i])
-			}
-		}
+		by := p.between(s)
 		columns := s.UnqualifiedColumns()
 		if column != nil {
 			s.AppendSelectAs(column(s), "parent")
 		}
 		if parents <= 1 {
 			s.OrderBy(by...).Limit(p.size + 1)
-			if p.search && column == nil {
-				findFirst(s, columns, p.size+1)
-			}
 			return
 		}
 		number := sql.RowNumber().PartitionBy(column(s)).OrderExpr(sql.ExprFunc(func(b *sql.Builder) { b.WriteString(by[0] + ", " + by[1]) }))
@@ -170,6 +155,26 @@ func (p *page[T]) window(parents int, column func(*sql.Selector) string) func(*s
 	}
 }
 
+// between leaves what is between the cursors, and returns the order in which the
+// page is read.
+func (p *page[T]) between(s *sql.Selector) []string {
+	key := []string{s.C(p.order.column), s.C("id")}
+	if p.after != nil {
+		s.Where(beyond(key, p.after, p.desc))
+	}
+	if p.before != nil {
+		s.Where(beyond(key, p.before, !p.desc))
+	}
+	by := make([]string, len(key))
+	for i := range key {
+		if by[i] = sql.Asc(key[i]); p.desc != p.backward {
+			by[i] = sql.Desc(key[i])
+		}
+	}
+	return by
+}
+
+// beyond is the condition for rows on the other side of a position.
 func beyond(key []string, at *position, desc bool) *sql.Predicate {
 	if desc {
 		return sql.CompositeLT(key, at.value, at.id)
@@ -217,8 +222,9 @@ func (t *table[T]) arguments(ctx context.Context, r *Resolver, args map[string]a
 	}
 	var list []where
 	if filter, ok := args["filter"].(filter); ok {
-		p.search = filter.searches() == p.order.column
-		list, err = filter.where(ctx)
+		if list, err = filter.where(ctx); err == nil && filter.searches() == p.order.column {
+			p.search = list[0]
+		}
 	}
 	return p, list, err
 }
@@ -244,6 +250,9 @@ type source[T any] struct {
 func (t *table[T]) whole(r *Resolver, where []where) source[T] {
 	return source[T]{
 		rows: func(ctx context.Context, p *page[T], columns []string) (map[int][]*T, error) {
+			if p.search != nil {
+				return t.lists(ctx, r, columns, where[1:], p.found)
+			}
 			return t.lists(ctx, r, columns, where, p.window(1, nil))
 		},
 		counts: func(ctx context.Context) (map[int]int, error) { return t.counts(ctx, r, "", where) },

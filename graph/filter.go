@@ -53,7 +53,8 @@ type filter interface {
 	where(ctx context.Context) ([]where, error)
 
 	// searches returns the column in which a text is searched for, if an index
-	// finds it and no other condition takes longer for each row.
+	// finds it and no other condition takes longer for each row. The search is
+	// then the first condition of where.
 	searches() string
 }
 
@@ -77,8 +78,8 @@ func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	}
 	var p []predicate.Patient
 	if search != "" {
-		digits := scalar.NormalPhone(search)
-		p = append(p, patient.Or(patient.NameKeyContains(search), patient.PhoneContains(digits), patient.EmailContains(search)))
+		texts := []predicate.Patient{patient.NameKeyContains(search), patient.EmailContains(search)}
+		p = append(p, patient.Or(given(texts, digits(search), patient.PhoneContains)...))
 	}
 	if f.Gender != nil {
 		p = append(p, patient.GenderIn(f.Gender...))
@@ -125,8 +126,8 @@ func (f *UserFilter) where(context.Context) ([]where, error) {
 	}
 	var p []predicate.User
 	if search != "" {
-		digits := scalar.NormalPhone(search)
-		p = append(p, user.Or(user.UsernameKeyContains(search), user.PhoneContains(digits), user.EmailContains(search)))
+		texts := []predicate.User{user.UsernameKeyContains(search), user.EmailContains(search)}
+		p = append(p, user.Or(given(texts, digits(search), user.PhoneContains)...))
 	}
 	p = given(p, f.Role, user.RoleEQ)
 	p = given(p, f.IsActive, user.IsActive)

@@ -246,6 +246,11 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[5], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						PatientsColumns[7].Name,
+
+						PatientsColumns[6].Name,
+					},
 					Where: "deleted_at IS NULL",
 				},
 			},
@@ -254,6 +259,11 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[5], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						PatientsColumns[7].Name,
+
+						PatientsColumns[6].Name,
+					},
 					Where: "deleted_at IS NULL",
 				},
 			},

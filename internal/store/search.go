@@ -18,9 +18,11 @@ var ErrNoTrigrams = errors.New("extensions are missing; let the owner of the dat
 
 // searched are the indexes of PostgreSQL by which a part of a text is found.
 // They need extensions, so they are no migrations. A patient is found by its
-// owner and the text together: most owners have few of all whom it fits.
+// owner and the text together, for most owners have few of all whom it fits; of
+// an owner who has most of them, by the text alone in two thirds of the time.
 var searched = []struct{ name, on string }{
 	{"patient_search", "patients USING gin (created_by_id, name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+	{"patient_text", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 	{"doctor_search", "doctors USING gin (name_key gin_trgm_ops, specialization_key gin_trgm_ops)"},
 	{"user_search", "users USING gin (username_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 }

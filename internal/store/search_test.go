@@ -24,14 +24,14 @@ func TestIndexSearch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.ExecContext(t.Context(), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'patient_search'::regclass"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'patient_text'::regclass"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.IndexSearch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	plan := storetest.Explain(t, db, "SELECT id FROM patients WHERE name_key LIKE '%zzq%' OR phone LIKE '%zzq%' OR email LIKE '%zzq%'")
-	if !strings.Contains(plan, "patient_search") {
+	if !strings.Contains(plan, "patient_text") {
 		t.Errorf("the index is not used:\n%s", plan)
 	}
 }
