@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"entgo.io/ent/dialect"
 
@@ -69,6 +70,36 @@ func TestSearchPlan(t *testing.T) {
 				t.Error("nothing is searched")
 			}
 		})
+	}
+}
+
+// TestSearchPrepared checks that PostgreSQL keeps the plan of a search, but not
+// for a text that no trigram index finds: that takes another one.
+func TestSearchPrepared(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	db.SetMaxOpenConns(1) // whose statements the test looks at
+	a := newAPI(t, db)
+	c := a.register(t, "asha")
+	for size, tt := range []struct {
+		part string
+		want bool
+	}{{"rahul", true}, {"r. k. s.", false}, {"राहुल", false}, {"98765", true}} {
+		document := fmt.Sprintf("query($q: String!) { patients(first: %d, filter: {search: $q}, orderBy: {field: NAME}) { nodes { id } } }", size+1)
+		prepared := func() (n int) {
+			if err := db.QueryRow("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1", fmt.Sprintf("WITH early %%LIMIT %d", size+2)).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for deadline := time.Now().Add(10 * time.Second); prepared() == 0 && time.Now().Before(deadline); {
+			a.must(t, c, document, map[string]any{"q": tt.part})
+			if !tt.want {
+				deadline = deadline.Add(-time.Second)
+			}
+		}
+		if n := prepared(); (n > 0) != tt.want {
+			t.Errorf("%q: prepared %d times, want %v", tt.part, n, tt.want)
+		}
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"entgo.io/ent/dialect"
 	"github.com/lib/pq"
@@ -25,6 +28,19 @@ var searched = []struct{ name, on string }{
 	{"patient_text", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 	{"doctor_search", "doctors USING gin (name_key gin_trgm_ops, specialization_key gin_trgm_ops)"},
 	{"user_search", "users USING gin (username_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+}
+
+var trigram = regexp.MustCompile("[0-9A-Za-z]{3}")
+
+// searchesAlike tells whether one plan is good for a search, whatever it is for.
+// That depends on how many rows have the text; but a statement that begins with
+// "WITH early" (see graph/search.go) is good for few and for many, if the
+// trigram indexes find the text. They know other letters only in some locales.
+func searchesAlike(query string, args []any) bool {
+	return strings.HasPrefix(query, "WITH early ") && !slices.ContainsFunc(args, func(arg any) bool {
+		text, ok := arg.(string)
+		return ok && strings.HasPrefix(text, "%") && !trigram.MatchString(text)
+	})
 }
 
 // IndexSearch adds the indexes for searches that a PostgreSQL database lacks,

@@ -76,10 +76,10 @@ func newStatements(db *sql.DB) *statements {
 	return &statements{db: db, byUse: byUse}
 }
 
-// get returns the prepared statement, or nil if there is none yet. A search is
-// never prepared: which plan is good depends on how many rows the text is in.
-func (s *statements) get(query string) *sql.Stmt {
-	if strings.Contains(query, " LIKE ") {
+// get returns the prepared statement, or nil if there is none yet or no plan is
+// good for all values.
+func (s *statements) get(query string, args []any) *sql.Stmt {
+	if strings.Contains(query, " LIKE ") && !searchesAlike(query, args) {
 		return nil
 	}
 	s.mu.Lock()
@@ -134,14 +134,14 @@ func (e executor) ExecContext(ctx context.Context, query string, args ...any) (s
 	if e.tx == nil {
 		return e.db.ExecContext(ctx, query, args...) // writes are in transactions
 	}
-	if s := e.get(query); s != nil {
+	if s := e.get(query, args); s != nil {
 		return e.tx.StmtContext(ctx, s).ExecContext(ctx, args...)
 	}
 	return e.tx.ExecContext(ctx, query, args...)
 }
 
 func (e executor) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s := e.get(query)
+	s := e.get(query, args)
 	switch {
 	case s == nil && e.tx == nil:
 		return e.db.QueryContext(ctx, query, args...)
