@@ -45,6 +45,13 @@ var (
 				Name:    "doctor_name_key_id",
 				Unique:  false,
 				Columns: []*schema.Column{DoctorsColumns[5], DoctorsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						DoctorsColumns[3].Name,
+
+						DoctorsColumns[9].Name,
+					},
+				},
 			},
 			{
 				Name:    "doctor_experience_years_id",
@@ -346,6 +353,13 @@ var (
 				Name:    "user_username_key_id",
 				Unique:  false,
 				Columns: []*schema.Column{UsersColumns[2], UsersColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						UsersColumns[4].Name,
+
+						UsersColumns[3].Name,
+					},
+				},
 			},
 			{
 				Name:    "user_date_joined_id",

@@ -53,7 +53,7 @@ func (Doctor) Edges() []ent.Edge {
 func (Doctor) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("license_number").Unique().Annotations(entsql.IndexWhere("deleted_at IS NULL")),
-		index.Fields("name_key", "id"),
+		index.Fields("name_key", "id").Annotations(entsql.IncludeColumns("deleted_at", "specialization_key")), // all that a search reads
 		index.Fields("experience_years", "id"),
 		index.Fields("consultation_fee", "id"),
 		index.Fields("created_at", "id"),

@@ -58,7 +58,7 @@ func (Patient) Edges() []ent.Edge {
 
 // Indexes of the Patient: two for each order, behind the owner and, for staff,
 // without. They hold what is not deleted, so that a count reads nothing else,
-// and that by name holds what is searched for.
+// and that by name all that a search reads.
 func (Patient) Indexes() []ent.Index {
 	var indexes []ent.Index
 	for _, order := range []string{"created_at", "updated_at", "name_key", "date_of_birth"} {
