@@ -142,6 +142,9 @@ func TestRESTStream(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 100,000 patients")
 	}
+	if raced {
+		t.Skip("takes minutes under the race detector, whose memory it would measure")
+	}
 	const rows, bound = 100_000, 64 << 20
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Patients: rows, Doctors: 1}); err != nil {

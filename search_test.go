@@ -108,7 +108,11 @@ func TestSearchPrepared(t *testing.T) {
 // in the order on PostgreSQL, and part late.
 func TestSearchPages(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 2, Doctors: 20, Patients: 8_000, Mappings: 20}); err != nil {
+		size := dataset.Size{Users: 2, Doctors: 20, Patients: 800, Mappings: 20}
+		if db.Dialect == dialect.Postgres {
+			size.Patients = 8_000
+		}
+		if err := dataset.Fill(t.Context(), db, size); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.IndexSearch(t.Context()); err != nil {
@@ -125,8 +129,8 @@ func TestSearchPages(t *testing.T) {
 			{"family names", "Sharma", "%sharma%"},
 			{"nobody", "zzq", "%zzq%"},
 			{"everybody's email", "@example.com", "%@example.com%"},
-			{"a part of a phone number", "90000077", "%90000077%"},
-			{"a phone number as it is written", "+91 90000 07779", "%9000007779%"},
+			{"a part of a phone number", "90000007", "%90000007%"},
+			{"a phone number as it is written", "+91 90000 00779", "%9000000779%"},
 			{"no letter", "@", "%@%"},
 			{"nothing that a trigram is made of", "---", "%---%"},
 			{"what LIKE has a meaning for", "a%y", `%a\%y%`},
