@@ -17,7 +17,7 @@ SELECT json_build_object('data', json_build_object(
       'endCursor', 'cursor'),
     'nodes', (SELECT coalesce(json_agg(json_build_object(
         'id', p.id::text, 'name', p.name, 'phone', p.phone, 'gender', upper(p.gender), 'bloodGroup', replace(replace(p.blood_group, '+', '_POSITIVE'), '-', '_NEGATIVE'),
-        'age', extract(year FROM age(current_date, p.date_of_birth)), 'updatedAt', to_char(p.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'age', extract(year FROM age((now() AT TIME ZONE INTERVAL '5:30')::date, p.date_of_birth)), 'updatedAt', to_char(p.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         'mappings', (SELECT coalesce(json_agg(json_build_object(
             'id', m.id::text, 'notes', m.notes, 'assignedDate', to_char(m.assigned_date AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
             'doctor', json_build_object('id', d.id::text, 'name', d.name, 'specialization', d.specialization,
@@ -35,7 +35,7 @@ SELECT json_build_object('data', json_build_object('doctor', (SELECT json_build_
     'totalCount', (SELECT count(*) FROM mappings WHERE doctor_id = d.id AND owner_id = $1 AND is_active AND deleted_at IS NULL),
     'pageInfo', json_build_object('hasNextPage', (SELECT count(*) FROM mappings WHERE doctor_id = d.id AND owner_id = $1 AND is_active AND deleted_at IS NULL) > $3::int, 'endCursor', 'cursor'),
     'edges', (SELECT coalesce(json_agg(json_build_object('cursor', 'cursor', 'node', json_build_object(
-        'id', p.id::text, 'name', p.name, 'age', extract(year FROM age(current_date, p.date_of_birth)), 'gender', upper(p.gender),
+        'id', p.id::text, 'name', p.name, 'age', extract(year FROM age((now() AT TIME ZONE INTERVAL '5:30')::date, p.date_of_birth)), 'gender', upper(p.gender),
         'bloodGroup', replace(replace(p.blood_group, '+', '_POSITIVE'), '-', '_NEGATIVE'), 'phone', p.phone,
         'doctors', (SELECT coalesce(json_agg(json_build_object('id', o.id::text, 'name', o.name, 'specialization', o.specialization) ORDER BY o.name_key, o.id), '[]')
           FROM mappings n JOIN doctors o ON o.id = n.doctor_id
@@ -48,7 +48,7 @@ SELECT json_build_object('data', json_build_object('doctor', (SELECT json_build_
 
 const sqlPatientChart = `
 SELECT json_build_object('data', json_build_object('patient', (SELECT json_build_object(
-  'id', p.id::text, 'name', p.name, 'email', p.email, 'phone', p.phone, 'dateOfBirth', p.date_of_birth, 'age', extract(year FROM age(current_date, p.date_of_birth)),
+  'id', p.id::text, 'name', p.name, 'email', p.email, 'phone', p.phone, 'dateOfBirth', p.date_of_birth, 'age', extract(year FROM age((now() AT TIME ZONE INTERVAL '5:30')::date, p.date_of_birth)),
   'address', p.address, 'gender', upper(p.gender), 'bloodGroup', replace(replace(p.blood_group, '+', '_POSITIVE'), '-', '_NEGATIVE'),
   'emergencyContact', p.emergency_contact, 'medicalHistory', p.medical_history,
   'createdAt', to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'updatedAt', to_char(p.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
