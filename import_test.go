@@ -230,6 +230,8 @@ func TestImportDjango(t *testing.T) {
 			`{"id":"12","name":"अर्जुन","address":"12\tMG\nRoad \\N","bloodGroup":"AB_NEGATIVE","emergencyContact":"Meera","medicalHistory":"","createdBy":{"id":"3","username":"asha","phone":"+91 98765 4321"},"mappings":[]}]}}}`)
 		a.expect(t, "ben's patients", ben, `{ patients { nodes { id name email dateOfBirth address bloodGroup mappings(active: true) { id } } } }`, nil,
 			`{"data":{"patients":{"nodes":[{"id":"11","name":"  ","email":"not an address","dateOfBirth":"2999-01-01","address":"","bloodGroup":null,"mappings":[{"id":"40"}]}]}}}`)
+		a.expect(t, "search for a phone that is none", asha, `{ patients(filter: {search: "98765"}, orderBy: {field: NAME, direction: ASC}) { nodes { id } } users(filter: {search: "+91 98765 4321"}) { nodes { id } } }`, nil,
+			`{"data":{"patients":{"nodes":[{"id":"7"},{"id":"12"}]},"users":{"nodes":[{"id":"3"}]}}}`)
 		a.expect(t, "search", asha, `{ doctors(filter: {search: "strasse"}) { nodes { id } } }`, nil, `{"data":{"doctors":{"nodes":[{"id":"2"}]}}}`)
 
 		const arjun = `{"id":7,"name":"Arjun","email":"family@example.com","phone":"98765","date_of_birth":"2000-02-29","address":"12 MG Road","gender":"male","blood_group":"B+","emergency_contact":"","medical_history":null,"created_by":"asha@example.com","created_at":"2024-05-01T00:00:00.000009Z","updated_at":"2024-05-02T00:00:00.000000Z"}`

@@ -123,23 +123,24 @@ func TestSearchPages(t *testing.T) {
 		}
 		a := newAPI(t, db)
 		c := caller{token: a.signIn(t, dataset.Email(1), dataset.Password)}
-		for _, tt := range []struct{ why, search, part string }{
-			{"first names, last in the order", "zoy", "%zoy%"},
-			{"first names, first in the order", "AARAV", "%aarav%"},
-			{"family names", "Sharma", "%sharma%"},
-			{"nobody", "zzq", "%zzq%"},
-			{"everybody's email", "@example.com", "%@example.com%"},
-			{"a part of a phone number", "90000007", "%90000007%"},
-			{"a phone number as it is written", "+91 90000 00779", "%9000000779%"},
-			{"no letter", "@", "%@%"},
-			{"nothing that a trigram is made of", "---", "%---%"},
-			{"what LIKE has a meaning for", "a%y", `%a\%y%`},
+		for _, tt := range []struct{ why, search, part, filter, only string }{
+			{"first names, last in the order", "zoy", "%zoy%", "", ""},
+			{"first names, first in the order", "AARAV", "%aarav%", "", ""},
+			{"family names", "Sharma", "%sharma%", "", ""},
+			{"nobody", "zzq", "%zzq%", "", ""},
+			{"everybody's email", "@example.com", "%@example.com%", "", ""},
+			{"a part of a phone number", "90000007", "%90000007%", "", ""},
+			{"a phone number as it is written", "+91 90000 00779", "%9000000779%", "", ""},
+			{"too few letters for a trigram", "@ex", "%@ex%", "", ""},
+			{"nothing that a trigram is made of", "---", "%---%", "", ""},
+			{"women born before 1990", "sharma", "%sharma%", `gender: [FEMALE], bornBefore: "1990-01-01"`, " AND gender = 'female' AND date_of_birth < '1990-01-01'"},
+			{"what LIKE has a meaning for", "a%y", `%a\%y%`, "", ""},
 		} {
 			for _, direction := range []string{"ASC", "DESC"} {
 				t.Run(tt.why+", "+direction, func(t *testing.T) {
 					want := []string{}
 					rows, err := db.QueryContext(t.Context(), "SELECT id FROM patients WHERE created_by_id = 1 AND deleted_at IS NULL AND "+
-						"(name_key LIKE $1 ESCAPE '\\' OR phone LIKE $1 ESCAPE '\\' OR email LIKE $1 ESCAPE '\\') ORDER BY name_key "+direction+", id "+direction, tt.part)
+						"(name_key LIKE $1 ESCAPE '\\' OR phone LIKE $1 ESCAPE '\\' OR email LIKE $1 ESCAPE '\\')"+tt.only+" ORDER BY name_key "+direction+", id "+direction, tt.part)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -154,8 +155,8 @@ func TestSearchPages(t *testing.T) {
 					if err := rows.Err(); err != nil {
 						t.Fatal(err)
 					}
-					a.walk(t, c, tt.search, direction, "first", "after", want)
-					a.walk(t, c, tt.search, direction, "last", "before", want)
+					a.walk(t, c, tt.search, tt.filter, direction, "first", "after", want)
+					a.walk(t, c, tt.search, tt.filter, direction, "last", "before", want)
 				})
 			}
 		}
@@ -164,14 +165,14 @@ func TestSearchPages(t *testing.T) {
 
 // walk checks the first pages of a search from one end against all that it is to
 // find.
-func (a *api) walk(t *testing.T, c caller, search, direction, size, cursor string, want []string) {
+func (a *api) walk(t *testing.T, c caller, search, filter, direction, size, cursor string, want []string) {
 	t.Helper()
 	const most = 60 // on a page
 	document := fmt.Sprintf(`query($q: String!, $at: Cursor) {
-		patients(filter: {search: $q}, orderBy: {field: NAME, direction: %s}, %s: %d, %s: $at) {
+		patients(filter: {search: $q %s}, orderBy: {field: NAME, direction: %s}, %s: %d, %s: $at) {
 			totalCount nodes { id } pageInfo { startCursor endCursor hasNextPage hasPreviousPage }
 		}
-	}`, direction, size, most, cursor)
+	}`, filter, direction, size, most, cursor)
 	variables := map[string]any{"q": search}
 	total := len(want)
 	for range 4 {

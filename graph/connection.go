@@ -104,7 +104,7 @@ const (
 type page[T any] struct {
 	size          int
 	backward      bool
-	search        where // for a part of the text that the list is ordered by; nil for any other list
+	search        bool // for a part of the text that the list is ordered by
 	after, before *position
 	name          string // of the type, the ordering and its direction
 	order         ordering[T]
@@ -222,9 +222,8 @@ func (t *table[T]) arguments(ctx context.Context, r *Resolver, args map[string]a
 	}
 	var list []where
 	if filter, ok := args["filter"].(filter); ok {
-		if list, err = filter.where(ctx); err == nil && filter.searches() == p.order.column {
-			p.search = list[0]
-		}
+		p.search = filter.searches() == p.order.column
+		list, err = filter.where(ctx)
 	}
 	return p, list, err
 }
@@ -250,8 +249,8 @@ type source[T any] struct {
 func (t *table[T]) whole(r *Resolver, where []where) source[T] {
 	return source[T]{
 		rows: func(ctx context.Context, p *page[T], columns []string) (map[int][]*T, error) {
-			if p.search != nil {
-				return t.lists(ctx, r, columns, where[1:], p.found)
+			if p.search {
+				return t.lists(ctx, r, columns, nil, p.found(where))
 			}
 			return t.lists(ctx, r, columns, where, p.window(1, nil))
 		},

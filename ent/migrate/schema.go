@@ -353,13 +353,6 @@ var (
 				Name:    "user_username_key_id",
 				Unique:  false,
 				Columns: []*schema.Column{UsersColumns[2], UsersColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					IncludeColumns: []string{
-						UsersColumns[4].Name,
-
-						UsersColumns[3].Name,
-					},
-				},
 			},
 			{
 				Name:    "user_date_joined_id",

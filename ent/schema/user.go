@@ -2,7 +2,6 @@ package schema
 
 import (
 	"entgo.io/ent"
-	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
@@ -54,7 +53,7 @@ func (User) Edges() []ent.Edge {
 // own.
 func (User) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("username_key", "id").Annotations(entsql.IncludeColumns("phone", "email")), // all that a search reads
+		index.Fields("username_key", "id"),
 		index.Fields("date_joined", "id"),
 	}
 }

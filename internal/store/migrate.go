@@ -8,6 +8,8 @@ import (
 	"io/fs"
 
 	"entgo.io/ent/dialect"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"caregraph/internal/scalar"
 )
@@ -30,8 +32,18 @@ func (db *DB) files() []string {
 
 // Migrate applies the migrations that the database lacks, all in one
 // transaction, and returns their names. Servers that start together take turns;
-// a migration that fails leaves nothing behind.
-func (db *DB) Migrate(ctx context.Context) ([]string, error) {
+// a migration that fails leaves nothing behind. One that meets a deadlock with
+// requests to older servers is tried again.
+func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
+	for range 5 {
+		if applied, err = db.migrate(ctx); pq.As(err, pqerror.TRDeadlockDetected) == nil {
+			break
+		}
+	}
+	return applied, err
+}
+
+func (db *DB) migrate(ctx context.Context) ([]string, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)

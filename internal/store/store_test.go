@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"entgo.io/ent/dialect"
 
@@ -66,6 +68,49 @@ func TestOpenAccepts(t *testing.T) {
 			t.Errorf("%s is %s, want %s", tt.url, db.Dialect, tt.kind)
 		}
 		db.Close()
+	}
+}
+
+// TestMigrateBesideRequests checks that a migration that locks tables gets
+// through, and so does a request that has locked one of them before.
+func TestMigrateBesideRequests(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	const name = "migrations/postgres/0004_search.sql"
+	if _, err := db.Exec("DELETE FROM migrations WHERE name = $1", name); err != nil {
+		t.Fatal(err)
+	}
+	request, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer request.Rollback()
+	count := func(table string) {
+		t.Helper()
+		var n int
+		if err := request.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+			t.Error(err)
+		}
+	}
+	count("patients")
+	var applied []string
+	migrated := make(chan error)
+	go func() {
+		var err error
+		applied, err = db.Migrate(context.Background())
+		migrated <- err
+	}()
+	waiting := false
+	for deadline := time.Now().Add(10 * time.Second); !waiting && time.Now().Before(deadline); {
+		if err := db.QueryRow("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'patients'::regclass)").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count("doctors") // whose lock the migration has, while it waits for that on patients
+	if err := request.Commit(); err != nil {
+		t.Error(err)
+	}
+	if err := <-migrated; err != nil || !waiting || !slices.Equal(applied, []string{name}) {
+		t.Errorf("waited: %v, applied %v: %v", waiting, applied, err)
 	}
 }
 
