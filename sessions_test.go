@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
@@ -240,6 +241,10 @@ func TestRotation(t *testing.T) {
 		next := together(8, func(int) string { _, refresh := a.refresh(t, first.refresh); return refresh })
 		if next[0] == "" || next[0] == first.refresh || len(slices.Compact(next)) != 1 {
 			t.Fatalf("requests at once got the refresh tokens %q", next)
+		}
+		time.Sleep(1100 * time.Millisecond) // tokens have whole seconds
+		if _, again := a.refresh(t, first.refresh); again != next[0] {
+			t.Errorf("a request a second later got the refresh token %q, want %q", again, next[0])
 		}
 		access, last := a.refresh(t, next[0])
 		if !a.works(t, access) || !a.works(t, first.access) || last == next[0] {

@@ -362,11 +362,14 @@ func (s *Service) start(ctx context.Context, u *ent.User) (*Session, error) {
 }
 
 func (s *Service) tokens(row *ent.Session, u *ent.User) (*Session, error) {
-	now := s.now().Truncate(time.Second)
+	now, issued := s.now().Truncate(time.Second), row.CreatedAt
+	if row.RotatedAt != nil {
+		issued = *row.RotatedAt // requests at once get the same refresh token
+	}
 	signedIn := &Session{User: u, ID: row.ID, AccessExpires: now.Add(s.Options.Access), RefreshExpires: row.ExpiresAt.Truncate(time.Second)}
 	var err, errRefresh error
 	signedIn.Access, err = s.sign(accessToken, newTokenID(), row, now, signedIn.AccessExpires)
-	signedIn.Refresh, errRefresh = s.sign(refreshToken, row.RefreshID, row, now, signedIn.RefreshExpires)
+	signedIn.Refresh, errRefresh = s.sign(refreshToken, row.RefreshID, row, issued.Truncate(time.Second), signedIn.RefreshExpires)
 	return signedIn, errors.Join(err, errRefresh)
 }
 
