@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
 
 	"caregraph/internal/dataset"
 	"caregraph/internal/store"
@@ -138,21 +139,14 @@ func TestSearchPages(t *testing.T) {
 		} {
 			for _, direction := range []string{"ASC", "DESC"} {
 				t.Run(tt.why+", "+direction, func(t *testing.T) {
-					want := []string{}
+					var want []string
 					rows, err := db.QueryContext(t.Context(), "SELECT id FROM patients WHERE created_by_id = 1 AND deleted_at IS NULL AND "+
 						"(name_key LIKE $1 ESCAPE '\\' OR phone LIKE $1 ESCAPE '\\' OR email LIKE $1 ESCAPE '\\')"+tt.only+" ORDER BY name_key "+direction+", id "+direction, tt.part)
 					if err != nil {
 						t.Fatal(err)
 					}
 					defer rows.Close()
-					for rows.Next() {
-						var id string
-						if err := rows.Scan(&id); err != nil {
-							t.Fatal(err)
-						}
-						want = append(want, id)
-					}
-					if err := rows.Err(); err != nil {
+					if err := sql.ScanSlice(rows, &want); err != nil {
 						t.Fatal(err)
 					}
 					a.walk(t, c, tt.search, tt.filter, direction, "first", "after", want)
