@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/lib/pq"
@@ -30,14 +31,26 @@ func (db *DB) files() []string {
 	return names
 }
 
+// How often, and after what pause, Migrate tries to get the tables that requests
+// use: two minutes in all.
+const (
+	migrateTries = 120
+	migratePause = 500 * time.Millisecond
+)
+
 // Migrate applies the migrations that the database lacks, all in one
 // transaction, and returns their names. Servers that start together take turns;
-// a migration that fails leaves nothing behind. One that meets a deadlock with
-// requests to older servers is tried again.
+// a migration that fails leaves nothing behind. Beside requests to older servers
+// it gives way: they wait for it a moment, and never fail by it.
 func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
-	for range 5 {
-		if applied, err = db.migrate(ctx); pq.As(err, pqerror.TRDeadlockDetected) == nil {
+	for range migrateTries {
+		if applied, err = db.migrate(ctx); pq.As(err, pqerror.LockNotAvailable) == nil {
 			break
+		}
+		select {
+		case <-time.After(migratePause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 	return applied, err
@@ -51,6 +64,11 @@ func (db *DB) migrate(ctx context.Context) ([]string, error) {
 	defer tx.Rollback() // does nothing after Commit
 	if db.Dialect == dialect.Postgres {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lock); err != nil {
+			return nil, fmt.Errorf("migrate: %w", err)
+		}
+		// Of two that wait for each other PostgreSQL fails the one that has waited
+		// for deadlock_timeout first. This one never waits so long.
+		if _, err := tx.ExecContext(ctx, "SELECT set_config('lock_timeout', greatest(setting::int / 2, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'"); err != nil {
 			return nil, fmt.Errorf("migrate: %w", err)
 		}
 	}
