@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzhttp"
 )
@@ -76,7 +77,7 @@ func Handler() http.Handler {
 var version = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // load reads the files, and puts the name of their folder into the page.
-func load() (hash string, files map[string]file) {
+var load = sync.OnceValues(func() (hash string, files map[string]file) {
 	texts, sum := map[string][]byte{}, sha256.New()
 	for _, name := range names() {
 		text, err := Files.ReadFile(name)
@@ -101,7 +102,7 @@ func load() (hash string, files map[string]file) {
 		files[name] = f
 	}
 	return hash, files
-}
+})
 
 // ours matches what is written for those who read the files and not for the
 // browser: comments and indentation.
