@@ -10,7 +10,8 @@
 //
 // Each is a process of its own. Their answers are compared before anything is
 // measured. Then they take turns under the same load, so that a machine that
-// is busy at times treats them alike: only ratios of one run mean something.
+// is busy at times treats them alike: only ratios of one run mean something. A
+// ratio is the middle one of all rounds of turns; the other figures are means.
 //
 //	go run ./bench
 //	go run ./bench -operations MyPatientsWithDoctors,Patient -seconds 20 -json now.json

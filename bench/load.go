@@ -28,6 +28,8 @@ type result struct {
 	Server    float64 `json:"server_cpu_ms"` // of a request
 	Postgres  float64 `json:"postgres_cpu_ms"`
 	Allocs    float64 `json:"allocs"`
+
+	ratios map[string]float64 // of the CPU time of a request to that of another target
 }
 
 func (r result) cpu() float64 { return r.Server + r.Postgres }
@@ -37,6 +39,19 @@ type sample struct {
 	elapsed, server, postgres time.Duration
 	allocs                    uint64
 	latencies                 []time.Duration
+	turns                     []float64 // the CPU time of a request in each turn, in nanoseconds
+}
+
+// ratio returns that of the CPU time to that of another target in the same
+// round, and of all rounds the one in the middle: what disturbs the machine now
+// and then disturbs that least.
+func (s *sample) ratio(other *sample) float64 {
+	ratios := make([]float64, len(s.turns))
+	for round := range ratios {
+		ratios[round] = s.turns[round] / other.turns[round]
+	}
+	slices.Sort(ratios)
+	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
 }
 
 // turn is how long a target is under load before the next one is, and warm how
@@ -82,6 +97,10 @@ func (b *bench) measure(ctx context.Context, op operation, length time.Duration,
 			Operation: op.name, Target: targets[i].name, Rate: count / s.elapsed.Seconds(),
 			Median: ms(s.latencies[len(s.latencies)/2]), Slow: ms(s.latencies[len(s.latencies)*99/100]),
 			Server: ms(s.server) / count, Postgres: ms(s.postgres) / count, Allocs: float64(s.allocs) / count,
+			ratios: map[string]float64{},
+		}
+		for other, t := range targets {
+			results[i].ratios[t.name] = s.ratio(&samples[other])
 		}
 	}
 	return results, b.undo(ctx, op)
@@ -264,14 +283,16 @@ func (b *bench) drive(ctx context.Context, op operation, t *process, s *sample, 
 	if err != nil {
 		return err
 	}
-	server, postgres, begin := t.cpu(), b.system.cpu(), time.Now()
+	serverBefore, postgresBefore, begin := t.cpu(), b.system.cpu(), time.Now()
 	latencies, err := load(turn)
 	if err != nil {
 		return err
 	}
 	s.elapsed += time.Since(begin)
-	s.server += t.cpu() - server
-	s.postgres += b.system.cpu().since(postgres)
+	server, postgres := t.cpu()-serverBefore, b.system.cpu().since(postgresBefore)
+	s.server += server
+	s.postgres += postgres
+	s.turns = append(s.turns, float64(server+postgres)/float64(len(latencies)))
 	after, err := t.memory()
 	s.allocs += after.Mallocs - before.Mallocs
 	s.latencies = append(s.latencies, latencies...)

@@ -18,18 +18,13 @@ func newReport(w io.Writer) *report {
 // add prints the figures of one operation, with the ratio of the CPU time to
 // that of the floors.
 func (r *report) add(results []result) {
-	sums := map[string]float64{}
-	for _, t := range results {
-		sums[t.Target] = t.cpu()
-	}
 	for _, t := range results {
 		fmt.Fprintf(r.w, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.3f\t%.3f\t%.3f\t%.0f\t", t.Operation, t.Target, t.Rate, t.Median, t.Slow, t.Server, t.Postgres, t.cpu(), t.Allocs)
 		for _, floor := range []string{"hand", "sql"} {
-			if sums[floor] == 0 || floor == t.Target {
-				fmt.Fprint(r.w, "\t")
-				continue
+			if ratio, measured := t.ratios[floor]; measured && floor != t.Target {
+				fmt.Fprintf(r.w, "%.2f", ratio)
 			}
-			fmt.Fprintf(r.w, "%.2f\t", t.cpu()/sums[floor])
+			fmt.Fprint(r.w, "\t")
 		}
 		fmt.Fprintln(r.w)
 	}
