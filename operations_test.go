@@ -34,7 +34,7 @@ func TestStatements(t *testing.T) {
 		few, many int64 // statements for 10 and 1,000 patients, sign-in check included
 	}{
 		{"MyPatientsWithDoctors", map[string]any{"first": 100}, 5, 6},
-		{"PatientChart", map[string]any{"id": 1}, 6, 6},
+		{"PatientChart", map[string]any{"id": 1}, 5, 5},
 		{"DoctorCaseload", map[string]any{"doctorId": 1, "first": 100}, 4, 5},
 		{"DoctorDirectory", map[string]any{"first": 100}, 3, 3},
 		{"DoctorDirectory", map[string]any{"first": 5}, 4, 4},

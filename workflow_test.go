@@ -480,6 +480,19 @@ func TestAliases(t *testing.T) {
 				`{"data":{"patients":{"nodes":[{"phone":"9876543210"}]}}}`,
 			},
 			{
+				"records of before, with other edges and columns", fmt.Sprintf(`{ patient(id: %d) {
+					doctors { name patients(filter: {search: "bela"}) { totalCount } } mappings { doctor { name patients { totalCount } } }
+					on: mappings(active: true) { doctor { name licenseNumber patient: patients(last: 1, orderBy: {field: NAME}) { nodes { name createdBy { username } } } } }
+				} }`, arjun),
+				`{"data":{"patient":{"doctors":[{"name":"Dr. Shah","patients":{"totalCount":1}}],"mappings":[{"doctor":{"name":"Dr. Shah","patients":{"totalCount":2}}},{"doctor":{"name":"Dr. Rao","patients":{"totalCount":0}}}],"on":[{"doctor":{"name":"Dr. Shah","licenseNumber":"S-1","patient":{"nodes":[{"name":"Bela","createdBy":{"username":"asha"}}]}}}]}}}`,
+			},
+			{
+				"records that others read at the same time", fmt.Sprintf(`query { a: patient(id: %[1]d) { ...Doctors } b: patient(id: %[1]d) { ...Mappings } c: patient(id: %[2]d) { ...Doctors } d: patient(id: %[2]d) { ...Mappings } }
+					fragment Doctors on Patient { doctors { name patients(first: 0) { totalCount } } }
+					fragment Mappings on Patient { mappings(active: true) { doctor { name mappings(first: 0) { totalCount } } } }`, arjun, bela),
+				`{"data":{"a":{"doctors":[{"name":"Dr. Shah","patients":{"totalCount":2}}]},"b":{"mappings":[{"doctor":{"name":"Dr. Shah","mappings":{"totalCount":2}}}]},"c":{"doctors":[{"name":"Dr. Shah","patients":{"totalCount":2}}]},"d":{"mappings":[{"doctor":{"name":"Dr. Shah","mappings":{"totalCount":2}}}]}}}`,
+			},
+			{
 				"result of a mutation", fmt.Sprintf(`mutation { updatePatient(id: %d, input: {}) { a: mappings(active: true) { isActive } b: mappings(active: false) { isActive } doctors { name } } }`, arjun),
 				`{"data":{"updatePatient":{"a":[{"isActive":true}],"b":[{"isActive":false}],"doctors":[{"name":"Dr. Shah"}]}}}`,
 			},

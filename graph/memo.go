@@ -2,7 +2,7 @@ package graph
 
 import (
 	"context"
-	"strings"
+	"slices"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -11,16 +11,28 @@ import (
 	"caregraph/ent"
 )
 
-// memo keeps the records that a query has read by id, with the columns it read
-// of them: the same few users and doctors stand behind many edges. A mutation
+// memo keeps the records that a query has read, with the columns it read of
+// them: the same few users and doctors stand behind many edges. A mutation
 // changes what it read, so it has none. It also keeps what each selection asks
 // for, which one operation wants to know several times.
 type memo struct {
-	mu   sync.Mutex
-	rows map[string]any // map[int]*T by type, columns and what may be seen
+	mu      sync.Mutex
+	batches []any // *batch[T] of every type
 
 	asking sync.Mutex
 	asked  map[selection][]graphql.CollectedField
+}
+
+// batch are records that one statement read.
+type batch[T any] struct {
+	columns []string
+	past    bool // whether deleted ones are among them
+
+	// root is the root field whose reading gives the rows edges, while others are
+	// read at the same time; nil if nobody gives them any.
+	root *graphql.RootFieldContext
+	rows []*T
+	byID map[int]*T // the rows, once somebody asked for one
 }
 
 // selection names a selection set that is not empty on an object type.
@@ -53,48 +65,77 @@ func collected(ctx context.Context, selections ast.SelectionSet, object string) 
 
 type memoKey struct{}
 
+// memoOf returns the memo of a query, or nil.
+func memoOf(ctx context.Context) *memo {
+	m, _ := ctx.Value(memoKey{}).(*memo)
+	if ent.FromContext(ctx) != nil {
+		return nil
+	}
+	return m
+}
+
+// remember keeps what a statement read for the root field being resolved.
+func remember[T any](ctx context.Context, columns []string, rows []*T) {
+	if m := memoOf(ctx); m != nil && len(rows) > 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.batches = append(m.batches, &batch[T]{columns: columns, root: graphql.GetRootFieldContext(ctx), rows: rows})
+	}
+}
+
 // remembered returns the records with these ids and columns that may be seen
 // in the context see, each without edges.
 func remembered[T any](ctx, see context.Context, r *Resolver, t *table[T], columns []string, ids []int) (map[int]*T, error) {
-	m, _ := ctx.Value(memoKey{}).(*memo)
-	if m == nil || ent.FromContext(ctx) != nil {
+	m := memoOf(ctx)
+	if m == nil {
 		m = &memo{}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := t.object + " " + strings.Join(columns, " ")
-	if see != ctx {
-		name += " past"
-	}
-	known, _ := m.rows[name].(map[int]*T)
-	if known == nil {
-		known = map[int]*T{}
-	}
-	var missing []int
-	for _, id := range ids {
-		if known[id] == nil {
-			missing = append(missing, id)
-		}
-	}
-	if missing != nil {
-		rows, err := t.query(r.db(ctx), columns, []where{among("id", missing)}, unchanged).Rows(see)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			id, _ := t.node(row)
-			known[id] = row
-		}
-		if m.rows == nil {
-			m.rows = map[string]any{}
-		}
-		m.rows[name] = known
-	}
+	past, root := see != ctx, graphql.GetRootFieldContext(ctx)
 	found := make(map[int]*T, len(ids))
-	for _, id := range ids {
-		if row := known[id]; row != nil {
-			found[id] = t.copies([]*T{row})[0]
+	missing := ids
+	for _, b := range m.batches {
+		if b, ok := b.(*batch[T]); ok && b.serves(columns, past, root) {
+			missing = slices.DeleteFunc(slices.Clone(missing), func(id int) bool {
+				row := b.row(t, id)
+				if row != nil {
+					found[id] = t.copies([]*T{row})[0]
+				}
+				return row != nil
+			})
 		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	rows, err := t.query(r.db(ctx), columns, []where{among("id", missing)}, unchanged).Rows(see)
+	if err != nil {
+		return nil, err
+	}
+	m.batches = append(m.batches, &batch[T]{columns: columns, past: past, rows: rows})
+	for _, row := range t.copies(rows) {
+		id, _ := t.node(row)
+		found[id] = row
 	}
 	return found, nil
+}
+
+// serves tells whether the rows have these columns and may be read in the root
+// field, by one who sees what is deleted or not.
+func (b *batch[T]) serves(columns []string, past bool, root *graphql.RootFieldContext) bool {
+	return (b.root == nil || b.root == root) && (past || !b.past) &&
+		!slices.ContainsFunc(columns, func(column string) bool { return !slices.Contains(b.columns, column) })
+}
+
+// row returns the row with the id, or nil.
+func (b *batch[T]) row(t *table[T], id int) *T {
+	if b.byID == nil {
+		b.byID = make(map[int]*T, len(b.rows))
+		for _, row := range b.rows {
+			id, _ := t.node(row)
+			b.byID[id] = row
+		}
+	}
+	return b.byID[id]
 }

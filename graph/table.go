@@ -202,10 +202,12 @@ func at(f graphql.CollectedField, err error) error {
 
 // read returns the rows that match, with what the selections ask of them.
 func (t *table[T]) read(ctx context.Context, r *Resolver, selections ast.SelectionSet, where []where, modify func(*sql.Selector)) ([]*T, error) {
-	rows, err := t.query(r.db(ctx), distinct(t.selected(ctx, selections)), where, modify).Rows(ctx)
+	columns := distinct(t.selected(ctx, selections))
+	rows, err := t.query(r.db(ctx), columns, where, modify).Rows(ctx)
 	if err != nil {
 		return nil, err
 	}
+	remember(ctx, columns, rows)
 	return rows, t.ahead(ctx, r, rows, selections)
 }
 
