@@ -319,11 +319,11 @@ func greet(w io.Writer, url string, cfg config, demo bool) {
 // migrate brings the tables up to date.
 func migrate(ctx context.Context, db *store.DB, log *slog.Logger) error {
 	applied, err := db.Migrate(ctx)
-	if err != nil {
-		return fmt.Errorf("the database cannot be used: %w", err)
-	}
 	for _, name := range applied {
 		log.Info("migrated", "file", name)
+	}
+	if err != nil {
+		return fmt.Errorf("the database cannot be used: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -32,71 +33,107 @@ func (db *DB) files() []string {
 }
 
 // How often, and after what pause, Migrate tries to get the tables that requests
-// use: two minutes in all.
+// use: a minute at least.
 const (
 	migrateTries = 120
 	migratePause = 500 * time.Millisecond
 )
 
-// Migrate applies the migrations that the database lacks, all in one
-// transaction, and returns their names. Servers that start together take turns;
-// a migration that fails leaves nothing behind. Beside requests to older servers
-// it gives way: they wait for it a moment, and never fail by it.
+// Migrate applies the migrations that the database lacks, each in a transaction
+// of its own, and returns their names. Servers that start together take turns;
+// a migration that fails leaves nothing of itself behind. Beside requests to
+// older servers it gives way, and tries again.
 func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
+	for _, name := range db.files() {
+		done, err := db.patiently(ctx, func(tx *sql.Tx) (bool, error) { return db.apply(ctx, tx, name) })
+		if err != nil {
+			return applied, fmt.Errorf("migrate %s: %w", name, err)
+		}
+		if done {
+			applied = append(applied, name)
+		}
+	}
+	if _, err := db.patiently(ctx, func(tx *sql.Tx) (bool, error) { return true, fold(ctx, tx) }); err != nil {
+		return applied, fmt.Errorf("migrate: %w", err)
+	}
+	return applied, nil
+}
+
+// patiently runs f in a transaction, on PostgreSQL while no other server does,
+// and again if requests are in its way.
+func (db *DB) patiently(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
 	for range migrateTries {
-		if applied, err = db.migrate(ctx); pq.As(err, pqerror.LockNotAvailable) == nil {
+		if done, err = db.alone(ctx, f); pq.As(err, pqerror.LockNotAvailable, pqerror.TRDeadlockDetected) == nil {
 			break
 		}
 		select {
 		case <-time.After(migratePause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return false, ctx.Err()
 		}
 	}
-	return applied, err
+	return done, err
 }
 
-func (db *DB) migrate(ctx context.Context) ([]string, error) {
+func (db *DB) alone(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return false, err
 	}
 	defer tx.Rollback() // does nothing after Commit
 	if db.Dialect == dialect.Postgres {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lock); err != nil {
-			return nil, fmt.Errorf("migrate: %w", err)
-		}
-		// Of two that wait for each other PostgreSQL fails the one that has waited
-		// for deadlock_timeout first. This one never waits so long.
-		if _, err := tx.ExecContext(ctx, "SELECT set_config('lock_timeout', greatest(setting::int / 2, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'"); err != nil {
-			return nil, fmt.Errorf("migrate: %w", err)
+			return false, err
 		}
 	}
+	if done, err = f(tx); err != nil {
+		return false, err
+	}
+	return done, tx.Commit()
+}
+
+// apply applies a migration unless that was done before.
+func (db *DB) apply(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS migrations (name varchar(200) PRIMARY KEY)"); err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+		return false, err
 	}
-	var applied []string
-	for _, name := range db.files() {
-		done, err := exec(ctx, tx, "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT DO NOTHING", name)
-		if err != nil {
-			return nil, fmt.Errorf("migrate %s: %w", name, err)
-		}
-		if done == 0 {
-			continue
-		}
-		script, err := migrations.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("migrate %s: %w", name, err)
-		}
-		if _, err := tx.ExecContext(ctx, string(script)); err != nil {
-			return nil, fmt.Errorf("migrate %s: %w", name, err)
-		}
-		applied = append(applied, name)
+	added, err := exec(ctx, tx, "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT DO NOTHING", name)
+	if err != nil || added == 0 {
+		return false, err
 	}
-	if err := fold(ctx, tx); err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
+	script, err := migrations.ReadFile(name)
+	if err != nil {
+		return false, err
 	}
-	return applied, tx.Commit()
+	if err := lockTables(ctx, tx, string(script)); err != nil {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, string(script))
+	return true, err
+}
+
+// lockTables locks the tables that the first line of a migration names, so that
+// no request fails by it. Of those who wait for each other PostgreSQL fails the
+// first who has waited for deadlock_timeout: to get all its tables, a migration
+// waits for less than that in all. Autovacuum gives way only to one who waits
+// longer, so the migration waits for that before, in a mode in which requests
+// do not wait for it.
+func lockTables(ctx context.Context, tx *sql.Tx, script string) error {
+	line, _, _ := strings.Cut(script, "\n")
+	tables, ok := strings.CutPrefix(line, "-- locks: ")
+	if !ok {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	share := strings.Count(tables, ",") + 2 // one for each table, and one that is left
+	_, err := tx.ExecContext(ctx, "SELECT set_config('lock_timeout', greatest(least(setting::int, 1000) / $1, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'", share)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE")
+	return err
 }
 
 // fold fills the username_key of the users who have none: those of before
