@@ -21,7 +21,7 @@ func (r *report) add(results []result) {
 	for _, t := range results {
 		fmt.Fprintf(r.w, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.3f\t%.3f\t%.3f\t%.0f\t", t.Operation, t.Target, t.Rate, t.Median, t.Slow, t.Server, t.Postgres, t.cpu(), t.Allocs)
 		for _, floor := range []string{"hand", "sql"} {
-			if ratio, measured := t.ratios[floor]; measured && floor != t.Target {
+			if ratio := t.ratios[floor]; ratio > 0 && floor != t.Target {
 				fmt.Fprintf(r.w, "%.2f", ratio)
 			}
 			fmt.Fprint(r.w, "\t")

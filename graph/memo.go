@@ -7,17 +7,16 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
-
-	"caregraph/ent"
 )
 
 // memo keeps the records that a query has read, with the columns it read of
 // them: the same few users and doctors stand behind many edges. A mutation
-// changes what it read, so it has none. It also keeps what each selection asks
+// changes what it read, so it keeps none. It also keeps what each selection asks
 // for, which one operation wants to know several times.
 type memo struct {
+	finding sync.Mutex // while somebody reads, who may find what others look for
 	mu      sync.Mutex
-	batches []any // *batch[T] of every type
+	batches []any // *batch[T] of every type; one that is there stays as it is
 
 	asking sync.Mutex
 	asked  map[selection][]graphql.CollectedField
@@ -32,7 +31,7 @@ type batch[T any] struct {
 	// read at the same time; nil if nobody gives them any.
 	root *graphql.RootFieldContext
 	rows []*T
-	byID map[int]*T // the rows, once somebody asked for one
+	byID map[int]*T // the rows, once somebody looked for one
 }
 
 // selection names a selection set that is not empty on an object type.
@@ -67,19 +66,29 @@ type memoKey struct{}
 
 // memoOf returns the memo of a query, or nil.
 func memoOf(ctx context.Context) *memo {
-	m, _ := ctx.Value(memoKey{}).(*memo)
-	if ent.FromContext(ctx) != nil {
+	if graphql.GetOperationContext(ctx).Operation.Operation != ast.Query {
 		return nil
 	}
+	m, _ := ctx.Value(memoKey{}).(*memo)
 	return m
+}
+
+func (m *memo) add(b any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.batches = append(m.batches, b)
+}
+
+func (m *memo) all() []any {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.batches
 }
 
 // remember keeps what a statement read for the root field being resolved.
 func remember[T any](ctx context.Context, columns []string, rows []*T) {
 	if m := memoOf(ctx); m != nil && len(rows) > 0 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.batches = append(m.batches, &batch[T]{columns: columns, root: graphql.GetRootFieldContext(ctx), rows: rows})
+		m.add(&batch[T]{columns: columns, root: graphql.GetRootFieldContext(ctx), rows: rows})
 	}
 }
 
@@ -90,12 +99,12 @@ func remembered[T any](ctx, see context.Context, r *Resolver, t *table[T], colum
 	if m == nil {
 		m = &memo{}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.finding.Lock()
+	defer m.finding.Unlock()
 	past, root := see != ctx, graphql.GetRootFieldContext(ctx)
 	found := make(map[int]*T, len(ids))
 	missing := ids
-	for _, b := range m.batches {
+	for _, b := range m.all() {
 		if b, ok := b.(*batch[T]); ok && b.serves(columns, past, root) {
 			missing = slices.DeleteFunc(slices.Clone(missing), func(id int) bool {
 				row := b.row(t, id)
@@ -113,7 +122,7 @@ func remembered[T any](ctx, see context.Context, r *Resolver, t *table[T], colum
 	if err != nil {
 		return nil, err
 	}
-	m.batches = append(m.batches, &batch[T]{columns: columns, past: past, rows: rows})
+	m.add(&batch[T]{columns: columns, past: past, rows: rows})
 	for _, row := range t.copies(rows) {
 		id, _ := t.node(row)
 		found[id] = row
