@@ -32,11 +32,20 @@ func (db *DB) files() []string {
 	return names
 }
 
-// How often, and after what pause, Migrate tries to get the tables that requests
-// use: a minute at least.
+// How long Migrate tries to get a lock that others hold, and how long it lets
+// them go on between two tries.
 const (
-	migrateTries = 120
-	migratePause = 500 * time.Millisecond
+	migratePatience = 10 * time.Minute
+	migratePause    = 500 * time.Millisecond
+)
+
+// How long one try waits for a lock, in milliseconds, with PostgreSQL's
+// deadlock_timeout as setting. Of those who wait for each other the first fails
+// who has waited for that long: one who waits briefly for three tables does not
+// let a request come to that. Autovacuum gives way only to one who waits longer.
+const (
+	briefly       = "greatest(least(setting::int, 1000) / 4, 1)"
+	forAutovacuum = "setting::int + 1000"
 )
 
 // Migrate applies the migrations that the database lacks, each in a transaction
@@ -60,11 +69,12 @@ func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
 }
 
 // patiently runs f in a transaction, on PostgreSQL while no other server does,
-// and again if requests are in its way.
+// and again if others are in its way.
 func (db *DB) patiently(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
-	for range migrateTries {
-		if done, err = db.alone(ctx, f); pq.As(err, pqerror.LockNotAvailable, pqerror.TRDeadlockDetected) == nil {
-			break
+	for begin := time.Now(); ; {
+		done, err = db.alone(ctx, f)
+		if pq.As(err, pqerror.LockNotAvailable, pqerror.TRDeadlockDetected) == nil || time.Since(begin) > migratePatience {
+			return done, err
 		}
 		select {
 		case <-time.After(migratePause):
@@ -72,7 +82,6 @@ func (db *DB) patiently(ctx context.Context, f func(*sql.Tx) (bool, error)) (don
 			return false, ctx.Err()
 		}
 	}
-	return done, err
 }
 
 func (db *DB) alone(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
@@ -82,6 +91,9 @@ func (db *DB) alone(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bo
 	}
 	defer tx.Rollback() // does nothing after Commit
 	if db.Dialect == dialect.Postgres {
+		if err := wait(ctx, tx, briefly); err != nil {
+			return false, err
+		}
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lock); err != nil {
 			return false, err
 		}
@@ -112,27 +124,30 @@ func (db *DB) apply(ctx context.Context, tx *sql.Tx, name string) (bool, error) 
 	return true, err
 }
 
-// lockTables locks the tables that the first line of a migration names, so that
-// no request fails by it. Of those who wait for each other PostgreSQL fails the
-// first who has waited for deadlock_timeout: to get all its tables, a migration
-// waits for less than that in all. Autovacuum gives way only to one who waits
-// longer, so the migration waits for that before, in a mode in which requests
-// do not wait for it.
+// lockTables locks the tables that the first line of a migration names: at first
+// in a mode in which requests do not wait, until no vacuum works on them.
 func lockTables(ctx context.Context, tx *sql.Tx, script string) error {
 	line, _, _ := strings.Cut(script, "\n")
 	tables, ok := strings.CutPrefix(line, "-- locks: ")
 	if !ok {
 		return nil
 	}
+	if err := wait(ctx, tx, forAutovacuum); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
 		return err
 	}
-	share := strings.Count(tables, ",") + 2 // one for each table, and one that is left
-	_, err := tx.ExecContext(ctx, "SELECT set_config('lock_timeout', greatest(least(setting::int, 1000) / $1, 1)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'", share)
-	if err != nil {
+	if err := wait(ctx, tx, briefly); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE")
+	_, err := tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE")
+	return err
+}
+
+// wait says how long the transaction waits for each lock from now on.
+func wait(ctx context.Context, tx *sql.Tx, milliseconds string) error {
+	_, err := tx.ExecContext(ctx, "SELECT set_config('lock_timeout', ("+milliseconds+")::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'")
 	return err
 }
 
