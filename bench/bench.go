@@ -26,6 +26,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -35,7 +36,7 @@ import (
 	"syscall"
 	"time"
 
-	"caregraph/internal/dataset"
+	"caregraph/internal/sample"
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
 )
@@ -112,7 +113,7 @@ func (o *options) run(ctx context.Context) error {
 	case o.memory:
 		return o.measureMemory(ctx, binary, postgres)
 	}
-	b, err := start(ctx, binary, postgres, "clinic", dataset.Full, "server", "hand", "sql")
+	b, err := start(ctx, binary, postgres, "clinic", sample.Full, "server", "hand", "sql")
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (o *options) run(ctx context.Context) error {
 
 // bench is a database and the targets that serve it.
 type bench struct {
-	size    dataset.Size
+	size    sample.Size
 	db      *store.DB
 	system  *system
 	targets []*process
@@ -153,7 +154,7 @@ type bench struct {
 const connections = 16
 
 // start fills a database with the size and starts the targets on it.
-func start(ctx context.Context, binary string, postgres *storetest.Server, name string, size dataset.Size, targets ...string) (b *bench, err error) {
+func start(ctx context.Context, binary string, postgres *storetest.Server, name string, size sample.Size, targets ...string) (b *bench, err error) {
 	b = &bench{size: size, connections: connections, system: &system{postmaster: postgres.PID()}}
 	defer func() {
 		if err != nil {
@@ -170,11 +171,11 @@ func start(ctx context.Context, binary string, postgres *storetest.Server, name 
 	if b.db, err = store.Open(postgres.URL(name)); err != nil {
 		return nil, err
 	}
-	if _, err := b.db.Migrate(ctx); err != nil {
+	if _, err := b.db.Migrate(ctx, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "filling %s: %d users, %d patients, %d doctors, %d mappings\n", name, size.Users, size.Patients, size.Doctors, size.Mappings)
-	if err := dataset.Fill(ctx, b.db, size); err != nil {
+	if err := sample.Generate(ctx, b.db, size); err != nil {
 		return nil, err
 	}
 	if err := b.db.IndexSearch(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/lib/pq"
 
 	"caregraph/internal/auth"
-	"caregraph/internal/ops"
+	"caregraph/internal/server"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
 )
@@ -82,7 +82,7 @@ func serveFloor(ctx context.Context, name string) error {
 		return err
 	}
 	fmt.Printf("http://%s/graphql\nhttp://%s/debug\n", listener.Addr(), debug.Addr())
-	go http.Serve(debug, ops.Debug())
+	go http.Serve(debug, server.Profiles())
 	go http.Serve(listener, authn.Authenticate(mux))
 	<-ctx.Done()
 	return nil

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"caregraph/internal/dataset"
+	"caregraph/internal/sample"
 	"caregraph/internal/storetest"
 )
 
@@ -20,7 +20,7 @@ func (o *options) measureGrowth(ctx context.Context, binary string, postgres *st
 	}
 	fmt.Println("A page of patients with their doctors; users have 100 patients each.")
 	for _, patients := range []int{10_000, 1_000_000} {
-		size := dataset.Size{Users: patients / 100, Patients: patients, Doctors: patients / 50, Mappings: 3 * patients}
+		size := sample.Size{Users: patients / 100, Patients: patients, Doctors: patients / 50, Mappings: 3 * patients}
 		err := with(ctx, binary, postgres, fmt.Sprintf("of_%d", patients), size, func(b *bench) error {
 			results, err := b.each(ctx, length, page(10), page(55), page(100))
 			if err != nil {
@@ -39,7 +39,7 @@ func (o *options) measureGrowth(ctx context.Context, binary string, postgres *st
 }
 
 // with calls f with a server on a database of the size.
-func with(ctx context.Context, binary string, postgres *storetest.Server, name string, size dataset.Size, f func(*bench) error) error {
+func with(ctx context.Context, binary string, postgres *storetest.Server, name string, size sample.Size, f func(*bench) error) error {
 	b, err := start(ctx, binary, postgres, name, size, "server")
 	if err != nil {
 		return err

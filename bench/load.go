@@ -34,8 +34,8 @@ type result struct {
 
 func (r result) cpu() float64 { return r.Server + r.Postgres }
 
-// sample sums up what a target did in its turns.
-type sample struct {
+// timing sums up what a target did in its turns.
+type timing struct {
 	elapsed, server, postgres time.Duration
 	allocs                    uint64
 	latencies                 []time.Duration
@@ -45,7 +45,7 @@ type sample struct {
 // ratio returns that of the CPU time to that of another target in the same
 // round, and of all rounds the one in the middle: what disturbs the machine now
 // and then disturbs that least.
-func (s *sample) ratio(other *sample) float64 {
+func (s *timing) ratio(other *timing) float64 {
 	ratios := make([]float64, len(s.turns))
 	for round := range ratios {
 		ratios[round] = s.turns[round] / other.turns[round]
@@ -73,7 +73,7 @@ func (b *bench) measure(ctx context.Context, op operation, length time.Duration,
 	if err := b.compare(ctx, op, targets); err != nil {
 		return nil, err
 	}
-	samples := make([]sample, len(targets))
+	samples := make([]timing, len(targets))
 	var n atomic.Int64
 	for round := time.Duration(0); round < length; round += turn {
 		for i := range targets {
@@ -126,7 +126,7 @@ func (b *bench) profile(ctx context.Context, op operation, t *process, length ti
 		case err := <-profiled:
 			return err
 		default:
-			if err := b.drive(ctx, op, t, &sample{}, n); err != nil {
+			if err := b.drive(ctx, op, t, &timing{}, n); err != nil {
 				return err
 			}
 		}
@@ -252,7 +252,7 @@ func send(ctx context.Context, op operation, t *process, token string, variables
 }
 
 // drive puts a target under load for one turn. n counts the requests.
-func (b *bench) drive(ctx context.Context, op operation, t *process, s *sample, n *atomic.Int64) error {
+func (b *bench) drive(ctx context.Context, op operation, t *process, s *timing, n *atomic.Int64) error {
 	load := func(length time.Duration) ([]time.Duration, error) {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)

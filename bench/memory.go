@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"caregraph/internal/dataset"
+	"caregraph/internal/sample"
 	"caregraph/internal/storetest"
 )
 
@@ -25,7 +25,7 @@ const (
 // measureMemory prints the resident memory of the server with idle
 // connections, under parallel nested queries, and over a soak.
 func (o *options) measureMemory(ctx context.Context, binary string, postgres *storetest.Server) error {
-	return with(ctx, binary, postgres, "memory", dataset.Full, func(b *bench) error {
+	return with(ctx, binary, postgres, "memory", sample.Full, func(b *bench) error {
 		server := b.targets[0]
 		nested := operations[0]
 		nested.floors, nested.variables = nil, first(100)
@@ -68,7 +68,7 @@ func (o *options) measureMemory(ctx context.Context, binary string, postgres *st
 		begin, next := time.Now(), time.Now()
 		for i := 0; time.Since(begin) < o.soak; i++ {
 			op := operations[i%len(operations)]
-			var s sample
+			var s timing
 			if err := b.drive(ctx, op, server, &s, &n); err != nil {
 				return err
 			}

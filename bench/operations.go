@@ -87,7 +87,7 @@ var operations = []operation{
 
 // document returns an operation of the dashboards, as the tests have it.
 func document(name string) string {
-	text, err := os.ReadFile(filepath.Join("testdata", "operations", name+".graphql"))
+	text, err := os.ReadFile(filepath.Join("test", "harness", "testdata", "operations", name+".graphql"))
 	if err != nil {
 		return "" // not in the project's folder, where the server cannot be built either
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"caregraph/internal/auth"
-	"caregraph/internal/dataset"
+	"caregraph/internal/sample"
 	"caregraph/internal/store"
 )
 
@@ -28,7 +28,7 @@ func signIn(ctx context.Context, db *store.DB, users int) ([]string, error) {
 	authn := auth.New(db.Client(), auth.Options{Key: []byte(key), Access: 24 * time.Hour, Refresh: 24 * time.Hour})
 	tokens := make([]string, users)
 	for i := range tokens {
-		session, err := authn.Login(ctx, dataset.Email(i+1), dataset.Password)
+		session, err := authn.Login(ctx, sample.Email(i+1), sample.Password)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"caregraph/internal/dataset"
+	"caregraph/internal/sample"
 	"caregraph/internal/storetest"
 )
 
@@ -17,7 +17,7 @@ var parts = []string{"sha", "kum", "ish", "zzq", "ree", "jos", "900", "yad", "zo
 
 // measureSearch prints how long a search takes in the patients of one owner.
 func (o *options) measureSearch(ctx context.Context, binary string, postgres *storetest.Server) error {
-	size := dataset.Size{Users: 1, Patients: 100_000, Doctors: 2_000, Mappings: 300_000}
+	size := sample.Size{Users: 1, Patients: 100_000, Doctors: 2_000, Mappings: 300_000}
 	return with(ctx, binary, postgres, "one_owner", size, func(b *bench) error {
 		search := operations[slices.IndexFunc(operations, func(op operation) bool { return op.name == "PatientSearch" })]
 		search.floors = nil

@@ -4,7 +4,7 @@ package ent
 
 import (
 	"caregraph/ent/doctor"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"fmt"
 	"strings"
@@ -52,8 +52,8 @@ type Doctor struct {
 	Edges        DoctorEdges `json:"edges"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // DoctorEdges holds the relations/edges for other nodes in the graph.
@@ -289,7 +289,7 @@ func (_m *Doctor) String() string {
 }
 
 // Node returns the id of _m and the place for its edges.
-func (_m *Doctor) Node() (id int, edges *loaded.Edges) {
+func (_m *Doctor) Node() (id int, loaded *reading.Loaded) {
 	return _m.ID, &_m.Loaded
 }
 

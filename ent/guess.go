@@ -4,7 +4,7 @@ package ent
 
 import (
 	"caregraph/ent/guess"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"fmt"
 	"strings"
 	"time"
@@ -25,8 +25,8 @@ type Guess struct {
 	LastAt       time.Time `json:"last_at,omitempty"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // scanValues returns the types for scanning values from sql.Rows.

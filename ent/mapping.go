@@ -7,7 +7,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"fmt"
 	"strings"
 	"time"
@@ -48,8 +48,8 @@ type Mapping struct {
 	Edges        MappingEdges `json:"edges"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // MappingEdges holds the relations/edges for other nodes in the graph.
@@ -313,7 +313,7 @@ func (_m *Mapping) String() string {
 }
 
 // Node returns the id of _m and the place for its edges.
-func (_m *Mapping) Node() (id int, edges *loaded.Edges) {
+func (_m *Mapping) Node() (id int, loaded *reading.Loaded) {
 	return _m.ID, &_m.Loaded
 }
 

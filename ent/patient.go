@@ -5,7 +5,7 @@ package ent
 import (
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"fmt"
 	"strings"
@@ -53,8 +53,8 @@ type Patient struct {
 	Edges        PatientEdges `json:"edges"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // PatientEdges holds the relations/edges for other nodes in the graph.
@@ -310,7 +310,7 @@ func (_m *Patient) String() string {
 }
 
 // Node returns the id of _m and the place for its edges.
-func (_m *Patient) Node() (id int, edges *loaded.Edges) {
+func (_m *Patient) Node() (id int, loaded *reading.Loaded) {
 	return _m.ID, &_m.Loaded
 }
 

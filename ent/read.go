@@ -16,8 +16,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
-	"caregraph/internal/loaded"
-	"caregraph/internal/wire"
+	"caregraph/internal/reading"
 )
 
 // number reads an integer column straight into a field.
@@ -54,46 +53,46 @@ var DoctorColumns = map[string]string{
 // DoctorValues appends each plain field but enums, by its GraphQL name.
 var DoctorValues = map[string]func(b []byte, row *Doctor) []byte{
 	"createdAt": func(b []byte, row *Doctor) []byte {
-		return wire.Time(b, row.CreatedAt)
+		return reading.AppendTime(b, row.CreatedAt)
 	},
 	"updatedAt": func(b []byte, row *Doctor) []byte {
-		return wire.Time(b, row.UpdatedAt)
+		return reading.AppendTime(b, row.UpdatedAt)
 	},
 	"deletedAt": func(b []byte, row *Doctor) []byte {
-		return wire.Optional(b, row.DeletedAt, wire.Time)
+		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
 	},
 	"name": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.Name)
+		return reading.AppendString(b, row.Name)
 	},
 	"nameKey": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.NameKey)
+		return reading.AppendString(b, row.NameKey)
 	},
 	"email": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.Email)
+		return reading.AppendString(b, row.Email)
 	},
 	"phone": func(b []byte, row *Doctor) []byte {
-		return wire.Optional(b, row.Phone, wire.String)
+		return reading.AppendOptional(b, row.Phone, reading.AppendString)
 	},
 	"specialization": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.Specialization)
+		return reading.AppendString(b, row.Specialization)
 	},
 	"specializationKey": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.SpecializationKey)
+		return reading.AppendString(b, row.SpecializationKey)
 	},
 	"licenseNumber": func(b []byte, row *Doctor) []byte {
-		return wire.String(b, row.LicenseNumber)
+		return reading.AppendString(b, row.LicenseNumber)
 	},
 	"experienceYears": func(b []byte, row *Doctor) []byte {
-		return wire.Int(b, row.ExperienceYears)
+		return reading.AppendInt(b, row.ExperienceYears)
 	},
 	"consultationFee": func(b []byte, row *Doctor) []byte {
 		return row.ConsultationFee.AppendJSON(b)
 	},
 	"address": func(b []byte, row *Doctor) []byte {
-		return wire.Optional(b, row.Address, wire.String)
+		return reading.AppendOptional(b, row.Address, reading.AppendString)
 	},
 	"availability": func(b []byte, row *Doctor) []byte {
-		return wire.Optional(b, row.Availability, wire.String)
+		return reading.AppendOptional(b, row.Availability, reading.AppendString)
 	},
 }
 
@@ -160,7 +159,7 @@ func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 
 // MarshalGQLContext writes the record for the GraphQL field being resolved.
 func (row *Doctor) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	return loaded.Write(ctx, w, row)
+	return reading.Write(ctx, w, row)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
@@ -182,25 +181,25 @@ var MappingColumns = map[string]string{
 // MappingValues appends each plain field but enums, by its GraphQL name.
 var MappingValues = map[string]func(b []byte, row *Mapping) []byte{
 	"createdAt": func(b []byte, row *Mapping) []byte {
-		return wire.Time(b, row.CreatedAt)
+		return reading.AppendTime(b, row.CreatedAt)
 	},
 	"updatedAt": func(b []byte, row *Mapping) []byte {
-		return wire.Time(b, row.UpdatedAt)
+		return reading.AppendTime(b, row.UpdatedAt)
 	},
 	"deletedAt": func(b []byte, row *Mapping) []byte {
-		return wire.Optional(b, row.DeletedAt, wire.Time)
+		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
 	},
 	"notes": func(b []byte, row *Mapping) []byte {
-		return wire.Optional(b, row.Notes, wire.String)
+		return reading.AppendOptional(b, row.Notes, reading.AppendString)
 	},
 	"isActive": func(b []byte, row *Mapping) []byte {
-		return wire.Bool(b, row.IsActive)
+		return reading.AppendBool(b, row.IsActive)
 	},
 	"assignedDate": func(b []byte, row *Mapping) []byte {
-		return wire.Time(b, row.AssignedDate)
+		return reading.AppendTime(b, row.AssignedDate)
 	},
 	"endedAt": func(b []byte, row *Mapping) []byte {
-		return wire.Optional(b, row.EndedAt, wire.Time)
+		return reading.AppendOptional(b, row.EndedAt, reading.AppendTime)
 	},
 }
 
@@ -261,7 +260,7 @@ func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 
 // MarshalGQLContext writes the record for the GraphQL field being resolved.
 func (row *Mapping) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	return loaded.Write(ctx, w, row)
+	return reading.Write(ctx, w, row)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
@@ -289,37 +288,37 @@ var PatientColumns = map[string]string{
 // PatientValues appends each plain field but enums, by its GraphQL name.
 var PatientValues = map[string]func(b []byte, row *Patient) []byte{
 	"createdAt": func(b []byte, row *Patient) []byte {
-		return wire.Time(b, row.CreatedAt)
+		return reading.AppendTime(b, row.CreatedAt)
 	},
 	"updatedAt": func(b []byte, row *Patient) []byte {
-		return wire.Time(b, row.UpdatedAt)
+		return reading.AppendTime(b, row.UpdatedAt)
 	},
 	"deletedAt": func(b []byte, row *Patient) []byte {
-		return wire.Optional(b, row.DeletedAt, wire.Time)
+		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
 	},
 	"name": func(b []byte, row *Patient) []byte {
-		return wire.String(b, row.Name)
+		return reading.AppendString(b, row.Name)
 	},
 	"nameKey": func(b []byte, row *Patient) []byte {
-		return wire.String(b, row.NameKey)
+		return reading.AppendString(b, row.NameKey)
 	},
 	"email": func(b []byte, row *Patient) []byte {
-		return wire.String(b, row.Email)
+		return reading.AppendString(b, row.Email)
 	},
 	"phone": func(b []byte, row *Patient) []byte {
-		return wire.String(b, row.Phone)
+		return reading.AppendString(b, row.Phone)
 	},
 	"dateOfBirth": func(b []byte, row *Patient) []byte {
 		return row.DateOfBirth.AppendJSON(b)
 	},
 	"address": func(b []byte, row *Patient) []byte {
-		return wire.String(b, row.Address)
+		return reading.AppendString(b, row.Address)
 	},
 	"emergencyContact": func(b []byte, row *Patient) []byte {
-		return wire.Optional(b, row.EmergencyContact, wire.String)
+		return reading.AppendOptional(b, row.EmergencyContact, reading.AppendString)
 	},
 	"medicalHistory": func(b []byte, row *Patient) []byte {
-		return wire.Optional(b, row.MedicalHistory, wire.String)
+		return reading.AppendOptional(b, row.MedicalHistory, reading.AppendString)
 	},
 }
 
@@ -386,7 +385,7 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 
 // MarshalGQLContext writes the record for the GraphQL field being resolved.
 func (row *Patient) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	return loaded.Write(ctx, w, row)
+	return reading.Write(ctx, w, row)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
@@ -412,34 +411,34 @@ var SessionColumns = map[string]string{
 // SessionValues appends each plain field but enums, by its GraphQL name.
 var SessionValues = map[string]func(b []byte, row *Session) []byte{
 	"staff": func(b []byte, row *Session) []byte {
-		return wire.Bool(b, row.Staff)
+		return reading.AppendBool(b, row.Staff)
 	},
 	"userAgent": func(b []byte, row *Session) []byte {
-		return wire.String(b, row.UserAgent)
+		return reading.AppendString(b, row.UserAgent)
 	},
 	"address": func(b []byte, row *Session) []byte {
-		return wire.String(b, row.Address)
+		return reading.AppendString(b, row.Address)
 	},
 	"refreshID": func(b []byte, row *Session) []byte {
-		return wire.String(b, row.RefreshID)
+		return reading.AppendString(b, row.RefreshID)
 	},
 	"spentRefreshID": func(b []byte, row *Session) []byte {
-		return wire.Optional(b, row.SpentRefreshID, wire.String)
+		return reading.AppendOptional(b, row.SpentRefreshID, reading.AppendString)
 	},
 	"rotatedAt": func(b []byte, row *Session) []byte {
-		return wire.Optional(b, row.RotatedAt, wire.Time)
+		return reading.AppendOptional(b, row.RotatedAt, reading.AppendTime)
 	},
 	"createdAt": func(b []byte, row *Session) []byte {
-		return wire.Time(b, row.CreatedAt)
+		return reading.AppendTime(b, row.CreatedAt)
 	},
 	"lastUsedAt": func(b []byte, row *Session) []byte {
-		return wire.Time(b, row.LastUsedAt)
+		return reading.AppendTime(b, row.LastUsedAt)
 	},
 	"expiresAt": func(b []byte, row *Session) []byte {
-		return wire.Time(b, row.ExpiresAt)
+		return reading.AppendTime(b, row.ExpiresAt)
 	},
 	"endedAt": func(b []byte, row *Session) []byte {
-		return wire.Optional(b, row.EndedAt, wire.Time)
+		return reading.AppendOptional(b, row.EndedAt, reading.AppendTime)
 	},
 }
 
@@ -502,7 +501,7 @@ func (q *SessionQuery) Rows(ctx context.Context) ([]*Session, error) {
 
 // MarshalGQLContext writes the record for the GraphQL field being resolved.
 func (row *Session) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	return loaded.Write(ctx, w, row)
+	return reading.Write(ctx, w, row)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
@@ -526,28 +525,28 @@ var UserColumns = map[string]string{
 // UserValues appends each plain field but enums, by its GraphQL name.
 var UserValues = map[string]func(b []byte, row *User) []byte{
 	"username": func(b []byte, row *User) []byte {
-		return wire.String(b, row.Username)
+		return reading.AppendString(b, row.Username)
 	},
 	"usernameKey": func(b []byte, row *User) []byte {
-		return wire.String(b, row.UsernameKey)
+		return reading.AppendString(b, row.UsernameKey)
 	},
 	"email": func(b []byte, row *User) []byte {
-		return wire.String(b, row.Email)
+		return reading.AppendString(b, row.Email)
 	},
 	"phone": func(b []byte, row *User) []byte {
-		return wire.Optional(b, row.Phone, wire.String)
+		return reading.AppendOptional(b, row.Phone, reading.AppendString)
 	},
 	"isActive": func(b []byte, row *User) []byte {
-		return wire.Bool(b, row.IsActive)
+		return reading.AppendBool(b, row.IsActive)
 	},
 	"isStaff": func(b []byte, row *User) []byte {
-		return wire.Bool(b, row.IsStaff)
+		return reading.AppendBool(b, row.IsStaff)
 	},
 	"dateJoined": func(b []byte, row *User) []byte {
-		return wire.Time(b, row.DateJoined)
+		return reading.AppendTime(b, row.DateJoined)
 	},
 	"lastLogin": func(b []byte, row *User) []byte {
-		return wire.Optional(b, row.LastLogin, wire.Time)
+		return reading.AppendOptional(b, row.LastLogin, reading.AppendTime)
 	},
 }
 
@@ -606,7 +605,7 @@ func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 
 // MarshalGQLContext writes the record for the GraphQL field being resolved.
 func (row *User) MarshalGQLContext(ctx context.Context, w io.Writer) error {
-	return loaded.Write(ctx, w, row)
+	return reading.Write(ctx, w, row)
 }
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.

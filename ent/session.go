@@ -5,7 +5,7 @@ package ent
 import (
 	"caregraph/ent/session"
 	"caregraph/ent/user"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"fmt"
 	"strings"
 	"time"
@@ -48,8 +48,8 @@ type Session struct {
 	Edges        SessionEdges `json:"edges"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // SessionEdges holds the relations/edges for other nodes in the graph.
@@ -268,7 +268,7 @@ func (_m *Session) String() string {
 }
 
 // Node returns the id of _m and the place for its edges.
-func (_m *Session) Node() (id int, edges *loaded.Edges) {
+func (_m *Session) Node() (id int, loaded *reading.Loaded) {
 	return _m.ID, &_m.Loaded
 }
 

@@ -4,7 +4,7 @@ package ent
 
 import (
 	"caregraph/ent/user"
-	"caregraph/internal/loaded"
+	"caregraph/internal/reading"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +18,7 @@ type User struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID int `json:"id,omitempty"`
-	// Username holds the value of the "username" field.
+	// In the form NFKC.
 	Username string `json:"username,omitempty"`
 	// The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Migrate fills it.
 	UsernameKey string `json:"username_key,omitempty"`
@@ -43,8 +43,8 @@ type User struct {
 	Edges        UserEdges `json:"edges"`
 	selectValues sql.SelectValues
 
-	// Loaded holds the edges read ahead for a GraphQL selection, by response key.
-	Loaded loaded.Edges `json:"-"`
+	// Loaded holds what was read ahead for a GraphQL selection.
+	Loaded reading.Loaded `json:"-"`
 }
 
 // UserEdges holds the relations/edges for other nodes in the graph.
@@ -287,7 +287,7 @@ func (_m *User) String() string {
 }
 
 // Node returns the id of _m and the place for its edges.
-func (_m *User) Node() (id int, edges *loaded.Edges) {
+func (_m *User) Node() (id int, loaded *reading.Loaded) {
 	return _m.ID, &_m.Loaded
 }
 

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -10,7 +11,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
 	"caregraph/ent/user"
-	"caregraph/internal/fault"
+	"caregraph/internal/reading"
 	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 )
@@ -18,53 +19,48 @@ import (
 // maxValues is how many values one list of a filter may have.
 const maxValues = 100
 
-// by returns what an ordering asks for, and nothing if none was given.
-func (o *PatientOrder) by() (field string, direction OrderDirection) {
+// By says what the list is ordered by.
+func (o *PatientOrder) By() (field string, desc bool) {
 	if o == nil {
-		return "", ""
+		return "", false
 	}
-	return string(o.Field), o.Direction
+	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-func (o *UserOrder) by() (field string, direction OrderDirection) {
+// By says what the list is ordered by.
+func (o *UserOrder) By() (field string, desc bool) {
 	if o == nil {
-		return "", ""
+		return "", false
 	}
-	return string(o.Field), o.Direction
+	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-func (o *DoctorOrder) by() (field string, direction OrderDirection) {
+// By says what the list is ordered by.
+func (o *DoctorOrder) By() (field string, desc bool) {
 	if o == nil {
-		return "", ""
+		return "", false
 	}
-	return string(o.Field), o.Direction
+	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-func (o *MappingOrder) by() (field string, direction OrderDirection) {
+// By says what the list is ordered by.
+func (o *MappingOrder) By() (field string, desc bool) {
 	if o == nil {
-		return "", ""
+		return "", false
 	}
-	return string(o.Field), o.Direction
+	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-// filter is what a list is narrowed by; a nil one narrows nothing.
-type filter interface {
-	// where returns its conditions. It fails with fault.Invalid.
-	where(ctx context.Context) ([]where, error)
-
-	// searches returns the column in which a text is searched for, if an index
-	// finds it and nothing else takes longer for each row.
-	searches() string
-}
-
-func (f *PatientFilter) searches() string {
+// Searches names the column in which an index finds the search.
+func (f *PatientFilter) Searches() string {
 	if f == nil || f.Assigned != nil || f.DoctorID != nil {
 		return ""
 	}
 	return keyed(patient.FieldNameKey, f.Search)
 }
 
-func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
+// Where returns the conditions of the filter.
+func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -88,13 +84,13 @@ func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	}
 	for name, day := range map[string]*scalar.Date{"bornAfter": f.BornAfter, "bornBefore": f.BornBefore} {
 		if day != nil && day.Check() != nil {
-			return nil, &fault.Error{Kind: fault.Invalid, Field: name, Message: day.Check().Error()}
+			return nil, &reading.Invalid{Field: name, Message: day.Check().Error()}
 		}
 	}
-	p = given(p, f.BornAfter, patient.DateOfBirthGT)
-	p = given(p, f.BornBefore, patient.DateOfBirthLT)
-	p = given(p, f.CreatedAfter, patient.CreatedAtGT)
-	p = given(p, f.CreatedBefore, patient.CreatedAtLT)
+	p = narrowed(p, f.BornAfter, patient.DateOfBirthGT)
+	p = narrowed(p, f.BornBefore, patient.DateOfBirthLT)
+	p = narrowed(p, f.CreatedAfter, patient.CreatedAtGT)
+	p = narrowed(p, f.CreatedBefore, patient.CreatedAtLT)
 	active := append(rule.OwnMappings(ctx), mapping.IsActive(true))
 	if f.Assigned != nil && *f.Assigned {
 		p = append(p, patient.HasMappingsWith(active...))
@@ -105,12 +101,14 @@ func (f *PatientFilter) where(ctx context.Context) ([]where, error) {
 	if f.DoctorID != nil {
 		p = append(p, patient.HasMappingsWith(append(active, mapping.DoctorID(*f.DoctorID))...))
 	}
-	return conditions(p), nil
+	return reading.Conditions(p...), nil
 }
 
-func (*UserFilter) searches() string { return "" } // whom a viewer may see takes longer
+// Searches names no column.
+func (*UserFilter) Searches() string { return "" } // whom a viewer may see takes longer
 
-func (f *UserFilter) where(context.Context) ([]where, error) {
+// Where returns the conditions of the filter.
+func (f *UserFilter) Where(context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -123,20 +121,22 @@ func (f *UserFilter) where(context.Context) ([]where, error) {
 		digits := scalar.NormalPhone(search)
 		p = append(p, user.Or(user.UsernameKeyContains(search), user.PhoneContains(digits), user.EmailContains(search)))
 	}
-	p = given(p, f.Role, user.RoleEQ)
-	p = given(p, f.IsActive, user.IsActive)
-	p = given(p, f.IsStaff, user.IsStaff)
-	return conditions(p), nil
+	p = narrowed(p, f.Role, user.RoleEQ)
+	p = narrowed(p, f.IsActive, user.IsActive)
+	p = narrowed(p, f.IsStaff, user.IsStaff)
+	return reading.Conditions(p...), nil
 }
 
-func (f *DoctorFilter) searches() string {
+// Searches names the column in which an index finds the search.
+func (f *DoctorFilter) Searches() string {
 	if f == nil {
 		return ""
 	}
 	return keyed(doctor.FieldNameKey, f.Search)
 }
 
-func (f *DoctorFilter) where(context.Context) ([]where, error) {
+// Where returns the conditions of the filter.
+func (f *DoctorFilter) Where(context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -153,7 +153,7 @@ func (f *DoctorFilter) where(context.Context) ([]where, error) {
 	}
 	for _, s := range f.Specialization {
 		if err := scalar.Text(maxSearch)(s); err != nil {
-			return nil, &fault.Error{Kind: fault.Invalid, Field: "specialization", Message: err.Error()}
+			return nil, &reading.Invalid{Field: "specialization", Message: err.Error()}
 		}
 	}
 	if f.Specialization != nil {
@@ -161,19 +161,21 @@ func (f *DoctorFilter) where(context.Context) ([]where, error) {
 	}
 	for name, fee := range map[string]*scalar.Rupees{"minConsultationFee": f.MinConsultationFee, "maxConsultationFee": f.MaxConsultationFee} {
 		if fee != nil && fee.Check() != nil {
-			return nil, &fault.Error{Kind: fault.Invalid, Field: name, Message: fee.Check().Error()}
+			return nil, &reading.Invalid{Field: name, Message: fee.Check().Error()}
 		}
 	}
-	p = given(p, f.MinExperienceYears, doctor.ExperienceYearsGTE)
-	p = given(p, f.MaxExperienceYears, doctor.ExperienceYearsLTE)
-	p = given(p, f.MinConsultationFee, doctor.ConsultationFeeGTE)
-	p = given(p, f.MaxConsultationFee, doctor.ConsultationFeeLTE)
-	return conditions(p), nil
+	p = narrowed(p, f.MinExperienceYears, doctor.ExperienceYearsGTE)
+	p = narrowed(p, f.MaxExperienceYears, doctor.ExperienceYearsLTE)
+	p = narrowed(p, f.MinConsultationFee, doctor.ConsultationFeeGTE)
+	p = narrowed(p, f.MaxConsultationFee, doctor.ConsultationFeeLTE)
+	return reading.Conditions(p...), nil
 }
 
-func (*MappingFilter) searches() string { return "" }
+// Searches names no column.
+func (*MappingFilter) Searches() string { return "" }
 
-func (f *MappingFilter) where(ctx context.Context) ([]where, error) {
+// Where returns the conditions of the filter.
+func (f *MappingFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
@@ -186,28 +188,55 @@ func (f *MappingFilter) where(ctx context.Context) ([]where, error) {
 		named := append(rule.OwnPatients(ctx), patient.NameKeyContains(search))
 		p = append(p, mapping.Or(mapping.HasPatientWith(named...), mapping.HasDoctorWith(doctor.NameKeyContains(search))))
 	}
-	p = given(p, f.Active, mapping.IsActive)
-	p = given(p, f.PatientID, mapping.PatientID)
-	p = given(p, f.DoctorID, mapping.DoctorID)
-	p = given(p, f.AssignedAfter, mapping.AssignedDateGT)
-	p = given(p, f.AssignedBefore, mapping.AssignedDateLT)
-	return conditions(p), nil
+	p = narrowed(p, f.Active, mapping.IsActive)
+	p = narrowed(p, f.PatientID, mapping.PatientID)
+	p = narrowed(p, f.DoctorID, mapping.DoctorID)
+	p = narrowed(p, f.AssignedAfter, mapping.AssignedDateGT)
+	p = narrowed(p, f.AssignedBefore, mapping.AssignedDateLT)
+	return reading.Conditions(p...), nil
 }
 
-// given adds the predicate for a value that was given.
-func given[V any, P ~func(*sql.Selector)](predicates []P, v *V, predicate func(V) P) []P {
+// narrowed adds the predicate for a value that was given.
+func narrowed[V any, P ~func(*sql.Selector)](predicates []P, v *V, predicate func(V) P) []P {
 	if v == nil {
 		return predicates
 	}
 	return append(predicates, predicate(*v))
 }
 
-// bounded fails with fault.Invalid if a list is too long.
+// bounded fails with reading.Invalid if a list is too long.
 func bounded(lengths ...int) error {
 	for _, n := range lengths {
 		if n > maxValues {
-			return &fault.Error{Kind: fault.Invalid, Message: "A list has at most 100 values."}
+			return &reading.Invalid{Message: "A list has at most 100 values."}
 		}
 	}
 	return nil
+}
+
+// maxSearch is how long a search may be, in characters.
+const maxSearch = 200
+
+// searched returns what to search for in folded columns.
+func searched(search *string) (string, error) {
+	if search == nil {
+		return "", nil
+	}
+	if err := scalar.Text(maxSearch)(*search); err != nil {
+		return "", &reading.Invalid{Field: "search", Message: err.Error()}
+	}
+	return folded(*search), nil
+}
+
+// folded returns a search in the form of the columns of names, which are folded after
+// they were written as one line.
+func folded(search string) string { return scalar.Fold(scalar.OneLine(search)) }
+
+// keyed returns the column if the trigram indexes of internal/store can find the
+// search, which takes three characters.
+func keyed(column string, search *string) string {
+	if search == nil || utf8.RuneCountInString(folded(*search)) < 3 {
+		return ""
+	}
+	return column
 }

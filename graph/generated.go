@@ -7,6 +7,7 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
+	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"context"
 	"errors"
@@ -52,8 +53,8 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type DoctorResolver interface {
-	Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error)
-	Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*Connection[ent.Mapping], error)
+	Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
+	Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
 }
 type MappingResolver interface {
 	Patient(ctx context.Context, obj *ent.Mapping) (*ent.Patient, error)
@@ -90,20 +91,20 @@ type PatientResolver interface {
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*ent.User, error)
 	User(ctx context.Context, id int) (*ent.User, error)
-	Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*Connection[ent.User], error)
+	Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*reading.Connection[ent.User], error)
 	Patient(ctx context.Context, id int) (*ent.Patient, error)
-	Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error)
+	Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Doctor(ctx context.Context, id int) (*ent.Doctor, error)
-	Doctors(ctx context.Context, first *int, after *string, last *int, before *string, filter *DoctorFilter, orderBy *DoctorOrder) (*Connection[ent.Doctor], error)
+	Doctors(ctx context.Context, first *int, after *string, last *int, before *string, filter *DoctorFilter, orderBy *DoctorOrder) (*reading.Connection[ent.Doctor], error)
 	Mapping(ctx context.Context, id int) (*ent.Mapping, error)
-	Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*Connection[ent.Mapping], error)
+	Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
 	SpecializationStats(ctx context.Context) ([]*SpecializationStat, error)
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *ent.Session) (bool, error)
 }
 type UserResolver interface {
-	Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error)
+	Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Sessions(ctx context.Context, obj *ent.User) ([]*ent.Session, error)
 }
 
@@ -2660,8 +2661,8 @@ func _Doctor_patients(ctx context.Context, ec *executionContext, field graphql.C
 			return ec.Resolvers.Doctor().Patients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*PatientFilter), fc.Args["orderBy"].(*PatientOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Patient]) graphql.Marshaler {
-			return marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
+			return marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2704,8 +2705,8 @@ func _Doctor_mappings(ctx context.Context, ec *executionContext, field graphql.C
 			return ec.Resolvers.Doctor().Mappings(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*MappingFilter), fc.Args["orderBy"].(*MappingOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Mapping]) graphql.Marshaler {
-			return marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Mapping]) graphql.Marshaler {
+			return marshalNMappingConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2735,7 +2736,7 @@ func fieldContext_Doctor_mappings(ctx context.Context, ec *executionContext, fie
 	return fc, nil
 }
 
-func _DoctorConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2747,8 +2748,8 @@ func _DoctorConnection_edges(ctx context.Context, ec *executionContext, field gr
 			return obj.Edges(ctx), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*Edge[ent.Doctor]) graphql.Marshaler {
-			return marshalNDoctorEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.Doctor]) graphql.Marshaler {
+			return marshalNDoctorEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2767,7 +2768,7 @@ func fieldContext_DoctorConnection_edges(_ context.Context, ec *executionContext
 	return fc, nil
 }
 
-func _DoctorConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2799,7 +2800,7 @@ func fieldContext_DoctorConnection_nodes(_ context.Context, ec *executionContext
 	return fc, nil
 }
 
-func _DoctorConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2811,8 +2812,8 @@ func _DoctorConnection_pageInfo(ctx context.Context, ec *executionContext, field
 			return obj.PageInfo(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
-			return marshalNPageInfo2ᚖcaregraphᚋgraphᚐPageInfo(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -2831,7 +2832,7 @@ func fieldContext_DoctorConnection_pageInfo(_ context.Context, ec *executionCont
 	return fc, nil
 }
 
-func _DoctorConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2854,7 +2855,7 @@ func fieldContext_DoctorConnection_totalCount(_ context.Context, ec *executionCo
 	return graphql.NewScalarFieldContext("DoctorConnection", field, false, false, "Int")
 }
 
-func _DoctorEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -2877,7 +2878,7 @@ func fieldContext_DoctorEdge_cursor(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("DoctorEdge", field, true, false, "Cursor")
 }
 
-func _DoctorEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Doctor]) (ret graphql.Marshaler) {
+func _DoctorEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3166,7 +3167,7 @@ func fieldContext_Mapping_updatedAt(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("Mapping", field, false, false, "DateTime")
 }
 
-func _MappingConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3178,8 +3179,8 @@ func _MappingConnection_edges(ctx context.Context, ec *executionContext, field g
 			return obj.Edges(ctx), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*Edge[ent.Mapping]) graphql.Marshaler {
-			return marshalNMappingEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.Mapping]) graphql.Marshaler {
+			return marshalNMappingEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3198,7 +3199,7 @@ func fieldContext_MappingConnection_edges(_ context.Context, ec *executionContex
 	return fc, nil
 }
 
-func _MappingConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3230,7 +3231,7 @@ func fieldContext_MappingConnection_nodes(_ context.Context, ec *executionContex
 	return fc, nil
 }
 
-func _MappingConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3242,8 +3243,8 @@ func _MappingConnection_pageInfo(ctx context.Context, ec *executionContext, fiel
 			return obj.PageInfo(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
-			return marshalNPageInfo2ᚖcaregraphᚋgraphᚐPageInfo(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -3262,7 +3263,7 @@ func fieldContext_MappingConnection_pageInfo(_ context.Context, ec *executionCon
 	return fc, nil
 }
 
-func _MappingConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3285,7 +3286,7 @@ func fieldContext_MappingConnection_totalCount(_ context.Context, ec *executionC
 	return graphql.NewScalarFieldContext("MappingConnection", field, false, false, "Int")
 }
 
-func _MappingEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -3308,7 +3309,7 @@ func fieldContext_MappingEdge_cursor(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("MappingEdge", field, true, false, "Cursor")
 }
 
-func _MappingEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Mapping]) (ret graphql.Marshaler) {
+func _MappingEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4044,7 +4045,7 @@ func fieldContext_Mutation_endSession(ctx context.Context, ec *executionContext,
 	return fc, nil
 }
 
-func _PageInfo_hasNextPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_hasNextPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4067,7 +4068,7 @@ func fieldContext_PageInfo_hasNextPage(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "Boolean")
 }
 
-func _PageInfo_hasPreviousPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_hasPreviousPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4090,7 +4091,7 @@ func fieldContext_PageInfo_hasPreviousPage(_ context.Context, ec *executionConte
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "Boolean")
 }
 
-func _PageInfo_startCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_startCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4113,7 +4114,7 @@ func fieldContext_PageInfo_startCursor(_ context.Context, ec *executionContext, 
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, "Cursor")
 }
 
-func _PageInfo_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PageInfo) (ret graphql.Marshaler) {
+func _PageInfo_endCursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4543,7 +4544,7 @@ func fieldContext_Patient_doctors(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
-func _PatientConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4555,8 +4556,8 @@ func _PatientConnection_edges(ctx context.Context, ec *executionContext, field g
 			return obj.Edges(ctx), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*Edge[ent.Patient]) graphql.Marshaler {
-			return marshalNPatientEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.Patient]) graphql.Marshaler {
+			return marshalNPatientEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -4575,7 +4576,7 @@ func fieldContext_PatientConnection_edges(_ context.Context, ec *executionContex
 	return fc, nil
 }
 
-func _PatientConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4607,7 +4608,7 @@ func fieldContext_PatientConnection_nodes(_ context.Context, ec *executionContex
 	return fc, nil
 }
 
-func _PatientConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4619,8 +4620,8 @@ func _PatientConnection_pageInfo(ctx context.Context, ec *executionContext, fiel
 			return obj.PageInfo(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
-			return marshalNPageInfo2ᚖcaregraphᚋgraphᚐPageInfo(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -4639,7 +4640,7 @@ func fieldContext_PatientConnection_pageInfo(_ context.Context, ec *executionCon
 	return fc, nil
 }
 
-func _PatientConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4662,7 +4663,7 @@ func fieldContext_PatientConnection_totalCount(_ context.Context, ec *executionC
 	return graphql.NewScalarFieldContext("PatientConnection", field, false, false, "Int")
 }
 
-func _PatientEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4685,7 +4686,7 @@ func fieldContext_PatientEdge_cursor(_ context.Context, ec *executionContext, fi
 	return graphql.NewScalarFieldContext("PatientEdge", field, true, false, "Cursor")
 }
 
-func _PatientEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.Patient]) (ret graphql.Marshaler) {
+func _PatientEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4806,8 +4807,8 @@ func _Query_users(ctx context.Context, ec *executionContext, field graphql.Colle
 			return ec.Resolvers.Query().Users(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*UserFilter), fc.Args["orderBy"].(*UserOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.User]) graphql.Marshaler {
-			return marshalNUserConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.User]) graphql.Marshaler {
+			return marshalNUserConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -4894,8 +4895,8 @@ func _Query_patients(ctx context.Context, ec *executionContext, field graphql.Co
 			return ec.Resolvers.Query().Patients(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*PatientFilter), fc.Args["orderBy"].(*PatientOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Patient]) graphql.Marshaler {
-			return marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
+			return marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -4982,8 +4983,8 @@ func _Query_doctors(ctx context.Context, ec *executionContext, field graphql.Col
 			return ec.Resolvers.Query().Doctors(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*DoctorFilter), fc.Args["orderBy"].(*DoctorOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Doctor]) graphql.Marshaler {
-			return marshalNDoctorConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Doctor]) graphql.Marshaler {
+			return marshalNDoctorConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5070,8 +5071,8 @@ func _Query_mappings(ctx context.Context, ec *executionContext, field graphql.Co
 			return ec.Resolvers.Query().Mappings(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*MappingFilter), fc.Args["orderBy"].(*MappingOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Mapping]) graphql.Marshaler {
-			return marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Mapping]) graphql.Marshaler {
+			return marshalNMappingConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5659,8 +5660,8 @@ func _User_patients(ctx context.Context, ec *executionContext, field graphql.Col
 			return ec.Resolvers.User().Patients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["filter"].(*PatientFilter), fc.Args["orderBy"].(*PatientOrder))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Connection[ent.Patient]) graphql.Marshaler {
-			return marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
+			return marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5722,7 +5723,7 @@ func fieldContext_User_sessions(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
-func _UserConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.User]) (ret graphql.Marshaler) {
+func _UserConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5734,8 +5735,8 @@ func _UserConnection_edges(ctx context.Context, ec *executionContext, field grap
 			return obj.Edges(ctx), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*Edge[ent.User]) graphql.Marshaler {
-			return marshalNUserEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.User]) graphql.Marshaler {
+			return marshalNUserEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5754,7 +5755,7 @@ func fieldContext_UserConnection_edges(_ context.Context, ec *executionContext, 
 	return fc, nil
 }
 
-func _UserConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.User]) (ret graphql.Marshaler) {
+func _UserConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5786,7 +5787,7 @@ func fieldContext_UserConnection_nodes(_ context.Context, ec *executionContext, 
 	return fc, nil
 }
 
-func _UserConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.User]) (ret graphql.Marshaler) {
+func _UserConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5798,8 +5799,8 @@ func _UserConnection_pageInfo(ctx context.Context, ec *executionContext, field g
 			return obj.PageInfo(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
-			return marshalNPageInfo2ᚖcaregraphᚋgraphᚐPageInfo(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5818,7 +5819,7 @@ func fieldContext_UserConnection_pageInfo(_ context.Context, ec *executionContex
 	return fc, nil
 }
 
-func _UserConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Connection[ent.User]) (ret graphql.Marshaler) {
+func _UserConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5841,7 +5842,7 @@ func fieldContext_UserConnection_totalCount(_ context.Context, ec *executionCont
 	return graphql.NewScalarFieldContext("UserConnection", field, false, false, "Int")
 }
 
-func _UserEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.User]) (ret graphql.Marshaler) {
+func _UserEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5864,7 +5865,7 @@ func fieldContext_UserEdge_cursor(_ context.Context, ec *executionContext, field
 	return graphql.NewScalarFieldContext("UserEdge", field, true, false, "Cursor")
 }
 
-func _UserEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *Edge[ent.User]) (ret graphql.Marshaler) {
+func _UserEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.User]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8332,7 +8333,7 @@ func _Doctor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 
 var doctorConnectionImplementors = []string{"DoctorConnection"}
 
-func _DoctorConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Connection[ent.Doctor]) graphql.Marshaler {
+func _DoctorConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.Doctor]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, doctorConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8382,7 +8383,7 @@ func _DoctorConnection(ctx context.Context, ec *executionContext, sel ast.Select
 
 var doctorEdgeImplementors = []string{"DoctorEdge"}
 
-func _DoctorEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Edge[ent.Doctor]) graphql.Marshaler {
+func _DoctorEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.Doctor]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, doctorEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8502,7 +8503,7 @@ func _Mapping(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 
 var mappingConnectionImplementors = []string{"MappingConnection"}
 
-func _MappingConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Connection[ent.Mapping]) graphql.Marshaler {
+func _MappingConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.Mapping]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mappingConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8552,7 +8553,7 @@ func _MappingConnection(ctx context.Context, ec *executionContext, sel ast.Selec
 
 var mappingEdgeImplementors = []string{"MappingEdge"}
 
-func _MappingEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Edge[ent.Mapping]) graphql.Marshaler {
+func _MappingEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.Mapping]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mappingEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8739,7 +8740,7 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 
 var pageInfoImplementors = []string{"PageInfo"}
 
-func _PageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PageInfo) graphql.Marshaler {
+func _PageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.PageInfo) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8899,7 +8900,7 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 
 var patientConnectionImplementors = []string{"PatientConnection"}
 
-func _PatientConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Connection[ent.Patient]) graphql.Marshaler {
+func _PatientConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.Patient]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, patientConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -8949,7 +8950,7 @@ func _PatientConnection(ctx context.Context, ec *executionContext, sel ast.Selec
 
 var patientEdgeImplementors = []string{"PatientEdge"}
 
-func _PatientEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Edge[ent.Patient]) graphql.Marshaler {
+func _PatientEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.Patient]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, patientEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -9290,7 +9291,7 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 
 var userConnectionImplementors = []string{"UserConnection"}
 
-func _UserConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Connection[ent.User]) graphql.Marshaler {
+func _UserConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.User]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -9340,7 +9341,7 @@ func _UserConnection(ctx context.Context, ec *executionContext, sel ast.Selectio
 
 var userEdgeImplementors = []string{"UserEdge"}
 
-func _UserEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *Edge[ent.User]) graphql.Marshaler {
+func _UserEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.User]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -9844,13 +9845,13 @@ func marshalNDate2caregraphᚋinternalᚋscalarᚐDate(ctx context.Context, ec *
 }
 
 func unmarshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, v any) (time.Time, error) {
-	res, err := UnmarshalDateTime(v)
+	res, err := scalar.UnmarshalDateTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
 	_ = sel
-	res := MarshalDateTime(v)
+	res := scalar.MarshalDateTime(v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "DateTime!")
 	}
@@ -9881,7 +9882,7 @@ func marshalNDoctor2ᚖcaregraphᚋentᚐDoctor(ctx context.Context, ec *executi
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNDoctorConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Doctor]) graphql.Marshaler {
+func marshalNDoctorConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Doctor]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "DoctorConnection!")
 		return graphql.Null
@@ -9889,11 +9890,11 @@ func marshalNDoctorConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Cont
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNDoctorEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Doctor]) graphql.Marshaler {
+func marshalNDoctorEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.Doctor]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return marshalNDoctorEdge2ᚖcaregraphᚋgraphᚐEdge(ctx, ec, sel, v[i])
+		return marshalNDoctorEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -9905,7 +9906,7 @@ func marshalNDoctorEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, e
 	return ret
 }
 
-func marshalNDoctorEdge2ᚖcaregraphᚋgraphᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Edge[ent.Doctor]) graphql.Marshaler {
+func marshalNDoctorEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.Doctor]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "DoctorEdge!")
 		return graphql.Null
@@ -9952,13 +9953,13 @@ var (
 )
 
 func unmarshalNID2int(ctx context.Context, ec *executionContext, v any) (int, error) {
-	res, err := graphql.UnmarshalIntID(v)
+	res, err := scalar.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNID2int(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v int) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalIntID(v)
+	res := scalar.MarshalID(v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
 	}
@@ -10008,7 +10009,7 @@ func marshalNMapping2ᚖcaregraphᚋentᚐMapping(ctx context.Context, ec *execu
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Mapping]) graphql.Marshaler {
+func marshalNMappingConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Mapping]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "MappingConnection!")
 		return graphql.Null
@@ -10016,11 +10017,11 @@ func marshalNMappingConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Con
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNMappingEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Mapping]) graphql.Marshaler {
+func marshalNMappingEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.Mapping]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return marshalNMappingEdge2ᚖcaregraphᚋgraphᚐEdge(ctx, ec, sel, v[i])
+		return marshalNMappingEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -10032,7 +10033,7 @@ func marshalNMappingEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, 
 	return ret
 }
 
-func marshalNMappingEdge2ᚖcaregraphᚋgraphᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Edge[ent.Mapping]) graphql.Marshaler {
+func marshalNMappingEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.Mapping]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "MappingEdge!")
 		return graphql.Null
@@ -10060,7 +10061,7 @@ func marshalNOrderDirection2caregraphᚋgraphᚐOrderDirection(ctx context.Conte
 	return v
 }
 
-func marshalNPageInfo2ᚖcaregraphᚋgraphᚐPageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+func marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PageInfo!")
 		return graphql.Null
@@ -10092,7 +10093,7 @@ func marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.Patient]) graphql.Marshaler {
+func marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PatientConnection!")
 		return graphql.Null
@@ -10100,11 +10101,11 @@ func marshalNPatientConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Con
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNPatientEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.Patient]) graphql.Marshaler {
+func marshalNPatientEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.Patient]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return marshalNPatientEdge2ᚖcaregraphᚋgraphᚐEdge(ctx, ec, sel, v[i])
+		return marshalNPatientEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -10116,7 +10117,7 @@ func marshalNPatientEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, 
 	return ret
 }
 
-func marshalNPatientEdge2ᚖcaregraphᚋgraphᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Edge[ent.Patient]) graphql.Marshaler {
+func marshalNPatientEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.Patient]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PatientEdge!")
 		return graphql.Null
@@ -10276,7 +10277,7 @@ func marshalNUser2ᚖcaregraphᚋentᚐUser(ctx context.Context, ec *executionCo
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNUserConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Connection[ent.User]) graphql.Marshaler {
+func marshalNUserConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.User]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "UserConnection!")
 		return graphql.Null
@@ -10284,11 +10285,11 @@ func marshalNUserConnection2ᚖcaregraphᚋgraphᚐConnection(ctx context.Contex
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func marshalNUserEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*Edge[ent.User]) graphql.Marshaler {
+func marshalNUserEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.User]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return marshalNUserEdge2ᚖcaregraphᚋgraphᚐEdge(ctx, ec, sel, v[i])
+		return marshalNUserEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -10300,7 +10301,7 @@ func marshalNUserEdge2ᚕᚖcaregraphᚋgraphᚐEdgeᚄ(ctx context.Context, ec 
 	return ret
 }
 
-func marshalNUserEdge2ᚖcaregraphᚋgraphᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *Edge[ent.User]) graphql.Marshaler {
+func marshalNUserEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.User]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "UserEdge!")
 		return graphql.Null
@@ -10606,7 +10607,7 @@ func unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext
 	if v == nil {
 		return nil, nil
 	}
-	res, err := UnmarshalDateTime(v)
+	res, err := scalar.UnmarshalDateTime(v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -10616,7 +10617,7 @@ func marshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, 
 	}
 	_ = sel
 	_ = ctx
-	res := MarshalDateTime(*v)
+	res := scalar.MarshalDateTime(*v)
 	return res
 }
 
@@ -10715,7 +10716,7 @@ func unmarshalOID2ᚖint(ctx context.Context, ec *executionContext, v any) (*int
 	if v == nil {
 		return nil, nil
 	}
-	res, err := graphql.UnmarshalIntID(v)
+	res, err := scalar.UnmarshalID(v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -10725,7 +10726,7 @@ func marshalOID2ᚖint(ctx context.Context, ec *executionContext, sel ast.Select
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalIntID(*v)
+	res := scalar.MarshalID(*v)
 	return res
 }
 

@@ -104,7 +104,7 @@ func (in CreateDoctorInput) create(db *ent.Client) *ent.DoctorCreate {
 // updateNotes saves the notes that updateMapping was given: null clears them,
 // left out they stay.
 func updateNotes(ctx context.Context, u *ent.MappingUpdateOne, notes *string) (*ent.Mapping, error) {
-	if _, given := graphql.GetFieldContext(ctx).Field.ArgumentMap(variables(ctx))["notes"]; given {
+	if _, ok := given(ctx, graphql.GetFieldContext(ctx).Field)["notes"]; ok {
 		optional(graphql.OmittableOf(notes), u.Mutation().SetNotes, u.Mutation().ClearNotes)
 	}
 	return u.Save(ctx)

@@ -131,18 +131,6 @@ type MappingOrder struct {
 	Field MappingOrderField `json:"field"`
 }
 
-// Where a page of a connection stands.
-type PageInfo struct {
-	// Whether more follows this page.
-	HasNextPage bool `json:"hasNextPage"`
-	// Whether something precedes this page.
-	HasPreviousPage bool `json:"hasPreviousPage"`
-	// The position of the first record of this page, for `before`; null on an empty page.
-	StartCursor *string `json:"startCursor,omitempty"`
-	// The position of the last record of this page, for `after`; null on an empty page.
-	EndCursor *string `json:"endCursor,omitempty"`
-}
-
 // Which patients: those that match all that is given.
 type PatientFilter struct {
 	// Any part of the name, phone or email, at most 200 characters; without regard to case, in every script.

@@ -1,42 +1,85 @@
-// Package graph is the GraphQL door. Resolvers are one expression each: what
-// they read is described in table.go and edges.go, what they change is done by
-// ent, internal/care and internal/auth, and who may is decided by the policies
-// of ent/schema.
+// Package graph serves the contract of schema.graphqls: it has what is particular
+// to that schema. Resolvers are one expression each. What they read is described
+// in tables.go and edges.go and done by internal/reading; what they change is done
+// by ent, internal/care and internal/auth; who may is decided by the policies of
+// ent/schema.
 package graph
 
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"caregraph/ent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/internal/auth"
+	"caregraph/internal/fault"
+	"caregraph/internal/graphqlhttp"
+	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
+	"caregraph/internal/store"
 	"caregraph/internal/viewer"
 )
 
 //go:generate go run -C .. github.com/99designs/gqlgen generate
 
 // Resolver is the root of the resolvers.
-type Resolver struct {
-	client  *ent.Client
-	auth    *auth.Service
-	cursors cursors
+type Resolver struct{ auth *auth.Service }
+
+// Sizes of a page in rows.
+const (
+	maxPage = 100
+	ownPage = 1_000 // for the server's own documents
+)
+
+// Contract returns the contract of schema.graphqls on the database of the
+// client. Servers with the same key read each other's cursors.
+func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.Contract {
+	cursors := reading.NewCursors(key)
+	return graphqlhttp.Contract{
+		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn}}),
+		Alone:  []string{"register", "login", "refreshToken", "changePassword"},
+		Begin: func(ctx context.Context, own bool) context.Context {
+			most := maxPage
+			if own {
+				most = ownPage
+			}
+			return reading.Begin(ent.NewContext(ctx, client), cursors, most, write)
+		},
+		Transact: func(ctx context.Context, f func(context.Context) error) error {
+			if _, err := viewer.FromContext(ctx); err != nil && fault.Of(err)[0].Kind == fault.Unavailable {
+				return err // who is calling could not be found out
+			}
+			return store.InTx(ctx, client, f)
+		},
+	}
 }
 
-// db returns the client of the mutation's transaction, or that of queries.
-func (r *Resolver) db(ctx context.Context) *ent.Client {
-	if db := ent.FromContext(ctx); db != nil {
-		return db
+// write appends a record or a connection to an answer.
+func write(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([]byte, error) {
+	switch v := v.(type) {
+	case *ent.User:
+		return users.Append(ctx, b, v, selections), nil
+	case *ent.Patient:
+		return patients.Append(ctx, b, v, selections), nil
+	case *ent.Doctor:
+		return doctors.Append(ctx, b, v, selections), nil
+	case *ent.Mapping:
+		return mappings.Append(ctx, b, v, selections), nil
+	case interface {
+		Append(context.Context, []byte, ast.SelectionSet) []byte
+	}:
+		return v.Append(ctx, b, selections), nil
 	}
-	return r.client
+	return nil, fmt.Errorf("%T cannot be written", v)
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -47,7 +90,7 @@ func (r *Resolver) viewer(ctx context.Context) (*ent.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return users.one(ctx, r, v.UserID)
+	return users.One(ctx, v.UserID)
 }
 
 // AuthPayload is the answer to a sign-in. Each place of the selection that
@@ -72,11 +115,11 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 		}
 		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, SessionID: s.ID, Staff: s.User.IsStaff})
 		payload := &AuthPayload{s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires, map[string]*ent.User{}}
-		for _, f := range collected(ctx, graphql.GetFieldContext(ctx).Field.Selections, "AuthPayload") {
+		for _, f := range graphql.CollectFieldsCtx(ctx, []string{"AuthPayload"}) {
 			if f.Name == "user" {
-				shown := users.copies([]*ent.User{s.User})
+				shown := users.Copies([]*ent.User{s.User})
 				payload.users[f.Alias] = shown[0]
-				err = cmp.Or(err, users.ahead(ctx, r, shown, f.Selections))
+				err = cmp.Or(err, users.Ahead(ctx, shown, f.Selections))
 			}
 		}
 		return payload, err
@@ -91,7 +134,7 @@ func (r *Resolver) specializationStats(ctx context.Context) ([]*SpecializationSt
 		Count          int
 		Mean           float64
 	}
-	err := r.db(ctx).Doctor.Query().GroupBy(doctor.FieldSpecialization).
+	err := ent.FromContext(ctx).Doctor.Query().GroupBy(doctor.FieldSpecialization).
 		Aggregate(ent.Count(), ent.As(ent.Mean(doctor.FieldConsultationFee), "mean")).Scan(ctx, &groups)
 	if err != nil {
 		return nil, err
@@ -100,7 +143,7 @@ func (r *Resolver) specializationStats(ctx context.Context) ([]*SpecializationSt
 		Specialization string
 		Count          int
 	}
-	err = r.db(ctx).Mapping.Query().Where(mapping.IsActive(true)).Modify(func(s *sql.Selector) {
+	err = ent.FromContext(ctx).Mapping.Query().Where(mapping.IsActive(true)).Modify(func(s *sql.Selector) {
 		t := sql.Table(doctor.Table)
 		s.Join(t).On(s.C(mapping.FieldDoctorID), t.C(doctor.FieldID)).GroupBy(t.C(doctor.FieldSpecialization)).
 			Select(t.C(doctor.FieldSpecialization), sql.As(sql.Count(sql.Distinct(s.C(mapping.FieldPatientID))), "count"))

@@ -9,28 +9,29 @@ import (
 	"caregraph/ent"
 	"caregraph/internal/auth"
 	"caregraph/internal/care"
+	"caregraph/internal/reading"
 	"context"
 	"time"
 )
 
-func (r *doctorResolver) Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error) {
-	return edge[*Connection[ent.Patient]](ctx, &doctors, obj)
+func (r *doctorResolver) Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
+	return reading.Value[*reading.Connection[ent.Patient]](ctx, &doctors, obj)
 }
 
-func (r *doctorResolver) Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*Connection[ent.Mapping], error) {
-	return edge[*Connection[ent.Mapping]](ctx, &doctors, obj)
+func (r *doctorResolver) Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error) {
+	return reading.Value[*reading.Connection[ent.Mapping]](ctx, &doctors, obj)
 }
 
 func (r *mappingResolver) Patient(ctx context.Context, obj *ent.Mapping) (*ent.Patient, error) {
-	return edge[*ent.Patient](ctx, &mappings, obj)
+	return reading.Value[*ent.Patient](ctx, &mappings, obj)
 }
 
 func (r *mappingResolver) Doctor(ctx context.Context, obj *ent.Mapping) (*ent.Doctor, error) {
-	return edge[*ent.Doctor](ctx, &mappings, obj)
+	return reading.Value[*ent.Doctor](ctx, &mappings, obj)
 }
 
 func (r *mappingResolver) CreatedBy(ctx context.Context, obj *ent.Mapping) (*ent.User, error) {
-	return edge[*ent.User](ctx, &mappings, obj)
+	return reading.Value[*ent.User](ctx, &mappings, obj)
 }
 
 func (r *mutationResolver) Register(ctx context.Context, input RegisterInput) (*AuthPayload, error) {
@@ -46,15 +47,15 @@ func (r *mutationResolver) RefreshToken(ctx context.Context, refresh string) (*A
 }
 
 func (r *mutationResolver) UpdateUser(ctx context.Context, id int, input UpdateUserInput) (*ent.User, error) {
-	return users.shown(ctx, r.Resolver)(input.update(ctx, r.auth, ent.FromContext(ctx).User.UpdateOneID(id)))
+	return users.Shown(ctx)(input.update(ctx, r.auth, ent.FromContext(ctx).User.UpdateOneID(id)))
 }
 
 func (r *mutationResolver) CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error) {
-	return patients.shown(ctx, r.Resolver)(input.create(ent.FromContext(ctx)).Save(ctx))
+	return patients.Shown(ctx)(input.create(ent.FromContext(ctx)).Save(ctx))
 }
 
 func (r *mutationResolver) UpdatePatient(ctx context.Context, id int, input UpdatePatientInput) (*ent.Patient, error) {
-	return patients.shown(ctx, r.Resolver)(input.update(ctx, ent.FromContext(ctx).Patient.UpdateOneID(id)))
+	return patients.Shown(ctx)(input.update(ctx, ent.FromContext(ctx).Patient.UpdateOneID(id)))
 }
 
 func (r *mutationResolver) DeletePatient(ctx context.Context, id int) (int, error) {
@@ -62,11 +63,11 @@ func (r *mutationResolver) DeletePatient(ctx context.Context, id int) (int, erro
 }
 
 func (r *mutationResolver) CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error) {
-	return doctors.shown(ctx, r.Resolver)(input.create(ent.FromContext(ctx)).Save(ctx))
+	return doctors.Shown(ctx)(input.create(ent.FromContext(ctx)).Save(ctx))
 }
 
 func (r *mutationResolver) UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput) (*ent.Doctor, error) {
-	return doctors.shown(ctx, r.Resolver)(input.update(ctx, ent.FromContext(ctx).Doctor.UpdateOneID(id)))
+	return doctors.Shown(ctx)(input.update(ctx, ent.FromContext(ctx).Doctor.UpdateOneID(id)))
 }
 
 func (r *mutationResolver) DeleteDoctor(ctx context.Context, id int) (int, error) {
@@ -74,15 +75,15 @@ func (r *mutationResolver) DeleteDoctor(ctx context.Context, id int) (int, error
 }
 
 func (r *mutationResolver) AssignDoctor(ctx context.Context, input AssignDoctorInput) (*ent.Mapping, error) {
-	return mappings.shown(ctx, r.Resolver)(care.Assign(ctx, input.PatientID, input.DoctorID, input.Notes))
+	return mappings.Shown(ctx)(care.Assign(ctx, input.PatientID, input.DoctorID, input.Notes))
 }
 
 func (r *mutationResolver) UpdateMapping(ctx context.Context, id int, notes *string) (*ent.Mapping, error) {
-	return mappings.shown(ctx, r.Resolver)(updateNotes(ctx, ent.FromContext(ctx).Mapping.UpdateOneID(id), notes))
+	return mappings.Shown(ctx)(updateNotes(ctx, ent.FromContext(ctx).Mapping.UpdateOneID(id), notes))
 }
 
 func (r *mutationResolver) UnassignDoctor(ctx context.Context, id int) (*ent.Mapping, error) {
-	return mappings.shown(ctx, r.Resolver)(care.Unassign(ctx, id, now()))
+	return mappings.Shown(ctx)(care.Unassign(ctx, id, now()))
 }
 
 func (r *mutationResolver) Logout(ctx context.Context, everywhere bool) (bool, error) {
@@ -102,15 +103,15 @@ func (r *patientResolver) Age(ctx context.Context, obj *ent.Patient) (int, error
 }
 
 func (r *patientResolver) CreatedBy(ctx context.Context, obj *ent.Patient) (*ent.User, error) {
-	return edge[*ent.User](ctx, &patients, obj)
+	return reading.Value[*ent.User](ctx, &patients, obj)
 }
 
 func (r *patientResolver) Mappings(ctx context.Context, obj *ent.Patient, active *bool) ([]*ent.Mapping, error) {
-	return edge[[]*ent.Mapping](ctx, &patients, obj)
+	return reading.Value[[]*ent.Mapping](ctx, &patients, obj)
 }
 
 func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent.Doctor, error) {
-	return edge[[]*ent.Doctor](ctx, &patients, obj)
+	return reading.Value[[]*ent.Doctor](ctx, &patients, obj)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
@@ -118,35 +119,35 @@ func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
 }
 
 func (r *queryResolver) User(ctx context.Context, id int) (*ent.User, error) {
-	return users.one(ctx, r.Resolver, id)
+	return users.One(ctx, id)
 }
 
-func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*Connection[ent.User], error) {
-	return users.list(ctx, r.Resolver)
+func (r *queryResolver) Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*reading.Connection[ent.User], error) {
+	return users.List(ctx)
 }
 
 func (r *queryResolver) Patient(ctx context.Context, id int) (*ent.Patient, error) {
-	return patients.one(ctx, r.Resolver, id)
+	return patients.One(ctx, id)
 }
 
-func (r *queryResolver) Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error) {
-	return patients.list(ctx, r.Resolver)
+func (r *queryResolver) Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
+	return patients.List(ctx)
 }
 
 func (r *queryResolver) Doctor(ctx context.Context, id int) (*ent.Doctor, error) {
-	return doctors.one(ctx, r.Resolver, id)
+	return doctors.One(ctx, id)
 }
 
-func (r *queryResolver) Doctors(ctx context.Context, first *int, after *string, last *int, before *string, filter *DoctorFilter, orderBy *DoctorOrder) (*Connection[ent.Doctor], error) {
-	return doctors.list(ctx, r.Resolver)
+func (r *queryResolver) Doctors(ctx context.Context, first *int, after *string, last *int, before *string, filter *DoctorFilter, orderBy *DoctorOrder) (*reading.Connection[ent.Doctor], error) {
+	return doctors.List(ctx)
 }
 
 func (r *queryResolver) Mapping(ctx context.Context, id int) (*ent.Mapping, error) {
-	return mappings.one(ctx, r.Resolver, id)
+	return mappings.One(ctx, id)
 }
 
-func (r *queryResolver) Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*Connection[ent.Mapping], error) {
-	return mappings.list(ctx, r.Resolver)
+func (r *queryResolver) Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error) {
+	return mappings.List(ctx)
 }
 
 func (r *queryResolver) SpecializationStats(ctx context.Context) ([]*SpecializationStat, error) {
@@ -154,15 +155,15 @@ func (r *queryResolver) SpecializationStats(ctx context.Context) ([]*Specializat
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, error) {
-	return edge[bool](ctx, &sessions, obj)
+	return reading.Value[bool](ctx, &sessions, obj)
 }
 
-func (r *userResolver) Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*Connection[ent.Patient], error) {
-	return edge[*Connection[ent.Patient]](ctx, &users, obj)
+func (r *userResolver) Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
+	return reading.Value[*reading.Connection[ent.Patient]](ctx, &users, obj)
 }
 
 func (r *userResolver) Sessions(ctx context.Context, obj *ent.User) ([]*ent.Session, error) {
-	return edge[[]*ent.Session](ctx, &users, obj)
+	return reading.Value[[]*ent.Session](ctx, &users, obj)
 }
 
 func (r *Resolver) Doctor() DoctorResolver { return &doctorResolver{r} }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -18,9 +17,10 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/patient"
 	"caregraph/internal/auth"
-	"caregraph/internal/dataset"
 	"caregraph/internal/fault"
-	"caregraph/internal/loaded"
+	"caregraph/internal/graphqlhttp"
+	"caregraph/internal/reading"
+	"caregraph/internal/sample"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // fragments, directives, variables and __typename, nested and behind lists.
 func TestWriter(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
-	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 3, Doctors: 8, Patients: 40, Mappings: 160}); err != nil {
+	if err := sample.Generate(t.Context(), db, sample.Size{Users: 3, Doctors: 8, Patients: 40, Mappings: 160}); err != nil {
 		t.Fatal(err)
 	}
 	client := db.Client()
@@ -43,17 +43,17 @@ func TestWriter(t *testing.T) {
 
 	authn := auth.New(client, auth.Options{Key: make([]byte, 32), Access: time.Hour, Refresh: time.Hour})
 	for range 2 {
-		if _, err := authn.Login(t.Context(), dataset.Email(1), dataset.Password); err != nil {
+		if _, err := authn.Login(t.Context(), sample.Email(1), sample.Password); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h := NewHandler(client, authn, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
-	schema := NewExecutableSchema(Config{Resolvers: &Resolver{client, authn, newCursors(make([]byte, 32))}})
-	c := &comparison{t: t, schema: schema.(*executableSchema)}
-	h.exec.Use(c)
+	contract := Contract(client, authn, make([]byte, 32))
+	h := graphqlhttp.New(contract, slog.New(slog.DiscardHandler), graphqlhttp.Options{})
+	c := &comparison{t: t, schema: contract.Schema.(*executableSchema)}
+	h.Use(c)
 
 	for seed := range uint64(150) {
-		g := generator{rand.New(rand.NewPCG(seed, 0)), h.schema, 0, &strings.Builder{}}
+		g := generator{rand.New(rand.NewPCG(seed, 0)), h.Schema(), 0, &strings.Builder{}}
 		object := []string{"User", "Patient", "Doctor", "Mapping"}[g.IntN(4)]
 		root := strings.ToLower(object)
 		document := fmt.Sprintf("query($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) @skip(if: $no) { id } list: %ss%s %s one: %s(id: %d) %s }\n%s",
@@ -75,11 +75,11 @@ func TestWriter(t *testing.T) {
 // resolver may answer with, is told as an internal error and nothing more.
 func TestWriterFails(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t, "sqlite3"))
-	if err := dataset.Fill(t.Context(), db, dataset.Size{Users: 1, Doctors: 1, Patients: 1, Mappings: 1}); err != nil {
+	if err := sample.Generate(t.Context(), db, sample.Size{Users: 1, Doctors: 1, Patients: 1, Mappings: 1}); err != nil {
 		t.Fatal(err)
 	}
-	h := NewHandler(db.Client(), nil, slog.New(slog.DiscardHandler), Options{Key: make([]byte, 32)})
-	h.exec.Use(careless{})
+	h := graphqlhttp.New(Contract(db.Client(), nil, make([]byte, 32)), slog.New(slog.DiscardHandler), graphqlhttp.Options{})
+	h.Use(careless{})
 	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 1})
 	response := h.Execute(ctx, &graphql.RawParams{Query: "{ patient(id: 1) { name mappings { id } } }"})
 	if string(response.Data) != `{"patient":null}` || len(response.Errors) != 1 || response.Errors[0].Extensions["code"] != "INTERNAL" || response.Errors[0].Message != fault.TextInternal {
@@ -126,10 +126,11 @@ func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) 
 		return v, err
 	}
 	var got, want bytes.Buffer
-	if err := writeField(ctx, &got, v); err != nil {
+	if err := reading.Write(ctx, &got, v); err != nil {
 		c.t.Error(err)
 	}
-	if err := c.plain(loaded.WithWriter(ctx, c.plain), &want, v); err != nil {
+	own := reading.Begin(ctx, reading.NewCursors(make([]byte, 32)), ownPage, c.plain)
+	if err := reading.Write(own, &want, v); err != nil {
 		c.t.Error(err)
 	}
 	if got.String() != want.String() {
@@ -140,9 +141,8 @@ func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) 
 }
 
 // plain writes a value, and all below it, as gqlgen does.
-func (c *comparison) plain(ctx context.Context, w io.Writer, v any) error {
+func (c *comparison) plain(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([]byte, error) {
 	ec := newExecutionContext(graphql.GetOperationContext(ctx), c.schema, make(chan graphql.DeferredResult, 1))
-	selections := selectionsOf(graphql.GetFieldContext(ctx))
 	var plain graphql.Marshaler
 	switch v := v.(type) {
 	case *ent.User:
@@ -155,19 +155,20 @@ func (c *comparison) plain(ctx context.Context, w io.Writer, v any) error {
 		plain = _Mapping(ctx, ec, selections, v)
 	case *ent.Session:
 		plain = _Session(ctx, ec, selections, v)
-	case *UserConnection:
+	case *reading.Connection[ent.User]:
 		plain = _UserConnection(ctx, ec, selections, v)
-	case *PatientConnection:
+	case *reading.Connection[ent.Patient]:
 		plain = _PatientConnection(ctx, ec, selections, v)
-	case *DoctorConnection:
+	case *reading.Connection[ent.Doctor]:
 		plain = _DoctorConnection(ctx, ec, selections, v)
-	case *MappingConnection:
+	case *reading.Connection[ent.Mapping]:
 		plain = _MappingConnection(ctx, ec, selections, v)
 	default:
-		return fmt.Errorf("unexpected type %T", v)
+		return nil, fmt.Errorf("unexpected type %T", v)
 	}
+	w := bytes.NewBuffer(b)
 	plain.MarshalGQL(w)
-	return nil
+	return w.Bytes(), nil
 }
 
 // generator makes random selections.

@@ -38,9 +38,10 @@ type file struct {
 // Handler serves the dashboard below /admin/.
 //
 // The files stand in a folder that is named by the hash of all of them, and are
-// kept for good: modules import each other by relative names, so that none of
-// one version meets one of another. Every other path is a view of the dashboard
-// and answered with the page, which the browser asks for anew each time.
+// kept for good: modules import each other by relative names, so that none of one
+// version meets one of another. The path of a view is answered with the page, which
+// the browser asks for anew each time. Any other path is 404: with the page, which
+// says so in the reader's language, unless the path names a file.
 func Handler() http.Handler {
 	hash, files := load()
 	page := files["index.html"]
@@ -62,16 +63,48 @@ func Handler() http.Handler {
 			f.send(w, r)
 			return
 		}
+		view := isView("/" + rest)
+		if !view && path.Ext(rest) != "" { // meant as a file
+			http.NotFound(w, r)
+			return
+		}
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("ETag", `"`+hash+`"`)
-		if strings.Contains(r.Header.Get("If-None-Match"), hash) {
+		if view && strings.Contains(r.Header.Get("If-None-Match"), hash) {
 			w.WriteHeader(http.StatusNotModified)
 			return
+		}
+		if !view {
+			w.Header().Del("ETag")
+			w.Header().Set("Content-Type", page.kind)
+			w.WriteHeader(http.StatusNotFound)
 		}
 		page.send(w, r)
 	}))
 }
+
+// isView tells whether the dashboard shows a view at the path below /admin.
+func isView(path string) bool {
+	return slices.ContainsFunc(views(), func(view *regexp.Regexp) bool { return view.MatchString(path) })
+}
+
+// views returns the paths of the views, as app.js has them, and that of the
+// registration.
+var views = sync.OnceValue(func() []*regexp.Regexp {
+	app, err := Files.ReadFile("app.js")
+	if err != nil {
+		panic(err) // it is in the binary
+	}
+	all := []*regexp.Regexp{regexp.MustCompile(`^/register$`)}
+	for _, found := range route.FindAllSubmatch(app, -1) {
+		all = append(all, regexp.MustCompile(strings.ReplaceAll(string(found[1]), `\/`, "/")))
+	}
+	return all
+})
+
+// route matches the pattern of a path in the table of app.js.
+var route = regexp.MustCompile(`(?m)^\t\[/(\^.+\$)/, "cg-`)
 
 // version matches the name of the folder of a version.
 var version = regexp.MustCompile(`^[0-9a-f]{16}$`)

@@ -2,8 +2,8 @@ package schema
 
 import (
 	"context"
+	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"entgo.io/ent"
@@ -58,15 +58,19 @@ type text map[string]func(string) string
 type dates map[string]func(scalar.Date) error
 
 // checked returns the hook that prepares and checks everything a mutation
-// sets: it trims all text, applies normal to the fields named there, and runs
-// the validators of the schema's fields and those of days. It fails with
-// scalar.Invalid, which lists every invalid field at once, where ent alone
-// would stop at the first.
+// sets: it writes a field.String as one line and a field.Text as lines, applies
+// normal to the fields named there, and runs the validators of the schema's fields
+// and those of days. It fails with scalar.Invalid, which lists every invalid field
+// at once, where ent alone would stop at the first.
 func checked(fields []ent.Field, normal text, days dates) ent.Hook {
-	validators := map[string][]any{}
+	validators, write := map[string][]any{}, text{}
 	for _, f := range fields {
 		d := f.Descriptor()
 		validators[d.Name] = d.Validators
+		write[d.Name] = scalar.OneLine
+		if d.Size == math.MaxInt32 { // of field.Text
+			write[d.Name] = scalar.Lines
+		}
 	}
 	for name, f := range days {
 		validators[name] = append(validators[name], f)
@@ -79,7 +83,7 @@ func checked(fields []ent.Field, normal text, days dates) ent.Hook {
 			for _, name := range set {
 				v, _ := m.Field(name)
 				if s, ok := v.(string); ok {
-					s = strings.TrimSpace(s)
+					s = write[name](s)
 					if f := normal[name]; f != nil {
 						s = f(s)
 					}

@@ -35,7 +35,7 @@ func (Patient) Fields() []ent.Field {
 			Comment("10 digits, without country code."),
 		field.Time("date_of_birth").GoType(scalar.Date{}).SchemaType(map[string]string{dialect.Postgres: "date", dialect.SQLite: "date"}).
 			Comment("Not in the future, not before 1880."),
-		field.Text("address").Validate(scalar.Line(scalar.FreeText)),
+		field.Text("address").Validate(scalar.Filled(scalar.FreeText)),
 		field.Enum("gender").Values("male", "female", "other"),
 		field.Enum("blood_group").Optional().Nillable().
 			NamedValues(

@@ -18,7 +18,8 @@ type User struct{ ent.Schema }
 // Fields of the User.
 func (User) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("username").Unique().Validate(scalar.Username),
+		field.String("username").Unique().Validate(scalar.Username).
+			Comment("In the form NFKC."),
 		field.String("username_key").Default("").
 			Comment("The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Migrate fills it."),
 		field.String("email").Unique().Validate(scalar.Email).
@@ -61,7 +62,7 @@ func (User) Indexes() []ent.Index {
 // Hooks of the User.
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
-		checked(User{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
+		checked(User{}.Fields(), text{"username": scalar.NormalUsername, "email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
 		folded("username", "username_key"),
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
@@ -178,9 +177,9 @@ const maxEmail = 254
 // taken names the fields whose value another user has. The unique indexes
 // decide between two who register at once.
 func taken(ctx context.Context, in Registration) (fault.List, error) {
-	username, email, phone := strings.TrimSpace(in.Username), scalar.NormalEmail(strings.TrimSpace(in.Email)), ""
+	username, email, phone := scalar.NormalUsername(scalar.OneLine(in.Username)), scalar.NormalEmail(scalar.OneLine(in.Email)), ""
 	if in.Phone != nil {
-		phone = scalar.NormalPhone(strings.TrimSpace(*in.Phone))
+		phone = scalar.NormalPhone(scalar.OneLine(*in.Phone))
 	}
 	var same []predicate.User // by what is valid: nobody has the rest
 	if scalar.Username(username) == nil {
@@ -223,7 +222,7 @@ var errCredentials = &fault.Error{Kind: fault.Unauthenticated, Message: "No acti
 // the same to the caller and takes the same time. It fails with
 // fault.RateLimited, whatever the password, after too many failures.
 func (s *Service) Login(ctx context.Context, email, password string) (signedIn *Session, err error) {
-	email = scalar.NormalEmail(strings.TrimSpace(email))
+	email = scalar.NormalEmail(scalar.OneLine(email))
 	for range 2 { // once more if the user was changed meanwhile, by another sign-in for example
 		if signedIn, err = s.login(ctx, email, password); !ent.IsNotFound(err) {
 			return signedIn, err

@@ -10,7 +10,8 @@ import (
 	"caregraph/internal/viewer"
 )
 
-// ErrHeader is the refusal of an Authorization header that is malformed.
+// ErrHeader is the refusal of an Authorization header that has the scheme Bearer,
+// and then no token or more than one.
 var ErrHeader = errors.New("authorization header must contain two space-delimited values")
 
 // checkTimeout is how long a request waits for the database to tell who is
@@ -29,11 +30,13 @@ func (s *Service) Authenticate(h http.Handler) http.Handler {
 // identify returns a context whose viewer is the bearer of the header's token.
 func (s *Service) identify(ctx context.Context, header string) context.Context {
 	parts := strings.Fields(header)
-	if len(parts) == 0 || parts[0] != "Bearer" {
+	switch {
+	case len(parts) == 0:
 		return ctx
-	}
-	if len(parts) != 2 {
-		return viewer.Refused(ctx, errors.Join(viewer.ErrBadToken, ErrHeader))
+	case !strings.EqualFold(parts[0], "Bearer"): // in any case (RFC 9110, 11.1)
+		return viewer.Refused(ctx, viewer.ErrForm)
+	case len(parts) != 2:
+		return viewer.Refused(ctx, errors.Join(viewer.ErrForm, ErrHeader))
 	}
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"math"
 	"slices"
 
 	"caregraph/internal/store"
@@ -27,6 +29,7 @@ type Import struct {
 	Report   io.Writer // gets what is found, a line each, and a summary
 	Progress io.Writer // gets how far it is
 	Terminal bool      // Progress is a terminal
+	Log      *slog.Logger
 }
 
 // Run imports everything, or fails and leaves the target without any record. It
@@ -65,10 +68,14 @@ func (i *Import) Run(ctx context.Context) error {
 		r.printf("Nothing was written: this was a dry run.\n")
 		return errors.Join(refused, r.err)
 	}
-	if err := write(ctx, source, i.Target, sizes, p); err != nil {
+	if err := write(ctx, source, i.Target, sizes, p, i.Log); err != nil {
 		return err
 	}
-	r.printf("Everything was imported.\n")
+	if r.found[leave] > 0 {
+		r.printf("Everything was imported but what the lines that begin with leave name.\n")
+	} else {
+		r.printf("Everything was imported.\n")
+	}
 	return r.err
 }
 
@@ -94,8 +101,11 @@ func check(ctx context.Context, source *sql.Tx, p *progress, r *report) ([]size,
 			return nil, err
 		}
 		p.end()
+		if sizes[i].last == math.MaxInt64 {
+			r.add(stop, t, sizes[i].last, "id", "the largest id there is: none is left for a new row.")
+		}
 	}
-	return sizes, nil
+	return sizes, leftovers(ctx, source, r)
 }
 
 // check reports what is wrong with a row. known has the id of the row with a
@@ -128,18 +138,18 @@ func (t *table) check(values []any, met []limit, known map[string]map[any]int64,
 				ids[value] = id
 			}
 		}
-		r.change(t, values[i], value)
+		r.change(t, c.name, values[i], value)
 	}
 }
 
 // write copies the rows of the source to the target, all of them or none.
-func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size, p *progress) (err error) {
+func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size, p *progress, log *slog.Logger) (err error) {
 	db, err := store.Open(databaseURL)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.Migrate(ctx); err != nil {
+	if _, err := db.Migrate(ctx, log); err != nil {
 		return err
 	}
 	tx, err := begin(ctx, db)

@@ -23,7 +23,7 @@ var meanings = []struct {
 	text string
 }{
 	{stop, "cannot be stored here: nothing is imported until it is put right in the original"},
-	{leave, "the row is copied, this value is not: it stays in the original"},
+	{leave, "is not copied: it stays in the original"},
 	{keep, "breaks a rule: it is copied as it is, and must be put right when somebody edits it"},
 	{note, "is copied; somebody should know"},
 }
@@ -42,10 +42,11 @@ type report struct {
 type changes struct {
 	lower int // addresses put in lower case
 	empty int // empty values stored as none
+	names int // usernames put in the form NFKC
 }
 
-// change counts what was done to a value.
-func (r *report) change(t *table, from, to any) {
+// change counts what was done to a value of a column.
+func (r *report) change(t *table, column string, from, to any) {
 	before, err := plain(from)
 	after, isText := to.(string)
 	if err != nil || to != nil && (!isText || before == after) {
@@ -54,9 +55,12 @@ func (r *report) change(t *table, from, to any) {
 	if r.changed[t] == nil {
 		r.changed[t] = &changes{}
 	}
-	if to == nil {
+	switch {
+	case to == nil:
 		r.changed[t].empty++
-	} else {
+	case column == "username":
+		r.changed[t].names++
+	default:
 		r.changed[t].lower++
 	}
 }
@@ -64,6 +68,16 @@ func (r *report) change(t *table, from, to any) {
 func (r *report) add(a action, t *table, id int64, column, reason string) {
 	r.found[a]++
 	r.printf("%-5s  %s %d  %s: %s\n", a, t.name, id, column, reason)
+}
+
+// leave adds a column, or a table without one, that has values and no place here.
+func (r *report) leave(table, column string, rows int64) {
+	r.found[leave]++
+	if column == "" {
+		r.printf("%-5s  %s: Caregraph has no such table; it has %d rows.\n", leave, table, rows)
+		return
+	}
+	r.printf("%-5s  %s  %s: Caregraph has no such column; %d rows have a value.\n", leave, table, column, rows)
 }
 
 func (r *report) printf(format string, args ...any) {
@@ -80,6 +94,9 @@ func (r *report) finish(sizes []size) {
 		r.printf("%-30s %9d rows", t.name, sizes[i].rows)
 		if c := r.changed[t]; c != nil {
 			r.printf("; %d e-mail addresses put in lower case, %d empty values stored as none", c.lower, c.empty)
+			if c.names > 0 {
+				r.printf(", %d usernames put in the form NFKC", c.names)
+			}
 		}
 		r.printf("\n")
 	}

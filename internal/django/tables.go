@@ -45,7 +45,7 @@ var tables = []*table{
 		name: "users_user",
 		columns: []column{
 			{name: "id", as: integer(nil)},
-			{name: "username", as: text(user.UsernameValidator)},
+			{name: "username", as: username(user.UsernameValidator)},
 			{name: "username_key", from: "coalesce(t.username, '')", as: folded, derived: true},
 			{name: "email", as: email(user.EmailValidator)},
 			{name: "phone", held: "nullif(t.phone, '')", as: filled(text(user.PhoneValidator))},

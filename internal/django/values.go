@@ -62,6 +62,17 @@ func text(check func(string) error) reader {
 	}
 }
 
+// username reads a user name, and puts it in the form NFKC.
+func username(check func(string) error) reader {
+	return func(v any) (any, error) {
+		s, err := plain(v)
+		if err != nil {
+			return nil, err
+		}
+		return text(check)(scalar.NormalUsername(s))
+	}
+}
+
 // email reads an e-mail address, and puts it in lower case.
 func email(check func(string) error) reader {
 	return func(v any) (any, error) {

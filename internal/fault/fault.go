@@ -19,6 +19,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"caregraph/ent"
+	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"caregraph/internal/viewer"
 )
@@ -73,6 +74,7 @@ func (k Kind) Status() int {
 const (
 	TextInternal    = "Internal error."
 	TextNotFound    = "Not found."
+	TextForm        = "Send the access token in the form: Authorization: Bearer TOKEN"
 	TextUnavailable = "The service is unavailable at the moment. Try again."
 	TextUnknown     = "It is unknown whether the change was stored. Look before trying again."
 )
@@ -130,6 +132,7 @@ func Of(err error) List {
 	var list List
 	var invalid scalar.Invalid
 	var problem scalar.Problem
+	var argument *reading.Invalid
 	switch {
 	case errors.As(err, &own):
 		return List{own}
@@ -140,8 +143,14 @@ func Of(err error) List {
 			list = append(list, &Error{Kind: Invalid, Field: f.Name, Message: f.Err.Error()})
 		}
 		return list
+	case errors.As(err, &argument):
+		return List{{Kind: Invalid, Field: argument.Field, Message: argument.Message}}
+	case errors.Is(err, reading.ErrNotFound):
+		return List{{Kind: NotFound, Message: TextNotFound}}
 	case errors.As(err, &problem):
 		return List{{Kind: Invalid, Message: problem.Error()}}
+	case errors.Is(err, viewer.ErrForm):
+		return List{{Kind: Unauthenticated, Message: TextForm}}
 	case errors.Is(err, viewer.ErrBadToken):
 		return List{{Kind: Unauthenticated, Message: "Token is invalid or expired."}}
 	case errors.Is(err, viewer.ErrAnonymous):

@@ -72,6 +72,7 @@ var refusals = []struct {
 	message      string // of the token
 }{
 	{auth.ErrHeader, "Authorization header must contain two space-delimited values", "bad_authorization_header", ""},
+	{viewer.ErrForm, fault.TextForm, "bad_authorization_header", ""},
 	{auth.ErrUserGone, "User not found", "user_not_found", ""},
 	{auth.ErrUserInactive, "User is inactive", "user_inactive", ""},
 	{auth.ErrTokenType, "Given token not valid for any token type", badToken, "Token has wrong type"},

@@ -98,7 +98,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 		if err != nil {
 			return err
 		}
-		wrong = s.fill(variables, fields, body)
+		wrong = s.fill(variables, fields, leftEmpty[e.Operation], body)
 	}
 	switch {
 	case len(wrong) > 0 && e.Public && e.Status == http.StatusOK: // a sign-in; there is no more to tell

@@ -17,8 +17,8 @@ type Endpoint struct {
 	List         bool   // the result is a connection, answered as a whole array
 }
 
-// Endpoints returns the whole REST surface, and the documents behind it.
-func Endpoints() ([]Endpoint, string) { return routes, documents }
+// Endpoints returns the whole REST surface.
+func Endpoints() []Endpoint { return routes }
 
 var routes = []Endpoint{
 	{"POST", "/api/auth/register", "Register", 201, true, false},

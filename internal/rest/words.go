@@ -46,14 +46,21 @@ func (s *Server) fields(operation *ast.OperationDefinition) ast.FieldList {
 	return nil
 }
 
+// leftEmpty has, by operation, the field that has no value if its text is empty.
+var leftEmpty = map[string]string{"Register": "phone", "CreatePatient": "bloodGroup", "UpdatePatient": "bloodGroup"}
+
 // fill makes the variables input and refresh of the members of a body. It
 // returns the members whose shape is wrong. Those have a stand-in, so that a
-// rehearsal can tell what is wrong with the others.
-func (s *Server) fill(variables map[string]any, fields ast.FieldList, body map[string]any) problems {
+// rehearsal can tell what is wrong with the others. Empty text in the
+// field optional is no value: a form sends it for what was left empty.
+func (s *Server) fill(variables map[string]any, fields ast.FieldList, optional string, body map[string]any) problems {
 	input, wrong := map[string]any{}, problems{}
 	for _, f := range fields {
 		key, message := Key(f.Name), ""
 		value, given := body[key]
+		if text, ok := value.(string); ok && f.Name == optional && strings.TrimSpace(text) == "" {
+			value = nil
+		}
 		if value == nil && !f.Type.NonNull {
 			if given {
 				input[f.Name] = nil
@@ -94,7 +101,7 @@ func coerce(t *ast.Definition, value any, required bool) (coerced any, wrong str
 		}
 		return t.EnumValues[0].Name, `"` + text + `" is not a valid choice.`
 	case t.Name == "Int", t.Name == "ID":
-		n, err := strconv.ParseInt(wholeNumber.ReplaceAllString(strings.TrimSpace(text), ""), 10, 64)
+		n, err := strconv.ParseInt(wholeNumber.ReplaceAllString(scalar.Digits(strings.TrimSpace(text)), ""), 10, 64)
 		switch {
 		case err == nil:
 			return n, ""

@@ -1,5 +1,5 @@
-// Package sample fills a database with the documented sample data, for trying
-// Caregraph out.
+// Package sample fills a database: with the documented sample data, for trying
+// Caregraph out, or with as much generated data as tests and benchmarks need.
 package sample
 
 import (
@@ -41,7 +41,7 @@ func Fill(ctx context.Context, client *ent.Client, authn *auth.Service) (bool, e
 		return false, err
 	}
 	err = store.InTx(ctx, client, func(ctx context.Context) error {
-		owner, err := users(ctx, authn)
+		owner, err := signUps(ctx, authn)
 		if err != nil {
 			return err
 		}
@@ -50,8 +50,8 @@ func Fill(ctx context.Context, client *ent.Client, authn *auth.Service) (bool, e
 	return err == nil, err
 }
 
-// users adds the users and returns the id of the owner of the patients.
-func users(ctx context.Context, authn *auth.Service) (owner int, err error) {
+// signUps adds the users and returns the id of the owner of the patients.
+func signUps(ctx context.Context, authn *auth.Service) (owner int, err error) {
 	for i, s := range SignIns {
 		role := user.RolePatient
 		if s.Role != "patient" {

@@ -4,9 +4,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"strings"
 	"time"
-
-	"caregraph/internal/wire"
 )
 
 // Date is a calendar date without zone. One that was malformed where it came
@@ -24,10 +23,11 @@ func DateOf(t time.Time) Date {
 	return Date{time.Date(y, m, d, 0, 0, 0, 0, time.UTC)}
 }
 
-// ParseDate returns the date written as YYYY-MM-DD; Check fails on the result
-// if s is anything else or no date of the calendar.
+// ParseDate returns the date written as YYYY-MM-DD in the digits of any script; the
+// month and the day may have one digit. Check fails on the result if s is anything
+// else or no date of the calendar.
 func ParseDate(s string) Date {
-	day, err := time.Parse(time.DateOnly, s)
+	day, err := time.Parse("2006-1-2", Digits(strings.TrimSpace(s)))
 	if err != nil {
 		return Date{}
 	}
@@ -46,7 +46,9 @@ func (d Date) Check() error {
 func (d Date) String() string { return d.day.Format(time.DateOnly) }
 
 // AppendJSON appends the date as the GraphQL scalar Date.
-func (d Date) AppendJSON(b []byte) []byte { return wire.Day(b, d.day) }
+func (d Date) AppendJSON(b []byte) []byte {
+	return append(d.day.AppendFormat(append(b, '"'), time.DateOnly), '"')
+}
 
 // BirthDate checks a date of birth: not after today in India, not before 1880.
 func BirthDate(d Date) error {

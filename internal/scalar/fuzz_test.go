@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // FuzzPhone checks that a phone number is 10 digits once it is normalised, and
@@ -62,8 +65,8 @@ func FuzzDate(f *testing.F) {
 		if d.Check() != nil {
 			return
 		}
-		if d.String() != s {
-			t.Errorf("%q is read as %s", s, d)
+		if again := ParseDate(d.String()); again != d {
+			t.Errorf("%q is read as %s, and that as %s", s, d, again)
 		}
 		value, err := d.Value()
 		if err != nil {
@@ -123,4 +126,40 @@ func FuzzEmail(f *testing.F) {
 			t.Errorf("%q is taken as %q", s, normal)
 		}
 	})
+}
+
+// FuzzOneLine checks that a text stays as it is when it is normalised again, is
+// composed, and shows nothing else than before.
+func FuzzOneLine(f *testing.F) {
+	for _, s := range []string{"Asha", " अरुण\u200d ", "a\u200bb", "\u202eabc", "\u200c\u200d", "e\u0301", "؀١", "\u0600", "a\nb", "\ufeff", "\xff", "\u200b \u200b", "ශ්\u200dරී"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		line := OneLine(s)
+		if again := OneLine(line); again != line {
+			t.Errorf("%q is normalised to %q and then to %q", s, line, again)
+		}
+		if Line(100)(line) == nil && (strings.TrimSpace(line) != line || !norm.NFC.IsNormalString(line) || strings.ContainsAny(line, "\n\r\u200b\u202e")) {
+			t.Errorf("%q is taken as %q", s, line)
+		}
+		if NormalUsername(NormalUsername(s)) != NormalUsername(s) {
+			t.Errorf("%q is normalised as a username to %q", s, NormalUsername(s))
+		}
+	})
+}
+
+// TestDigits checks that every decimal digit of Unicode has its value.
+func TestDigits(t *testing.T) {
+	for _, zero := range []rune{'0', '०', '௦', '٠', '۰', '০', '೦', '൦', '０', '𝟎', '𝟘', '𝟢', '𝟬', '𝟶', '𞥐'} {
+		for n := range rune(10) {
+			if got := Digits(string(zero + n)); got != string('0'+n) {
+				t.Errorf("%c is %s, want %d", zero+n, got, n)
+			}
+		}
+	}
+	for r := range unicode.MaxRune {
+		if unicode.Is(unicode.Nd, r) && strings.Trim(Digits(string(r)), "0123456789") != "" {
+			t.Errorf("%c is no digit", r)
+		}
+	}
 }

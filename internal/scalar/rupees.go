@@ -24,9 +24,10 @@ const (
 const MaxRupees Rupees = 1e15
 
 // ParseRupees returns the amount written as a decimal number such as "1500",
-// "1500.5" or "1500.00"; Check fails on the result if s is anything else.
+// "1500.5" or "1500.00" in the digits of any script; Check fails on the result if s
+// is anything else.
 func ParseRupees(s string) Rupees {
-	s = strings.TrimSpace(s)
+	s = Digits(strings.TrimSpace(s))
 	if f, err := strconv.ParseFloat(s, 64); err == nil && strings.ContainsAny(s, "eE") && !strings.ContainsAny(s, "xX") && math.Abs(f) < 1e13 {
 		s = strconv.FormatFloat(f, 'f', -1, 64)
 	}

@@ -30,7 +30,57 @@ const (
 	Null     Problem = "This field may not be null."
 )
 
-// Text returns a check for text of at most limit characters. Empty text passes.
+// OneLine returns s as a text of one line is stored: as Lines does, and without the
+// characters that show nothing, such as zero-width spaces and marks that change the
+// direction of writing. Of those it keeps the joiners U+200C and U+200D, which tell
+// forms of Indic letters apart; a text of joiners alone is empty.
+func OneLine(s string) string {
+	if !utf8.ValidString(s) {
+		return s // which every check refuses
+	}
+	s = Lines(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) && r != joiner && r != nonJoiner && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+			return -1
+		}
+		return r
+	}, s))
+	if strings.Trim(s, string([]rune{joiner, nonJoiner})) == "" {
+		return ""
+	}
+	return s
+}
+
+// The format characters that a text of one line may have (The Unicode Standard, 23.2).
+const (
+	nonJoiner = '\u200c'
+	joiner    = '\u200d'
+)
+
+// Lines returns s as a text that may have several lines is stored: composed, which
+// is Unicode's form NFC, and without white space at its ends.
+func Lines(s string) string {
+	if !utf8.ValidString(s) {
+		return s // which every check refuses
+	}
+	return norm.NFC.String(strings.TrimSpace(s))
+}
+
+// Digits returns s with the decimal digits of every script as 0 to 9.
+func Digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf || !unicode.Is(unicode.Nd, r) {
+			return r
+		}
+		value := 0 // Unicode has the ten digits of a script in a row, the zero first
+		for unicode.Is(unicode.Nd, r-rune(value)-1) {
+			value++
+		}
+		return '0' + rune(value%10)
+	}, s)
+}
+
+// Text returns a check for text of at most limit characters, which may have several
+// lines. Empty text passes.
 func Text(limit int) func(string) error {
 	tooLong := Problem(fmt.Sprintf("Ensure this field has no more than %d characters.", limit))
 	return func(s string) error {
@@ -46,14 +96,29 @@ func Text(limit int) func(string) error {
 	}
 }
 
-// Line returns a check for text of 1 to limit characters.
-func Line(limit int) func(string) error {
+// Filled returns a check for text of 1 to limit characters, which may have several
+// lines.
+func Filled(limit int) func(string) error {
 	text := Text(limit)
 	return func(s string) error {
 		if s == "" {
 			return Blank
 		}
 		return text(s)
+	}
+}
+
+// Line returns a check for text of 1 to limit characters in one line.
+func Line(limit int) func(string) error {
+	filled := Filled(limit)
+	return func(s string) error {
+		if err := filled(s); err != nil {
+			return err
+		}
+		if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
+			return Problem("Line breaks and control characters are not allowed.")
+		}
+		return nil
 	}
 }
 
@@ -80,30 +145,30 @@ func Email(s string) error {
 	return nil
 }
 
-// NormalPhone returns the 10 digits of an Indian phone number written with
-// spaces, dashes, parentheses, a leading 0, or the country code 91. Anything
-// else is returned as it is.
+// NormalPhone returns the 10 digits of an Indian phone number written in the digits
+// of any script, with spaces, dashes, parentheses, a leading 0, or the country code
+// 91. Anything else is returned as it is.
 func NormalPhone(s string) string {
-	digits := strings.Map(func(r rune) rune {
+	number := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" -().\u00a0", r) {
 			return -1
 		}
 		return r
-	}, s)
+	}, Digits(s))
 	switch {
-	case strings.HasPrefix(digits, "+91"):
-		digits = digits[3:]
-	case strings.HasPrefix(digits, "0091") && len(digits) == 14:
-		digits = digits[4:]
-	case strings.HasPrefix(digits, "91") && len(digits) == 12:
-		digits = digits[2:]
-	case strings.HasPrefix(digits, "0") && len(digits) == 11:
-		digits = digits[1:]
+	case strings.HasPrefix(number, "+91"):
+		number = number[3:]
+	case strings.HasPrefix(number, "0091") && len(number) == 14:
+		number = number[4:]
+	case strings.HasPrefix(number, "91") && len(number) == 12:
+		number = number[2:]
+	case strings.HasPrefix(number, "0") && len(number) == 11:
+		number = number[1:]
 	}
-	if Phone(digits) != nil {
+	if Phone(number) != nil {
 		return s
 	}
-	return digits
+	return number
 }
 
 // Phone checks a normalised phone number: 10 digits.
@@ -142,7 +207,11 @@ func License(s string) error {
 	return nil
 }
 
-// Username checks a user name: 1 to 150 letters, digits and @/./+/-/_ only.
+// NormalUsername returns a user name in the form NFKC, so that no two look alike and
+// differ in the width of a letter or by a ligature.
+func NormalUsername(s string) string { return norm.NFKC.String(s) }
+
+// Username checks a normalised user name: 1 to 150 letters, digits and @/./+/-/_ only.
 func Username(s string) error {
 	if err := Line(150)(s); err != nil {
 		return err

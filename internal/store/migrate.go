@@ -6,6 +6,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,15 +19,24 @@ import (
 )
 
 //go:embed migrations
-var migrations embed.FS
+var embedded embed.FS
+
+// migrations returns the files of Migrate: those of the binary, unless a test has
+// its own.
+func (db *DB) migrations() fs.FS {
+	if db.files != nil {
+		return db.files
+	}
+	return embedded
+}
 
 // lock is the PostgreSQL advisory lock under which servers that start together
 // migrate in turn.
 const lock = 0x63617265 // "care"
 
-// files returns the migrations of the dialect in the order of their names.
-func (db *DB) files() []string {
-	names, err := fs.Glob(migrations, "migrations/"+db.Dialect+"/*.sql")
+// names returns the migrations of the dialect in the order in which they are applied.
+func (db *DB) names() []string {
+	names, err := fs.Glob(db.migrations(), "migrations/"+db.Dialect+"/*.sql")
 	if err != nil || len(names) == 0 {
 		panic("no migrations for " + db.Dialect) // they are part of the binary
 	}
@@ -51,10 +62,15 @@ const (
 // Migrate applies the migrations that the database lacks, each in a transaction
 // of its own, and returns their names. Servers that start together take turns;
 // a migration that fails leaves nothing of itself behind. Beside requests to
-// older servers it gives way, and tries again.
-func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
-	for _, name := range db.files() {
-		done, err := db.patiently(ctx, func(tx *sql.Tx) (bool, error) { return db.apply(ctx, tx, name) })
+// older servers it gives way, and tries again. Every few seconds that it waits for
+// others, it says in the log for whom.
+//
+// A migration that is one CREATE INDEX CONCURRENTLY is built without a transaction,
+// while others go on reading and writing; what is left of one that was cut short is
+// built anew.
+func (db *DB) Migrate(ctx context.Context, log *slog.Logger) (applied []string, err error) {
+	for _, name := range db.names() {
+		done, err := db.migrate(ctx, name, &waiter{db, log.With("file", name), time.Now()})
 		if err != nil {
 			return applied, fmt.Errorf("migrate %s: %w", name, err)
 		}
@@ -62,30 +78,103 @@ func (db *DB) Migrate(ctx context.Context) (applied []string, err error) {
 			applied = append(applied, name)
 		}
 	}
-	if _, err := db.patiently(ctx, func(tx *sql.Tx) (bool, error) { return true, fold(ctx, tx) }); err != nil {
+	w := &waiter{db, log, time.Now()}
+	if _, err := db.patiently(ctx, w, func(tx *sql.Tx) (bool, error) { return true, normalize(ctx, tx) }); err != nil {
 		return applied, fmt.Errorf("migrate: %w", err)
 	}
 	return applied, nil
 }
 
+// migrate applies a migration unless that was done before.
+func (db *DB) migrate(ctx context.Context, name string, w *waiter) (bool, error) {
+	script, err := fs.ReadFile(db.migrations(), name)
+	if err != nil {
+		return false, err
+	}
+	if index := concurrently.FindSubmatch(script); index != nil {
+		return db.build(ctx, name, string(index[1]), string(script), w)
+	}
+	return db.patiently(ctx, w, func(tx *sql.Tx) (bool, error) { return apply(ctx, tx, name, string(script)) })
+}
+
+// concurrently matches a migration that builds an index beside requests, and the
+// name of the index.
+var concurrently = regexp.MustCompile(`^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+) ON `)
+
+// build applies a migration that builds an index beside requests. Of servers that
+// start together one does it, and the others ask now and then whether it has: a
+// transaction that waits would keep the index waiting.
+func (db *DB) build(ctx context.Context, name, index, statement string, w *waiter) (bool, error) {
+	c, end, err := db.unlimited(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	for first := false; ; {
+		if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+2).Scan(&first); err != nil {
+			return false, err
+		}
+		if first {
+			break
+		}
+		if err := pause(ctx); err != nil {
+			return false, err
+		}
+	}
+	var applied bool
+	if err := c.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM migrations WHERE name = $1)", name).Scan(&applied); err != nil || applied {
+		return false, err
+	}
+	stop, err := w.watch(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	defer stop()
+	if err := addIndex(ctx, c, index, statement); err != nil {
+		return false, err
+	}
+	_, err = c.ExecContext(ctx, "INSERT INTO migrations (name) VALUES ($1)", name)
+	return true, err
+}
+
+// pause lets others go on between two tries.
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(migratePause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // patiently runs f in a transaction, on PostgreSQL while no other server does,
 // and again if others are in its way.
-func (db *DB) patiently(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
+func (db *DB) patiently(ctx context.Context, w *waiter, f func(*sql.Tx) (bool, error)) (done bool, err error) {
 	for begin := time.Now(); ; {
-		done, err = db.alone(ctx, f)
+		done, err = db.alone(ctx, w, f)
 		if pq.As(err, pqerror.LockNotAvailable, pqerror.TRDeadlockDetected) == nil || time.Since(begin) > migratePatience {
 			return done, err
 		}
-		select {
-		case <-time.After(migratePause):
-		case <-ctx.Done():
-			return false, ctx.Err()
+		if err := pause(ctx); err != nil {
+			return false, err
 		}
 	}
 }
 
-func (db *DB) alone(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bool, err error) {
-	tx, err := db.BeginTx(ctx, nil)
+func (db *DB) alone(ctx context.Context, w *waiter, f func(*sql.Tx) (bool, error)) (done bool, err error) {
+	session, err := db.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer session.Close()
+	if db.Dialect == dialect.Postgres {
+		stop, err := w.watch(ctx, session)
+		if err != nil {
+			return false, err
+		}
+		defer stop()
+	}
+	tx, err := session.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +194,7 @@ func (db *DB) alone(ctx context.Context, f func(*sql.Tx) (bool, error)) (done bo
 }
 
 // apply applies a migration unless that was done before.
-func (db *DB) apply(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
+func apply(ctx context.Context, tx *sql.Tx, name, script string) (bool, error) {
 	if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS migrations (name varchar(200) PRIMARY KEY)"); err != nil {
 		return false, err
 	}
@@ -113,14 +202,10 @@ func (db *DB) apply(ctx context.Context, tx *sql.Tx, name string) (bool, error) 
 	if err != nil || added == 0 {
 		return false, err
 	}
-	script, err := migrations.ReadFile(name)
-	if err != nil {
+	if err := lockTables(ctx, tx, script); err != nil {
 		return false, err
 	}
-	if err := lockTables(ctx, tx, string(script)); err != nil {
-		return false, err
-	}
-	_, err = tx.ExecContext(ctx, string(script))
+	_, err = tx.ExecContext(ctx, script)
 	return true, err
 }
 
@@ -151,29 +236,38 @@ func wait(ctx context.Context, tx *sql.Tx, milliseconds string) error {
 	return err
 }
 
-// fold fills the username_key of the users who have none: those of before
-// 0003_users.sql, and those whom a server of before then adds while others are
-// newer already.
-func fold(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT id, username FROM users WHERE username_key = ''")
+// normalize writes the usernames that are not in the form NFKC in it, and fills the
+// username_key of the users who have none: those of a server of before, which may
+// add some while others are newer already. Who has a name that looks like that of
+// somebody else keeps it.
+func normalize(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT id, username FROM users WHERE username_key = '' OR octet_length(username) <> length(username) ORDER BY id")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	keys := map[int]string{}
+	type named struct {
+		id       int
+		username string
+	}
+	var users []named
 	for rows.Next() {
-		var id int
-		var username string
-		if err := rows.Scan(&id, &username); err != nil {
+		var u named
+		if err := rows.Scan(&u.id, &u.username); err != nil {
 			return err
 		}
-		keys[id] = scalar.Fold(username)
+		users = append(users, u)
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	for id, key := range keys {
-		if _, err := tx.ExecContext(ctx, "UPDATE users SET username_key = $1 WHERE id = $2", key, id); err != nil {
+	for _, u := range users {
+		if normal := scalar.NormalUsername(u.username); normal != u.username {
+			if _, err := tx.ExecContext(ctx, "UPDATE users SET username = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE username = $1)", normal, u.id); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE users SET username_key = $1 WHERE id = $2 AND username_key = ''", scalar.Fold(u.username), u.id); err != nil {
 			return err
 		}
 	}
@@ -194,7 +288,7 @@ func (db *DB) Ready(ctx context.Context) error {
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM migrations").Scan(&applied); err != nil {
 		return err
 	}
-	if want := len(db.files()); applied < want {
+	if want := len(db.names()); applied < want {
 		return fmt.Errorf("%d of %d migrations are applied", applied, want)
 	}
 	return nil

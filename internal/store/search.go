@@ -34,7 +34,7 @@ var trigram = regexp.MustCompile("[0-9A-Za-z]{3}")
 
 // searchesAlike tells whether one plan is good for a search, whatever it is for.
 // That depends on how many rows have the text; but a statement that begins with
-// "WITH early" (see graph/search.go) is good for few and for many, if the
+// "WITH early" (see internal/reading/search.go) is good for few and for many, if the
 // trigram indexes find the text. They know other letters only in some locales.
 func searchesAlike(query string, args []any) bool {
 	return strings.HasPrefix(query, "WITH early ") && !slices.ContainsFunc(args, func(arg any) bool {
@@ -43,35 +43,41 @@ func searchesAlike(query string, args []any) bool {
 	})
 }
 
+// ErrIndexing tells that another server adds the indexes for searches.
+var ErrIndexing = errors.New("another server adds the indexes for searches")
+
 // IndexSearch adds the indexes for searches that a PostgreSQL database lacks,
-// while others go on reading and writing; of servers that start together one
-// does it. It waits for every transaction that is open, so nothing should wait
-// for it. It needs the migrations, and fails with ErrNoTrigrams if there can be
-// no such index; what a failure leaves half built is built anew the next time.
-// SQLite has none: it reads every row.
+// while others go on reading and writing. It needs the migrations. It waits for
+// every transaction that is open, so nothing should wait for it: of servers that
+// start together one adds the indexes, and the others fail with ErrIndexing. It
+// fails with ErrNoTrigrams if there can be no such index. What a failure leaves half
+// built is built anew the next time. SQLite has no such index: it reads every row.
 func (db *DB) IndexSearch(ctx context.Context) error {
 	if db.Dialect != dialect.Postgres {
 		return nil
 	}
-	unlimited := sql.OpenDB(db.connector.free) // a server's own connections have limits
-	defer unlimited.Close()
-	c, err := unlimited.Conn(ctx)
+	c, end, err := db.unlimited(ctx)
 	if err != nil {
 		return fmt.Errorf("index search: %w", err)
 	}
-	defer c.Close()
+	defer end()
 	var first bool
-	// Not one that waits: an index waits for those who wait.
-	if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+1).Scan(&first); err != nil || !first {
-		return err
+	// Do not wait for the lock: a statement that waits has a snapshot, and building
+	// an index waits for the end of every older snapshot.
+	err = c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+1).Scan(&first)
+	switch {
+	case err != nil:
+		return fmt.Errorf("index search: %w", err)
+	case !first:
+		return ErrIndexing
 	}
-	_, err = c.ExecContext(ctx, "SET statement_timeout = 0; SET lock_timeout = 0; CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gin")
+	_, err = c.ExecContext(ctx, "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gin")
 	if pq.As(err, pqerror.InsufficientPrivilege, pqerror.UndefinedFile, pqerror.FeatureNotSupported) != nil {
 		return ErrNoTrigrams
 	}
 	for _, index := range searched {
 		if err == nil {
-			err = addIndex(ctx, c, index.name, index.on)
+			err = addIndex(ctx, c, index.name, "CREATE INDEX CONCURRENTLY "+index.name+" ON "+index.on)
 		}
 	}
 	if err != nil {
@@ -80,9 +86,28 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 	return nil
 }
 
-// addIndex adds an index that is missing, or was left half built by a server
-// that ended meanwhile.
-func addIndex(ctx context.Context, c *sql.Conn, name, on string) error {
+// unlimited returns a session of PostgreSQL without the limits of a server's own
+// connections, in which an index may take its time. The caller ends it.
+func (db *DB) unlimited(ctx context.Context) (c *sql.Conn, end func(), err error) {
+	pool := sql.OpenDB(db.connector.free)
+	if c, err = pool.Conn(ctx); err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	end = func() {
+		c.Close()
+		pool.Close()
+	}
+	if _, err = c.ExecContext(ctx, "SET statement_timeout = 0; SET lock_timeout = 0"); err != nil {
+		end()
+		return nil, nil, err
+	}
+	return c, end, nil
+}
+
+// addIndex runs a CREATE INDEX CONCURRENTLY for an index that is missing, or that a
+// build which was cut short left invalid.
+func addIndex(ctx context.Context, c *sql.Conn, name, statement string) error {
 	var valid bool
 	err := c.QueryRowContext(ctx, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name).Scan(&valid)
 	switch {
@@ -95,6 +120,6 @@ func addIndex(ctx context.Context, c *sql.Conn, name, on string) error {
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
-	_, err = c.ExecContext(ctx, "CREATE INDEX CONCURRENTLY "+name+" ON "+on)
+	_, err = c.ExecContext(ctx, statement)
 	return err
 }

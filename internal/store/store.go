@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ type DB struct {
 	Wrap func(dialect.Driver) dialect.Driver
 
 	connector *connector // of PostgreSQL
+	files     fs.FS      // instead of the embedded migrations, in a test
 }
 
 // errURL says what DATABASE_URL may be.
@@ -81,6 +83,9 @@ func Open(databaseURL string) (*DB, error) {
 		db.SetMaxOpenConns(1) // another connection would be another database
 		return &DB{DB: db, Dialect: dialect.SQLite}, db.Ping()
 	case strings.HasPrefix(databaseURL, "sqlite:") && len(databaseURL) > len("sqlite:"):
+		if err := private(Path(databaseURL)); err != nil {
+			return nil, err
+		}
 		path := (&url.URL{Path: Path(databaseURL)}).EscapedPath()
 		db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
 		if err != nil {

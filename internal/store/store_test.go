@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,7 +113,7 @@ func TestMigrateBesideRequests(t *testing.T) {
 	migrated := make(chan error)
 	go func() {
 		var err error
-		applied, err = db.Migrate(context.Background())
+		applied, err = db.Migrate(context.Background(), slog.New(slog.DiscardHandler))
 		migrated <- err
 	}()
 	waits("ShareUpdateExclusiveLock")
@@ -151,7 +152,7 @@ func TestMigrateTogether(t *testing.T) {
 						return
 					}
 					defer db.Close()
-					if applied[i], errs[i] = db.Migrate(t.Context()); errs[i] == nil {
+					if applied[i], errs[i] = db.Migrate(t.Context(), slog.New(slog.DiscardHandler)); errs[i] == nil {
 						errs[i] = db.Ready(t.Context())
 					}
 				})
@@ -208,7 +209,7 @@ func TestUsernameKeys(t *testing.T) {
 				}
 			}
 			keys := func() (keys []string) {
-				if _, err := db.Migrate(t.Context()); err != nil {
+				if _, err := db.Migrate(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
 					t.Fatal(err)
 				}
 				rows, err := db.QueryContext(t.Context(), "SELECT username_key FROM users ORDER BY id")

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -51,7 +52,7 @@ func Open(t testing.TB, url string) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(t.Context()); err != nil {
+	if _, err := db.Migrate(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -277,7 +278,7 @@ func (s *Server) prepare() error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Migrate(context.Background())
+	_, err = db.Migrate(context.Background(), slog.New(slog.DiscardHandler))
 	return err
 }
 

@@ -5,6 +5,7 @@ package viewer
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Errors of a caller who is not signed in. A privacy rule wraps them in its
@@ -14,6 +15,9 @@ var (
 	ErrAnonymous = errors.New("anonymous caller")
 	// ErrBadToken is the denial of a caller whose token was refused.
 	ErrBadToken = errors.New("bad token")
+	// ErrForm is a bad token because its header has another form than
+	// "Authorization: Bearer <token>" (RFC 6750, 2.1).
+	ErrForm = fmt.Errorf("%w: malformed header", ErrBadToken)
 )
 
 // Viewer is a signed-in user. It is never changed after it is made.

@@ -1,0 +1,136 @@
+package graph
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent"
+	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
+	"caregraph/ent/predicate"
+	"caregraph/ent/session"
+	"caregraph/ent/user"
+	"caregraph/internal/reading"
+	"caregraph/internal/scalar"
+)
+
+// The tables say which columns a type has, by which of them its lists are
+// ordered, and how its rows are read and written. Its edges are in edges.go.
+
+var users = reading.Table[ent.User]{
+	Object:  "User",
+	Columns: ent.UserColumns,
+	Orders: map[string]reading.Ordering[ent.User]{
+		"USERNAME":    reading.Text(user.FieldUsernameKey, func(u *ent.User) string { return u.UsernameKey }),
+		"EMAIL":       reading.Text(user.FieldEmail, func(u *ent.User) string { return u.Email }),
+		"DATE_JOINED": reading.Instant(user.FieldDateJoined, func(u *ent.User) time.Time { return u.DateJoined }),
+	},
+	Order: "DATE_JOINED", Desc: true,
+	Node: (*ent.User).Node,
+	Bare: func(id int) *ent.User { return &ent.User{ID: id} },
+	Values: with(ent.UserValues, map[string]reading.Appender[ent.User]{
+		"role": func(b []byte, u *ent.User) []byte {
+			return reading.AppendString(b, marshalNRole2caregraphᚋentᚋuserᚐRoleF[u.Role])
+		},
+	}),
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.User] {
+		return ent.FromContext(ctx).User.Query().Where(reading.As[predicate.User](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var patients = reading.Table[ent.Patient]{
+	Object:  "Patient",
+	Columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "createdBy": patient.FieldCreatedByID}),
+	Orders: map[string]reading.Ordering[ent.Patient]{
+		"CREATED_AT":    reading.Instant(patient.FieldCreatedAt, func(p *ent.Patient) time.Time { return p.CreatedAt }),
+		"UPDATED_AT":    reading.Instant(patient.FieldUpdatedAt, func(p *ent.Patient) time.Time { return p.UpdatedAt }),
+		"NAME":          reading.Text(patient.FieldNameKey, func(p *ent.Patient) string { return p.NameKey }),
+		"DATE_OF_BIRTH": day(patient.FieldDateOfBirth, func(p *ent.Patient) scalar.Date { return p.DateOfBirth }),
+	},
+	Order: "CREATED_AT", Desc: true,
+	Newest: patient.FieldCreatedAt,
+	Node:   (*ent.Patient).Node,
+	Bare:   func(id int) *ent.Patient { return &ent.Patient{ID: id} },
+	Values: with(ent.PatientValues, map[string]reading.Appender[ent.Patient]{
+		"age": func(b []byte, p *ent.Patient) []byte { return reading.AppendInt(b, p.DateOfBirth.Age(time.Now())) },
+		"gender": func(b []byte, p *ent.Patient) []byte {
+			return reading.AppendString(b, marshalNGender2caregraphᚋentᚋpatientᚐGenderF[p.Gender])
+		},
+		"bloodGroup": func(b []byte, p *ent.Patient) []byte {
+			return reading.AppendOptional(b, p.BloodGroup, func(b []byte, g patient.BloodGroup) []byte {
+				return reading.AppendString(b, marshalNBloodGroup2caregraphᚋentᚋpatientᚐBloodGroupF[g])
+			})
+		},
+	}),
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Patient] {
+		return ent.FromContext(ctx).Patient.Query().Where(reading.As[predicate.Patient](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var doctors = reading.Table[ent.Doctor]{
+	Object:  "Doctor",
+	Columns: ent.DoctorColumns,
+	Orders: map[string]reading.Ordering[ent.Doctor]{
+		"NAME":             reading.Text(doctor.FieldNameKey, func(d *ent.Doctor) string { return d.NameKey }),
+		"EXPERIENCE_YEARS": reading.Integer(doctor.FieldExperienceYears, func(d *ent.Doctor) int64 { return int64(d.ExperienceYears) }),
+		"CONSULTATION_FEE": reading.Integer(doctor.FieldConsultationFee, func(d *ent.Doctor) int64 { return int64(d.ConsultationFee) }),
+		"CREATED_AT":       reading.Instant(doctor.FieldCreatedAt, func(d *ent.Doctor) time.Time { return d.CreatedAt }),
+	},
+	Order:  "NAME",
+	Newest: doctor.FieldCreatedAt,
+	Node:   (*ent.Doctor).Node,
+	Bare:   func(id int) *ent.Doctor { return &ent.Doctor{ID: id} },
+	Values: ent.DoctorValues,
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Doctor] {
+		return ent.FromContext(ctx).Doctor.Query().Where(reading.As[predicate.Doctor](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var mappings = reading.Table[ent.Mapping]{
+	Object:  "Mapping",
+	Columns: with(ent.MappingColumns, map[string]string{"patient": mapping.FieldPatientID, "doctor": mapping.FieldDoctorID, "createdBy": mapping.FieldCreatedByID}),
+	Orders: map[string]reading.Ordering[ent.Mapping]{
+		"ASSIGNED_DATE": reading.Instant(mapping.FieldAssignedDate, func(m *ent.Mapping) time.Time { return m.AssignedDate }),
+		"CREATED_AT":    reading.Instant(mapping.FieldCreatedAt, func(m *ent.Mapping) time.Time { return m.CreatedAt }),
+	},
+	Order: "ASSIGNED_DATE", Desc: true,
+	Newest: mapping.FieldAssignedDate,
+	Node:   (*ent.Mapping).Node,
+	Bare:   func(id int) *ent.Mapping { return &ent.Mapping{ID: id} },
+	Values: ent.MappingValues,
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Mapping] {
+		return ent.FromContext(ctx).Mapping.Query().Where(reading.As[predicate.Mapping](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var sessions = reading.Table[ent.Session]{
+	Object:  "Session",
+	Columns: ent.SessionColumns,
+	Newest:  session.FieldLastUsedAt,
+	Node:    (*ent.Session).Node,
+	Bare:    func(id int) *ent.Session { return &ent.Session{ID: id} },
+	Values:  ent.SessionValues,
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Session] {
+		return ent.FromContext(ctx).Session.Query().Where(reading.As[predicate.Session](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+// day is the ordering by a column of dates.
+func day[T any](column string, of func(*T) scalar.Date) reading.Ordering[T] {
+	return reading.Ordering[T]{
+		Column: column,
+		Encode: func(row *T) string { return of(row).String() },
+		Decode: func(s string) (any, error) { return scalar.ParseDate(s), nil },
+	}
+}
+
+// with returns the entries of both maps.
+func with[V any](a, b map[string]V) map[string]V {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}

@@ -1,0 +1,150 @@
+// Package command is the command line: a file for each command, and settings.go,
+// which reads the configuration.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"caregraph/internal/fault"
+	"caregraph/internal/store"
+)
+
+// commands is the command line.
+type commands struct {
+	Serve           serveCommand    `cmd:"" default:"withargs" help:"Serve the API (the default)."`
+	Migrate         migrateCommand  `cmd:"" help:"Bring the database's tables up to date and stop."`
+	CreateSuperuser userCommand     `cmd:"" name:"createsuperuser" help:"Create a staff user, who sees and changes every record."`
+	Seed            seedCommand     `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
+	ImportDjango    importCommand   `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
+	Settings        settingsCommand `cmd:"" help:"List every setting with its default."`
+	Version         versionCommand  `cmd:"" help:"Tell the version."`
+}
+
+const description = "A GraphQL API server for the records of clinics and hospitals in India. " +
+	"Every setting is a flag and an environment variable, or a line of the file .env: --database-url is DATABASE_URL. " +
+	"A flag comes before the environment, and that before .env."
+
+// process is what a command may use of the process that it runs in.
+type process struct {
+	ctx    context.Context
+	getenv func(string) string
+	stdin  *os.File
+	stdout io.Writer
+	stderr *os.File
+}
+
+// How the garbage collector works unless GOGC and GOMEMLIMIT say otherwise. An
+// answer is thousands of short-lived values on a heap of a few megabytes, for
+// which Go's own pace spends a quarter of the CPU time. At the memory limit the
+// collector works as often as it must.
+const (
+	collectAt   = 800       // percent of what is in use
+	memoryLimit = 224 << 20 // bytes
+)
+
+// Main runs the command that args name until it ends or the process is asked to
+// stop (SIGINT, SIGTERM). It returns the exit status, and has told on stderr what
+// failed.
+func Main(args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) int {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := Run(ctx, args, getenv, stdin, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "caregraph:", err)
+		return 1
+	}
+	return 0
+}
+
+// Run runs the command that args name until it ends, or ctx does.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) error {
+	p := &process{ctx, getenv, stdin, stdout, stderr}
+	command, err := parse(&commands{}, p, args)
+	if err != nil || command == nil {
+		return err
+	}
+	return command.Run(p)
+}
+
+// parse reads the arguments and the settings into a grammar of kong. It returns
+// nil if --help was asked for, and answered.
+func parse(grammar any, p *process, args []string) (*kong.Context, error) {
+	helped := false
+	set := &settings{getenv: p.getenv}
+	parser, err := kong.New(
+		grammar, kong.Name("caregraph"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(int) { helped = true }), kong.Resolvers(set), kong.ValueFormatter(formatted),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case helped:
+		return nil, nil
+	case len(set.wrong) > 0:
+		return nil, errors.Join(set.wrong...)
+	case err != nil:
+		return nil, fmt.Errorf("%w; see caregraph --help", err)
+	}
+	return command, nil
+}
+
+// withDatabase calls f with the database, up to date, and closes it.
+func (p *process) withDatabase(databaseURL string, log *slog.Logger, f func(*store.DB) error) (err error) {
+	db, err := store.Open(databaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	applied, err := db.Migrate(p.ctx, log)
+	for _, name := range applied {
+		log.Info("migrated", "file", name)
+	}
+	if err != nil {
+		return fmt.Errorf("the database cannot be used: %w", err)
+	}
+	return f(db)
+}
+
+// logger writes to standard error: JSON, or readable lines for a person.
+func (p *process) logger(debug bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if debug {
+		options.Level = slog.LevelDebug
+	}
+	if debug || term.IsTerminal(int(p.stderr.Fd())) {
+		return slog.New(slog.NewTextHandler(p.stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(p.stderr, options))
+}
+
+// readable returns the public text of a failure, a line for each field.
+func readable(err error) error {
+	var lines []error
+	for _, f := range fault.Of(err) {
+		if f.Kind == fault.Internal {
+			return err
+		}
+		lines = append(lines, errors.New(strings.TrimSpace(f.Field+": "+f.Message)))
+	}
+	return errors.Join(lines...)
+}

@@ -1,0 +1,25 @@
+package command
+
+import (
+	"golang.org/x/term"
+
+	"caregraph/internal/django"
+)
+
+type importCommand struct {
+	Source string `arg:"" placeholder:"postgres://…" help:"Database of the original. The password may also stand in PGPASSWORD or ~/.pgpass."`
+	DryRun bool   `help:"Write nothing; tell what would be copied, and every row that breaks a rule."`
+	onDatabase
+}
+
+func (c *importCommand) Run(p *process) error {
+	if err := c.Complete("sqlite:caregraph.db"); err != nil {
+		return err
+	}
+	move := django.Import{
+		Source: c.Source, Target: c.DatabaseURL, DryRun: c.DryRun,
+		Report: p.stdout, Progress: p.stderr, Terminal: term.IsTerminal(int(p.stderr.Fd())),
+		Log: p.logger(false),
+	}
+	return move.Run(p.ctx)
+}

@@ -1,0 +1,65 @@
+package command
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"caregraph/internal/server"
+	"caregraph/internal/store"
+)
+
+// secretKey returns SECRET_KEY, or without one the key in the file beside that of
+// SQLite, which is made at first start. On PostgreSQL it must be set: there is no
+// such file, and every server needs the same key.
+func secretKey(set, database string) ([]byte, error) {
+	generate := "set SECRET_KEY to at least 32 bytes that nobody knows, such as the output of: openssl rand -hex 32"
+	path := store.Path(database)
+	switch {
+	case set != "" && len(set) < server.MinKey:
+		return nil, errors.New("SECRET_KEY is too short: " + generate)
+	case set != "":
+		return []byte(set), nil
+	case database == "sqlite::memory:":
+		return []byte(rand.Text() + rand.Text()), nil
+	case path == "":
+		return nil, errors.New("SECRET_KEY is missing: " + generate)
+	}
+	return keyFile(filepath.Join(filepath.Dir(path), "caregraph.key"))
+}
+
+// keyFile returns the key in the file, which it makes if there is none. Servers
+// that start together get the same one.
+func keyFile(path string) ([]byte, error) {
+	random := make([]byte, server.MinKey)
+	rand.Read(random)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case err == nil:
+		_, err = f.WriteString(hex.EncodeToString(random) + "\n")
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return nil, fmt.Errorf("the key file %s cannot be written: %w", path, err)
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("the key file %s cannot be written: %w", path, err)
+	}
+	text, err := os.ReadFile(path)
+	for tries := 0; err == nil && len(text) == 0 && tries < 20; tries++ {
+		time.Sleep(50 * time.Millisecond) // a server that starts with this one is writing it
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key file %s cannot be read: %w", path, err)
+	}
+	key := strings.TrimSpace(string(text))
+	if len(key) < server.MinKey {
+		return nil, fmt.Errorf("the key file %s is too short; remove it to have a new key, which signs everybody out", path)
+	}
+	return []byte(key), nil
+}

@@ -1,0 +1,59 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"caregraph/internal/auth"
+	"caregraph/internal/sample"
+	"caregraph/internal/server"
+	"caregraph/internal/store"
+)
+
+type serveCommand struct {
+	Demo bool `help:"Serve sample data, in memory unless DATABASE_URL is set, with Playground."`
+	server.Config
+}
+
+func (c *serveCommand) Run(p *process) error {
+	c.Config.Demo = c.Demo
+	if err := errors.Join(c.Complete()...); err != nil {
+		return err
+	}
+	var err error
+	if c.Key, err = secretKey(c.SecretKey, c.DatabaseURL); err != nil {
+		return err
+	}
+	log := p.logger(c.Debug)
+	return p.withDatabase(c.DatabaseURL, log, func(db *store.DB) error {
+		if c.Demo {
+			client := db.Client()
+			if _, err := sample.Fill(p.ctx, client, auth.New(client, c.Auth())); err != nil {
+				return err
+			}
+		}
+		return server.Serve(p.ctx, db, c.Config, log, func(at server.Addresses) { c.greet(p.stdout, at) })
+	})
+}
+
+// greet tells where the server answers.
+func (c *serveCommand) greet(w io.Writer, at server.Addresses) {
+	url := at.Public
+	fmt.Fprintf(w, "Caregraph is ready.\n\n  Dashboard   %s/admin/\n  GraphQL     %s/graphql\n  REST        %s/api/      described at %s/swagger/\n  Health      %s/health/\n", url, url, url, url, url)
+	if c.PlaygroundOn() {
+		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
+	} else {
+		fmt.Fprintf(w, "\nSet PLAYGROUND=true to explore the API in a browser, or try: go run . --demo\n")
+	}
+	if at.Profiles != "" {
+		fmt.Fprintf(w, "  Profiles    http://%s/debug/pprof/\n", at.Profiles)
+	}
+	if c.Demo {
+		fmt.Fprintf(w, "\nSign in with one of these (sample data; never use it in production):\n\n")
+		for _, s := range sample.SignIns {
+			fmt.Fprintf(w, "  %-8s  %-20s  %s\n", s.Role, s.Email, s.Password)
+		}
+	}
+	fmt.Fprintln(w)
+}

@@ -1,0 +1,69 @@
+package graphqlhttp
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// transaction makes each mutation operation one transaction: if any of its
+// fields fails, nothing of it happened.
+//
+// A mutation that stands alone has none: it opens its own.
+type transaction struct{ Contract }
+
+// ExtensionName returns the name of the extension.
+func (transaction) ExtensionName() string { return "Transaction" }
+
+// Validate accepts every schema.
+func (transaction) Validate(graphql.ExecutableSchema) error { return nil }
+
+type rehearsalKey struct{}
+
+// rehearsal returns a context in which a mutation is undone at its end.
+func rehearsal(ctx context.Context) context.Context {
+	return context.WithValue(ctx, rehearsalKey{}, true)
+}
+
+// errFailed undoes a transaction whose errors are in the response.
+var errFailed = errors.New("the operation failed")
+
+// InterceptResponse runs a mutation in its transaction.
+func (t transaction) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	undo := ctx.Value(rehearsalKey{}) != nil
+	if !graphql.HasOperationContext(ctx) || !t.transactional(graphql.GetOperationContext(ctx)) && !undo {
+		return next(ctx)
+	}
+	var response *graphql.Response
+	err := t.Transact(ctx, func(ctx context.Context) error {
+		if response = next(ctx); response == nil || len(response.Errors) > 0 || undo {
+			return errFailed
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return response
+	case errors.Is(err, errFailed):
+		if response != nil {
+			response.Data = nil
+		}
+		return response
+	}
+	graphql.AddError(ctx, err)
+	return &graphql.Response{Errors: graphql.GetErrors(ctx)}
+}
+
+// transactional tells whether the operation has a mutation that does not stand
+// alone.
+func (t transaction) transactional(o *graphql.OperationContext) bool {
+	if o.Operation == nil || o.Operation.Operation != ast.Mutation {
+		return false
+	}
+	return slices.ContainsFunc(graphql.CollectFields(o, o.Operation.SelectionSet, []string{"Mutation"}), func(f graphql.CollectedField) bool {
+		return f.Name != "__typename" && !slices.Contains(t.Alone, f.Name)
+	})
+}

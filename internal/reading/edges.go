@@ -1,0 +1,151 @@
+package reading
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/99designs/gqlgen/graphql"
+)
+
+// Nested is a field of T that is read ahead for all records of a level at once,
+// before any of them is written.
+type Nested[T any] struct {
+	// Read reads the field f of the parents and puts it under f's response key.
+	Read func(ctx context.Context, from *Table[T], parents []*T, f graphql.CollectedField) error
+
+	// Write returns what appends the value that Read put there.
+	Write func(ctx context.Context, f graphql.CollectedField) func(b []byte, v any) []byte
+}
+
+// ToOne is the edge to the record whose id key returns. What may be seen of that
+// record is decided in the context that see returns; nil means the viewer's own.
+// Who sees the parent sees that there is such a record, so its id, and edges that
+// need no more than the id, take no statement.
+func ToOne[P, C any](to *Table[C], key func(*P) int, see func(context.Context) context.Context) Nested[P] {
+	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
+		ids := make([]int, len(parents))
+		for i, p := range parents {
+			ids[i] = key(p)
+		}
+		needed := distinct(slices.Clone(ids))
+		var found map[int]*C
+		var err error
+		if columns := distinct(to.selected(ctx, f.Selections)); len(columns) > 0 {
+			seeing := ctx
+			if see != nil {
+				seeing = see(ctx)
+			}
+			found, err = remembered(ctx, seeing, to, columns, needed)
+		} else {
+			found = make(map[int]*C, len(needed))
+			for _, id := range needed {
+				found[id] = to.Bare(id)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		for i, p := range parents {
+			row := found[ids[i]]
+			if row == nil {
+				return ErrNotFound
+			}
+			_, loaded := from.Node(p)
+			loaded.Put(f.Alias, row)
+		}
+		return to.Ahead(ctx, slices.Collect(maps.Values(found)), f.Selections)
+	}
+	return Nested[P]{read, func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
+		write := to.writer(ctx, f.Selections)
+		return func(b []byte, v any) []byte { return write(b, v.(*C)) }
+	}}
+}
+
+// Rows says which rows an edge leads to: those that match, from the parents with
+// these ids. The modifier selects the id of the parent as "parent", and orders
+// the rows.
+type Rows func(ctx context.Context, f graphql.CollectedField, ids []int) (where []Where, modify func(*sql.Selector), err error)
+
+// ToMany is the edge to a whole list of records.
+func ToMany[P, C any](to *Table[C], rows Rows) Nested[P] {
+	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
+		where, modify, err := rows(ctx, f, from.ids(parents))
+		if err != nil {
+			return err
+		}
+		children, err := to.read(ctx, f.Selections, where, modify)
+		if err != nil {
+			return err
+		}
+		lists := make(map[int][]*C, len(parents))
+		for _, row := range children {
+			_, loaded := to.Node(row)
+			lists[loaded.Parent] = append(lists[loaded.Parent], row)
+		}
+		for _, p := range parents {
+			id, loaded := from.Node(p)
+			loaded.Put(f.Alias, lists[id])
+		}
+		return nil
+	}
+	return Nested[P]{read, func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
+		write := to.writer(ctx, f.Selections)
+		return func(b []byte, v any) []byte { return list(b, v.([]*C), write) }
+	}}
+}
+
+// OfParent returns the rows whose column has the id of the parent and that match
+// where, the newest first.
+func (t *Table[T]) OfParent(column string, where func(ctx context.Context, f graphql.CollectedField) ([]Where, error)) Rows {
+	return func(ctx context.Context, f graphql.CollectedField, ids []int) ([]Where, func(*sql.Selector), error) {
+		conditions, err := where(ctx, f)
+		return append(conditions, Among(column, ids)), func(s *sql.Selector) {
+			s.AppendSelectAs(s.C(column), "parent").OrderBy(sql.Desc(s.C(t.Newest)), sql.Desc(s.C("id")))
+		}, err
+	}
+}
+
+// Arguments reads the arguments of a field as gqlgen does.
+type Arguments func(ctx context.Context, raw map[string]any) (map[string]any, error)
+
+// ToPages is the edge to a connection. list says where the records of the
+// parents with these ids come from.
+func ToPages[P, C any](to *Table[C], read Arguments, list func(ids []int, where []Where) Source[C]) Nested[P] {
+	ahead := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
+		args, err := read(ctx, f.ArgumentMap(graphql.GetOperationContext(ctx).Variables))
+		if err != nil {
+			return err
+		}
+		p, where, err := to.arguments(ctx, args)
+		if err != nil {
+			return err
+		}
+		pages, err := to.pages(ctx, f, p, list(from.ids(parents), where))
+		if err != nil {
+			return err
+		}
+		for _, parent := range parents {
+			id, loaded := from.Node(parent)
+			if pages[id] == nil {
+				pages[id] = p.cut(to, nil)
+			}
+			loaded.Put(f.Alias, pages[id])
+		}
+		return nil
+	}
+	return Nested[P]{ahead, func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
+		write := to.connection(ctx, f.Selections)
+		return func(b []byte, v any) []byte { return write(b, v.(*Connection[C])) }
+	}}
+}
+
+// Value returns what Nested has put there for the field of the record that is
+// being resolved. A record that writes itself does not need it. gqlgen's own
+// writing does, with which a test compares.
+func Value[V, T any](ctx context.Context, t *Table[T], record *T) (V, error) {
+	_, loaded := t.Node(record)
+	v, _ := loaded.Get(graphql.GetFieldContext(ctx).Field.Alias)
+	return v.(V), nil
+}

@@ -1,0 +1,58 @@
+package reading
+
+import (
+	"fmt"
+
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+)
+
+// earlyRows is how many rows of a list a search reads in order, before it turns to
+// the trigram indexes. Reading them takes a seventh of the time in which as many
+// of 100,000 patients are found by a trigram index and sorted.
+const earlyRows = 3_000
+
+// found returns the window of a list that is ordered by the text that one of the
+// conditions searches. How many rows have a part of a text, and where in the
+// order they are, PostgreSQL can only guess: those called Zoya all come last. So
+// it first looks among the first rows of the order, in an index that has all that
+// is searched; there it soon finds what many have. Only if they do not fill the
+// page it finds all that match by a trigram index, which is quick if few do.
+func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
+	narrow := func(s *sql.Selector) {
+		for _, condition := range conditions {
+			condition(s)
+		}
+	}
+	return func(s *sql.Selector) {
+		if s.Dialect() != dialect.Postgres {
+			narrow(s)
+			p.Window(1, nil)(s)
+			return
+		}
+		id, by, most := s.C("id"), p.between(s), p.size+1
+		first := s.Clone().Select("*").OrderBy(by...).Limit(earlyRows).As(s.TableName())
+		early := sql.Dialect(s.Dialect()).Select(id).From(first).OrderBy(by...).Limit(most)
+		narrow(early)
+		late := s.Clone().Select(id).Where(sql.ExprP(fmt.Sprintf("so_far.rows < %d", most))).Limit(most)
+		narrow(late)
+		late.OrderExpr(sql.ExprFunc(func(b *sql.Builder) {
+			// The same order, but in terms that the index of the order does not
+			// know; and with ctid, which no index returns. Else PostgreSQL would
+			// read all of that index.
+			operator := " USING ~<~, "
+			if p.desc != p.backward {
+				operator = " USING ~>~, "
+			}
+			b.Ident(s.C(p.order.Column)).WriteString(operator).WriteString(by[1]).Comma().Ident(s.C("ctid"))
+		}))
+		s.Where(sql.P(func(b *sql.Builder) {
+			// A lateral join, because PostgreSQL would start parallel workers
+			// before it looks at a condition that needs no row.
+			b.Ident(id).WriteString(" = ANY(ARRAY(SELECT id FROM early UNION ALL SELECT late.id FROM (SELECT count(*) AS rows FROM early) AS so_far CROSS JOIN LATERAL ")
+			b.Wrap(func(b *sql.Builder) { b.Join(late) }).WriteString(" AS late))")
+		})).OrderBy(by...).Limit(most).Prefix(sql.ExprFunc(func(b *sql.Builder) {
+			b.WriteString("WITH early AS MATERIALIZED ").Wrap(func(b *sql.Builder) { b.Join(early) })
+		}))
+	}
+}

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"caregraph/internal/auth"
+	"caregraph/internal/fault"
+	"caregraph/internal/store"
+)
+
+// sweepEvery is how often what is no longer needed is deleted.
+const sweepEvery = time.Hour
+
+// sweep deletes what is no longer needed until ctx ends.
+func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := authn.Sweep(ctx); err != nil {
+				log.Warn("sweep", "err", fault.Safe(err))
+			}
+		}
+	}
+}
+
+// How long indexSearch waits before it tries again: at first, and at most.
+const (
+	indexAgain     = 30 * time.Second
+	indexAgainMost = time.Hour
+)
+
+// indexSearch makes searches fast, and tries again after again, then after twice as
+// long, until that is done or ctx ends: a transaction may be in the way, or somebody
+// may add the extensions. Without it searches are slow, and no more.
+func indexSearch(ctx context.Context, db *store.DB, log *slog.Logger, again time.Duration) {
+	for ; ; again = min(2*again, indexAgainMost) {
+		err := db.IndexSearch(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return
+		case errors.Is(err, store.ErrIndexing): // which may end before it is done
+		case errors.Is(err, store.ErrNoTrigrams):
+			log.Warn("searches are slow", "why", err, "again_in", again.String())
+		default:
+			log.Warn("searches are slow", "err", fault.Safe(err), "again_in", again.String())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(again):
+		}
+	}
+}

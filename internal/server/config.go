@@ -1,0 +1,240 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"caregraph/internal/auth"
+	"caregraph/internal/graphqlhttp"
+	"caregraph/internal/request"
+	"caregraph/internal/store"
+)
+
+// Config is the whole configuration. Each setting is one field, whose tags say
+// its default and its help; its type, and the tag form, say which values it takes.
+// internal/command reads it: the field MaxConcurrency is the flag
+// --max-concurrency and the environment variable MAX_CONCURRENCY. A setting that
+// few people change is hidden from --help; `caregraph settings` lists all of them.
+type Config struct {
+	Listening `embed:"" group:"Server"`
+	Database  `embed:"" group:"Database"`
+	SigningIn `embed:"" group:"Sign-in"`
+	Limiting  `embed:"" group:"Limits; 0 switches one off"`
+
+	Demo bool   `kong:"-"` // sample data is served: in memory unless DATABASE_URL is set, with Playground
+	Key  []byte `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
+
+	Trusted map[string]string `kong:"-"` // the content of TRUSTED_DOCUMENTS
+}
+
+// Listening is where and how the server answers.
+type Listening struct {
+	Addr                 HostPort        `default:"127.0.0.1:8000" form:"HOST:PORT, such as 127.0.0.1:8000" help:"Where to listen, HOST:PORT."`
+	TLSCert              string          `placeholder:"FILE" help:"File of the TLS certificate, read again when it changes. Without one the server speaks plain HTTP."`
+	TLSKey               string          `placeholder:"FILE" help:"File of the certificate's key."`
+	TrustedProxies       request.Proxies `placeholder:"NETWORK,…" form:"networks such as 10.0.0.0/8, separated by commas" help:"Networks of the proxies whose X-Forwarded-For is believed."`
+	AllowedOrigins       []Origin        `placeholder:"ORIGIN,…" form:"origins such as https://clinic.example, separated by commas, or *" help:"Whose pages may use the API from a browser, or *."`
+	AllowCredentials     bool            `hidden:"" help:"Let the pages of ALLOWED_ORIGINS send cookies. Not together with *."`
+	Playground           *bool           `otherwise:"as DEBUG" help:"Playground, introspection and spelling suggestions."`
+	TrustedDocuments     string          `hidden:"" placeholder:"FILE" help:"File of the only GraphQL documents that are answered: a JSON object of texts by their SHA-256 in hexadecimal."`
+	TrustedDocumentsMode DocumentsMode   `hidden:"" default:"enforce" form:"enforce or log" help:"log: other documents are answered, too, and their hashes are logged."`
+	PersistedQueries     bool            `hidden:"" help:"A document that was sent once with its hash can be asked for by the hash (automatic persisted queries)."`
+	Debug                bool            `help:"Readable logs in full detail, and the Playground."`
+	DebugAddr            Loopback        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down" help:"A loopback address on which Go's profiles (/debug/pprof/) and memory figures (/debug/vars) are served."`
+}
+
+// Database is where records are stored.
+type Database struct {
+	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory:, or postgres://USER:PASSWORD@HOST/DATABASE?sslmode=… with any parameter of lib/pq."`
+	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File that holds DATABASE_URL, in place of it."`
+}
+
+// SigningIn is about tokens and passwords.
+type SigningIn struct {
+	SecretKey            string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens, at least 32 bytes. SQLite keeps one in caregraph.key beside the file. PostgreSQL requires one, the same for all servers: openssl rand -hex 32."`
+	SecretKeyFile        string        `hidden:"" placeholder:"FILE" help:"File that holds SECRET_KEY, in place of it."`
+	AccessTokenLifetime  time.Duration `default:"24h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long an access token is valid."`
+	RefreshTokenLifetime time.Duration `default:"168h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long a refresh token is valid."`
+	RotateRefreshTokens  bool          `hidden:"" help:"A refresh replaces the refresh token."`
+	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of an account from an address without a wait."`
+}
+
+// Limiting bounds what callers may ask for.
+type Limiting struct {
+	RateLimit          int `default:"50" help:"Requests per second of one viewer."`
+	MaxConcurrency     int `default:"256" help:"Requests at once. More are refused with 503."`
+	graphqlhttp.Limits `embed:"" prefix:"max-"`
+}
+
+// MinKey is the least length of SECRET_KEY in bytes, that of the output of the
+// hash in HS256 (RFC 7518, 3.2).
+const MinKey = 32
+
+// Complete fills in what depends on other settings, reads the settings that are
+// files, and returns all that is wrong. No error shows a value that may be secret.
+func (c *Config) Complete() []error {
+	var errs []error
+	failIf := func(wrong bool, message string) {
+		if wrong {
+			errs = append(errs, errors.New(message))
+		}
+	}
+	standard := "sqlite:caregraph.db"
+	if c.Demo {
+		standard = "sqlite::memory:"
+	}
+	errs = append(errs, c.Database.Complete(standard), fromFile(&c.SecretKey, "SECRET_KEY", c.SecretKeyFile))
+	if c.TrustedDocuments != "" {
+		text, err := os.ReadFile(c.TrustedDocuments)
+		if err == nil {
+			c.Trusted, err = graphqlhttp.ParseDocuments(text)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("TRUSTED_DOCUMENTS: %w", err))
+		}
+	}
+	failIf((c.TLSCert == "") != (c.TLSKey == ""), "TLS_CERT and TLS_KEY must both be set: the files of a certificate and its key")
+	failIf(c.AllowCredentials && slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet")
+	failIf(c.AccessTokenLifetime < time.Second, "ACCESS_TOKEN_LIFETIME must be a duration of at least 1s, such as 24h or 30m")
+	failIf(c.RefreshTokenLifetime < time.Second, "REFRESH_TOKEN_LIFETIME must be a duration of at least 1s, such as 24h or 30m")
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// Complete reads DATABASE_URL_FILE, and takes the standard URL if none is set.
+func (d *Database) Complete(standard string) error {
+	err := fromFile(&d.DatabaseURL, "DATABASE_URL", d.DatabaseURLFile)
+	d.DatabaseURL = cmp.Or(d.DatabaseURL, standard)
+	return errors.Join(err, store.Check(d.DatabaseURL))
+}
+
+// fromFile reads a secret from the file, if one is named.
+func fromFile(secret *string, name, file string) error {
+	if file == "" {
+		return nil
+	}
+	if *secret != "" {
+		return fmt.Errorf("%s and %s_FILE are both set: set one of them", name, name)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	if *secret = strings.TrimSpace(string(text)); *secret == "" {
+		return fmt.Errorf("%s_FILE: the file %s is empty", name, file)
+	}
+	return nil
+}
+
+// PlaygroundOn tells whether Playground is served and introspection answered.
+func (c Config) PlaygroundOn() bool {
+	if c.Playground != nil {
+		return *c.Playground
+	}
+	return c.Debug || c.Demo
+}
+
+// Auth returns what is configured about signing in.
+func (c Config) Auth() auth.Options {
+	return auth.Options{Key: c.Key, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
+}
+
+func (c Config) documents() graphqlhttp.Documents {
+	return graphqlhttp.Documents{Trusted: c.Trusted, LogOnly: c.TrustedDocumentsMode == "log", Persist: c.PersistedQueries}
+}
+
+// Unguarded names what a server on the open internet should have and this
+// configuration does not.
+func (c Config) Unguarded() []string {
+	var missing []string
+	say := func(missed bool, what string) {
+		if missed {
+			missing = append(missing, what)
+		}
+	}
+	say(c.Debug, "DEBUG is on")
+	say(c.PlaygroundOn(), "PLAYGROUND is on: the whole contract can be read")
+	say(!loopback(string(c.Addr)) && c.TLSCert == "" && c.TrustedProxies == nil, "no TLS: set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES if a proxy ends TLS")
+	say(slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS is *: every page of the internet may use the API")
+	if u, err := url.Parse(c.DatabaseURL); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
+		away := u.Hostname() != "localhost" && u.Hostname() != "" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
+		say(away && u.Query().Get("sslmode") != "verify-full", "the connection to PostgreSQL is not verified: set sslmode=verify-full in DATABASE_URL")
+	}
+	say(c.LoginLimit == 0, "LOGIN_LIMIT is off: passwords can be guessed")
+	say(c.RateLimit == 0, "RATE_LIMIT is off")
+	say(c.MaxConcurrency == 0, "MAX_CONCURRENCY is off")
+	for limit, n := range reflect.ValueOf(c.Limits).Fields() {
+		say(n.IsZero(), "MAX_"+strings.ToUpper(wordEnd.ReplaceAllString(limit.Name, "${1}_$2"))+" is off")
+	}
+	return missing
+}
+
+// wordEnd matches where a word ends in the name of a field.
+var wordEnd = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// HostPort is an address to listen on, with a port by number.
+type HostPort string
+
+// UnmarshalText takes host:port.
+func (a *HostPort) UnmarshalText(text []byte) error {
+	_, port, err := net.SplitHostPort(string(text))
+	_, wrong := strconv.ParseUint(port, 10, 16)
+	*a = HostPort(text)
+	return errors.Join(err, wrong)
+}
+
+// Loopback is an address that only this machine can reach.
+type Loopback string
+
+// UnmarshalText takes host:port with a host of the loopback interface.
+func (a *Loopback) UnmarshalText(text []byte) error {
+	var address HostPort
+	err := address.UnmarshalText(text)
+	if err == nil && !loopback(string(address)) {
+		err = errors.New("no loopback address")
+	}
+	*a = Loopback(address)
+	return err
+}
+
+// loopback tells whether only this machine can reach the address host:port.
+func loopback(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Origin is the scheme, host and port of a page (RFC 6454), or *.
+type Origin string
+
+// UnmarshalText takes an origin such as https://clinic.example, or *.
+func (o *Origin) UnmarshalText(text []byte) error {
+	*o = Origin(text)
+	u, err := url.Parse(string(text))
+	if err == nil && *o != "*" && (u.Scheme == "" || u.Host == "" || u.Path != "") {
+		err = errors.New("no origin")
+	}
+	return err
+}
+
+// DocumentsMode says what happens to documents that are not trusted.
+type DocumentsMode string
+
+// UnmarshalText takes enforce and log.
+func (m *DocumentsMode) UnmarshalText(text []byte) error {
+	*m = DocumentsMode(text)
+	if *m != "enforce" && *m != "log" {
+		return errors.New("no mode")
+	}
+	return nil
+}

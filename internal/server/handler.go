@@ -1,0 +1,88 @@
+// Package server is the server over HTTP: Handler makes one handler of a
+// configuration and a database, with both doors, the dashboard and the pages;
+// Serve listens and drains.
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/swaggest/swgui/v5emb"
+
+	"caregraph/graph"
+	"caregraph/internal/auth"
+	"caregraph/internal/graphqlhttp"
+	"caregraph/internal/limit"
+	"caregraph/internal/request"
+	"caregraph/internal/rest"
+	"caregraph/internal/store"
+	"caregraph/web"
+)
+
+// Handler returns the whole HTTP surface of the database. It limits how long
+// statements on the database may take from now on.
+func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
+	db.Limit()
+	client := db.Client()
+	authn := auth.New(client, cfg.Auth())
+	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key), log, graphqlhttp.Options{
+		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
+	})
+	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
+	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
+
+	mux := http.NewServeMux()
+	graphQL := admission.admit(gql, gql.Refuse)
+	if cfg.PlaygroundOn() {
+		graphQL = pageForBrowsers(graphQL)
+	}
+	mux.Handle("/graphql", graphQL)
+	mux.Handle("/graphql/{$}", graphQL)
+	mux.HandleFunc("/graphql/", gql.NotFound)
+	records := admission.admit(api.Handler(), api.Refuse)
+	mux.Handle("/api", records)
+	mux.Handle("/api/", records)
+	mux.Handle("GET /openapi.json", rest.OpenAPI(gql.Schema()))
+	mux.Handle("GET /swagger/", page(v5emb.New("Caregraph REST API", "/openapi.json", "/swagger/")))
+	mux.HandleFunc("GET /health/", live)
+	mux.HandleFunc("GET /health", live)
+	mux.HandleFunc("GET /readyz", ready(db.Ready))
+	mux.Handle("/admin/", web.Handler())
+	mux.Handle("GET /{$}", http.RedirectHandler("/admin/", http.StatusFound))
+	if cfg.PlaygroundOn() {
+		servePlayground(mux, cfg.Demo)
+	}
+	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(mux))), cfg.TrustedProxies, log, api.Failed)
+}
+
+// pageForBrowsers sends a browser in which somebody opens the address of the door
+// to Playground: it asks for a page and not for an operation.
+func pageForBrowsers(door http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.RawQuery != "" || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			door.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Accept")
+		http.Redirect(w, r, "/playground", http.StatusFound)
+	})
+}
+
+// trusting adds the dashboard's documents to the trusted ones, if only those
+// are answered.
+func trusting(d graphqlhttp.Documents) graphqlhttp.Documents {
+	if d.Trusted == nil {
+		return d
+	}
+	trusted := maps.Clone(d.Trusted)
+	for _, text := range web.Documents() {
+		hash := sha256.Sum256([]byte(text))
+		trusted[hex.EncodeToString(hash[:])] = text
+	}
+	d.Trusted = trusted
+	return d
+}

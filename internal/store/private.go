@@ -1,0 +1,40 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// private makes the file of a SQLite database, if there is none, so that only its
+// owner can read it. SQLite would make it with the mode that the umask leaves; the
+// files beside it, -wal and -shm, get the mode of the database.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the database file %s cannot be used: %w", path, err)
+	}
+	return f.Close()
+}
+
+// Exposed returns those files of the SQLite database that other users of the
+// machine can read or write, and nothing for any other database. On Windows it
+// cannot tell.
+func Exposed(databaseURL string) []string {
+	path := Path(databaseURL)
+	if path == "" || runtime.GOOS == "windows" {
+		return nil
+	}
+	var exposed []string
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
+			exposed = append(exposed, name)
+		}
+	}
+	return exposed
+}

@@ -1,0 +1,224 @@
+package graphql_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"caregraph/internal/server"
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+	"caregraph/test/harness"
+)
+
+// TestAuthorizationHeader checks at both doors which forms of the header are
+// taken, and what those are told whose header has another form.
+func TestAuthorizationHeader(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		token := a.Register(t, "asha").Token
+		const form = "Send the access token in the form: Authorization: Bearer TOKEN"
+		for _, tt := range []struct {
+			header          string
+			status          int
+			graphQL, rest   string // fragments of the answers
+			graphQLAnswered int
+		}{
+			{"Bearer " + token, 200, `{"data":{"viewer":{"username":"asha"}}}`, `[]`, 200},
+			{"bearer " + token, 200, `{"data":{"viewer":{"username":"asha"}}}`, `[]`, 200},
+			{"BEARER   " + token, 200, `{"data":{"viewer":{"username":"asha"}}}`, `[]`, 200},
+			{"", 401, "Authentication credentials were not provided.", `{"detail":"Authentication credentials were not provided."}`, 200},
+			{token, 401, form, `{"detail":"` + form + `","code":"bad_authorization_header"}`, 401},
+			{"Token " + token, 401, form, `{"detail":"` + form + `","code":"bad_authorization_header"}`, 401},
+			{"Basic YXNoYTphc2hh", 401, form, `{"detail":"` + form + `","code":"bad_authorization_header"}`, 401},
+			{"Bearer", 401, form, `{"detail":"Authorization header must contain two space-delimited values","code":"bad_authorization_header"}`, 401},
+			{"bearer a b", 401, form, `{"detail":"Authorization header must contain two space-delimited values","code":"bad_authorization_header"}`, 401},
+		} {
+			header := http.Header{"Content-Type": {harness.PlainJSON}}
+			if tt.header != "" {
+				header.Set("Authorization", tt.header)
+			}
+			status, answered, reply := a.Do(t, "POST", "/graphql", header, `{"query":"{ viewer { username } }"}`)
+			if status != tt.graphQLAnswered || !strings.Contains(reply, tt.graphQL) || (status == 401) != (answered.Get("WWW-Authenticate") != "") {
+				t.Errorf("GraphQL, %.12q: got %d %v %s", tt.header, status, answered, reply)
+			}
+			status, answered, reply = a.Do(t, "GET", "/api/patients/", header, "")
+			if status != tt.status || reply != tt.rest || (status == 401) != (answered.Get("WWW-Authenticate") != "") {
+				t.Errorf("REST, %.12q: got %d %v %s", tt.header, status, answered, reply)
+			}
+			// A sign-in ignores the header.
+			if status, _, reply := a.Do(t, "POST", "/api/auth/login/", header, `{"email":"asha@example.com","password":"`+harness.Password+`"}`); status != 200 {
+				t.Errorf("sign-in, %.12q: got %d %s", tt.header, status, reply)
+			}
+		}
+	})
+}
+
+// TestByteOrderMark checks that one mark before a JSON body is ignored, and that
+// nothing else is.
+func TestByteOrderMark(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		asha := a.Register(t, "asha")
+		header := http.Header{"Content-Type": {harness.PlainJSON}, "Authorization": {"Bearer " + asha.Token}}
+		for body, want := range map[string]int{
+			"\uFEFF": 200, "": 200, "\uFEFF\uFEFF": 400, " \uFEFF": 400, "\xff\xfe": 400,
+		} {
+			if status, _, reply := a.Do(t, "POST", "/graphql", header, body+`{"query":"{ viewer { username } }"}`); status != want {
+				t.Errorf("GraphQL after %q: got %d %s", body, status, reply)
+			}
+			sign := body + `{"email":"asha@example.com","password":"` + harness.Password + `"}`
+			if status, _, reply := a.Do(t, "POST", "/api/auth/login/", header, sign); status != want {
+				t.Errorf("REST after %q: got %d %s", body, status, reply)
+			}
+		}
+	})
+}
+
+// TestPaths checks what answers at and below the addresses of the doors, with
+// Playground and without.
+func TestPaths(t *testing.T) {
+	const html = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, playground := range []bool{true, false} {
+		a := harness.New(t, storetest.Open(t, storetest.URL(t, "sqlite3")), func(c *server.Config) { c.Playground = &playground })
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		for _, tt := range []struct {
+			method, path, accept string
+			with, without        int
+			kind                 string
+		}{
+			{"GET", "/graphql", html, 302, 400, ""},
+			{"GET", "/graphql/", html, 302, 400, ""},
+			{"GET", "/graphql", "*/*", 400, 400, "application/json"},
+			{"GET", "/graphql", "application/json", 400, 400, "application/json"},
+			{"GET", "/graphql?query={__typename}", html, 200, 200, "application/json"},
+			{"GET", "/graphql/?query={__typename}", "*/*", 200, 200, "application/json"},
+			{"HEAD", "/graphql", html, 400, 400, "application/json"},
+			{"POST", "/graphql/", html, 415, 415, ""},
+			{"GET", "/graphql/nothing", "*/*", 404, 404, "application/json"},
+			{"POST", "/graphql/nothing/more", html, 404, 404, "application/json"},
+			{"GET", "/api", "*/*", 404, 404, "application/json"},
+			{"GET", "/api/", "*/*", 404, 404, "application/json"},
+			{"POST", "/api/nothing", html, 404, 404, "application/json"},
+			{"GET", "/playground", html, 200, 404, ""},
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), tt.method, a.URL+tt.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", tt.accept)
+			response, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			want := tt.without
+			if playground {
+				want = tt.with
+			}
+			if response.StatusCode != want || !strings.HasPrefix(response.Header.Get("Content-Type"), tt.kind) {
+				t.Errorf("playground %t: %s %s for %q: got %d %s", playground, tt.method, tt.path, tt.accept, response.StatusCode, response.Header.Get("Content-Type"))
+			}
+			if want == 302 && (response.Header.Get("Location") != "/playground" || !strings.Contains(strings.Join(response.Header.Values("Vary"), ","), "Accept")) {
+				t.Errorf("%s: sent to %q, %v", tt.path, response.Header.Get("Location"), response.Header)
+			}
+		}
+	}
+}
+
+// TestInputErrors checks what is told of an input that cannot be read: what was
+// expected, of which field, and for each value.
+func TestInputErrors(t *testing.T) {
+	const (
+		create  = `mutation($input: CreatePatientInput!) { createPatient(input: $input) { name } }`
+		search  = `query($filter: PatientFilter) { patients(filter: $filter) { totalCount } }`
+		page    = `query($n: Int) { patients(first: $n) { totalCount } }`
+		nested  = `query($n: Int) { doctors { nodes { patients(first: $n) { totalCount } } } }`
+		one     = `query($id: ID!) { patient(id: $id) { name } }`
+		between = `query($at: DateTime) { patients(filter: {createdAfter: $at}) { totalCount } }`
+		patient = `"name":"அருண்","email":"n@example.com","phone":"9876543210","address":"P"`
+	)
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		asha := a.Register(t, "asha")
+		a.CreateDoctor(t, asha, "Dr. Rao", "R-1")
+		for _, tt := range []struct {
+			document, variables string
+			want                []string // "code:field: message", or the answer
+		}{
+			{create, `{"input":{` + patient + `,"dateOfBirth":"2001-01-31","gender":"male"}}`, []string{`BAD_USER_INPUT:gender: Expected a value of Gender, found "male". The values are MALE, FEMALE, OTHER.`}},
+			{create, `{"input":{` + patient + `,"dateOfBirth":"2001-01-31","gender":null}}`, []string{`BAD_USER_INPUT:gender: Expected Gender!, found null.`}},
+			{create, `{"input":{` + patient + `,"dateOfBirth":"2001-01-31","gender":7}}`, []string{`BAD_USER_INPUT:gender: Expected a value of Gender, found 7. The values are MALE, FEMALE, OTHER.`}},
+			{create, `{"input":{` + patient + `,"dateOfBirth":"2001-01-31","gender":"MALE","medicalHistory":{"a":1}}}`, []string{`BAD_USER_INPUT:medicalHistory: Expected String, found an object.`}},
+			{create, `{"input":{` + patient + `,"dateOfBirth":"2001-01-31","sex":"MALE","bloodGroup":["O"]}}`, []string{
+				`BAD_USER_INPUT:bloodGroup: Expected a value of BloodGroup, found a list. The values are A_POSITIVE, A_NEGATIVE, B_POSITIVE, B_NEGATIVE, AB_POSITIVE, AB_NEGATIVE, O_POSITIVE, O_NEGATIVE.`,
+				`BAD_USER_INPUT:gender: The field gender of CreatePatientInput is required.`,
+				`BAD_USER_INPUT:sex: CreatePatientInput has no field sex.`,
+			}},
+			{create, `{}`, []string{`BAD_USER_INPUT:input: The variable $input of type CreatePatientInput! is required.`}},
+			{create, `{"input":null}`, []string{`BAD_USER_INPUT:input: Expected CreatePatientInput!, found null.`}},
+			{create, `{"input":[]}`, []string{`BAD_USER_INPUT:input: Expected an object of CreatePatientInput, found a list.`}},
+			{search, `{"filter":{"gender":["MALE","x"]}}`, []string{`BAD_USER_INPUT:gender: Expected a value of Gender, found "x". The values are MALE, FEMALE, OTHER.`}},
+			{search, `{"filter":{"gender":[null]}}`, []string{`BAD_USER_INPUT:gender: Expected Gender!, found null.`}},
+			{search, `{"filter":{"gender":"MALE"}}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{search, `{"filter":{"assigned":"yes"}}`, []string{`BAD_USER_INPUT:assigned: Expected Boolean, found "yes".`}},
+			{page, `{"n":5.0}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{page, `{"n":5e0}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{page, `{"n":5.5}`, []string{`BAD_USER_INPUT:n: Expected Int, found 5.5.`}},
+			{page, `{"n":9007199254740993.0}`, []string{`BAD_USER_INPUT:n: Expected Int, found 9007199254740993.0.`}},
+			{page, `{"n":true}`, []string{`BAD_USER_INPUT:n: Expected Int, found true.`}},
+			{nested, `{"n":5.0}`, []string{`{"data":{"doctors":{"nodes":[{"patients":{"totalCount":0}}]}}}`}},
+			{one, `{"id":"x"}`, []string{`BAD_USER_INPUT:id: An id is a whole number, such as "12".`}},
+			{one, `{"id":1.5}`, []string{`BAD_USER_INPUT:id: An id is a whole number, such as "12".`}},
+			{one, `{"id":1.0}`, []string{`NOT_FOUND: Not found.`}},
+			{one, `{"id":1,"other":2}`, []string{`NOT_FOUND: Not found.`}},
+			{between, `{"at":"2026-01-31T18:30:00+0000"}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{between, `{"at":"2026-01-31t18:30:00.123456z"}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{between, `{"at":"2026-02-01T00:00:00+05:30"}`, []string{`{"data":{"patients":{"totalCount":0}}}`}},
+			{between, `{"at":"2026-01-31T18:30:00"}`, []string{`BAD_USER_INPUT:createdAfter: An instant needs its offset from UTC at its end, such as Z or +05:30.`}},
+			{between, `{"at":"yesterday"}`, []string{`BAD_USER_INPUT:createdAfter: Expected an instant, such as 2026-01-31T18:30:00Z or 2026-02-01T00:00:00+05:30.`}},
+			{between, `{"at":7}`, []string{`BAD_USER_INPUT:createdAfter: Expected an instant, such as 2026-01-31T18:30:00Z or 2026-02-01T00:00:00+05:30.`}},
+			{`query A { viewer { id } } query B { viewer { id } }`, `{}`, []string{`BAD_USER_INPUT: The document has several operations. Name the one to run in operationName.`}},
+			{`{ patient(id: "x") { name } }`, `{}`, []string{`BAD_USER_INPUT:id: An id is a whole number, such as "12".`}},
+		} {
+			query, err := json.Marshal(tt.document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status, reply := a.Send(t, "POST", "/graphql", asha.Token, `{"query":`+string(query)+`,"variables":`+tt.variables+`}`)
+			if got := told(t, reply); status != 200 || !slices.Equal(got, tt.want) {
+				t.Errorf("%s %s: got %d %q, want %q", tt.document, tt.variables, status, got, tt.want)
+			}
+		}
+	})
+}
+
+// told returns what the answer tells of each failure, sorted, or the answer itself
+// if nothing failed.
+func told(t *testing.T, reply string) []string {
+	t.Helper()
+	var answer struct {
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code, Field string }
+		}
+	}
+	if err := json.Unmarshal([]byte(reply), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Errors == nil {
+		return []string{reply}
+	}
+	var texts []string
+	for _, e := range answer.Errors {
+		about := e.Extensions.Code
+		if e.Extensions.Field != "" {
+			about += ":" + e.Extensions.Field
+		}
+		texts = append(texts, about+": "+e.Message)
+	}
+	slices.Sort(texts)
+	return texts
+}

@@ -1,0 +1,174 @@
+package graphql_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/internal/sample"
+	"caregraph/internal/server"
+	"caregraph/internal/store"
+	"caregraph/internal/storetest"
+	"caregraph/test/harness"
+)
+
+// TestSearchPlan checks how PostgreSQL reads a search: in the order of names
+// where it soon finds enough, and by the trigram index where few patients fit,
+// though they come last in the order.
+func TestSearchPlan(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	if err := sample.Generate(t.Context(), db, sample.Size{Users: 4, Doctors: 20, Patients: 24_000, Mappings: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.IndexSearch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := harness.New(t, db)
+	token := a.SignIn(t, sample.Email(1), sample.Password)
+	searches := make(chan string, 1) // statements that look for a part of a text
+	db.Wrap = func(d dialect.Driver) dialect.Driver {
+		return dialect.DebugWithContext(d, func(_ context.Context, v ...any) {
+			_, query, _ := strings.Cut(fmt.Sprint(v...), "query=")
+			if query, _, _ = strings.Cut(query, " args="); strings.Contains(query, " LIKE ") {
+				searches <- query
+			}
+		})
+	}
+	server := httptest.NewServer(server.Handler(db, a.Cfg, slog.New(slog.DiscardHandler)))
+	defer server.Close()
+	a.URL = server.URL
+
+	const (
+		early = `Index Only Scan using patient_created_by_id_name_key_id .*actual(.*\n)+.*on patients.*never executed`
+		late  = `Index Only Scan using patient_created_by_id_name_key_id .*actual(.*\n)+.*on patient_(text|search) .*actual`
+	)
+	for _, tt := range []struct{ why, part, filter, order, want string }{
+		{"first names, last in the order", "zoy", "", "NAME", late},
+		{"first names, first in the other order", "zoy", "", "NAME, direction: DESC", strings.ReplaceAll(early, "Scan", "Scan Backward")},
+		{"family names, found with each first name", "shar", "", "NAME", early},
+		{"nobody", "zzq", "", "NAME", late},
+		{"everybody's email", "exa", "", "NAME", early},
+		{"too short for the trigram index", "z", "", "NAME", "^Limit.*\n.*Index Scan using patient_created_by_id_name_key_id"},
+		{"spread evenly over the order", "zoy", "", "CREATED_AT", "^Limit.*\n.*created_at_id"},
+		{"a condition that takes longer", "zoy", "assigned: false", "NAME", "^Limit.*\n(.*\n){0,4}.*Index Scan using patient_created_by_id_name_key_id"},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			document := fmt.Sprintf("query($q: String!) { patients(first: 10, filter: {search: $q %s}, orderBy: {field: %s}) { nodes { id name } } }", tt.filter, tt.order)
+			a.Must(t, harness.Caller{Token: token}, document, map[string]any{"q": tt.part})
+			select {
+			case query := <-searches:
+				if plan := explain(t, db, "ANALYZE "+query, "%"+tt.part+"%", 1); !regexp.MustCompile(tt.want).MatchString(plan) {
+					t.Errorf("the plan does not have %s:\n%s", tt.want, plan)
+				}
+			default:
+				t.Error("nothing is searched")
+			}
+		})
+	}
+}
+
+// TestSearchPrepared checks that PostgreSQL keeps the plan of a search, but not
+// for a text that no trigram index finds: that takes another one.
+func TestSearchPrepared(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	db.SetMaxOpenConns(1) // whose statements the test looks at
+	a := harness.New(t, db)
+	c := a.Register(t, "asha")
+	for size, tt := range []struct {
+		part string
+		want bool
+	}{{"rahul", true}, {"r. k. s.", false}, {"राहुल", false}, {"98765", true}} {
+		document := fmt.Sprintf("query($q: String!) { patients(first: %d, filter: {search: $q}, orderBy: {field: NAME}) { nodes { id } } }", size+1)
+		prepared := func() (n int) {
+			if err := db.QueryRow("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1", fmt.Sprintf("WITH early %%LIMIT %d", size+2)).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for deadline := time.Now().Add(10 * time.Second); prepared() == 0 && time.Now().Before(deadline); {
+			a.Must(t, c, document, map[string]any{"q": tt.part})
+			if !tt.want {
+				deadline = deadline.Add(-time.Second)
+			}
+		}
+		if n := prepared(); (n > 0) != tt.want {
+			t.Errorf("%q: prepared %d times, want %v", tt.part, n, tt.want)
+		}
+	}
+}
+
+// TestSearchPages walks through what a search finds, in both orders and from both
+// ends, and checks it against all rows of the owner. Part of it is found early
+// in the order on PostgreSQL, and part late.
+func TestSearchPages(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		size := sample.Size{Users: 2, Doctors: 20, Patients: 800, Mappings: 20}
+		if db.Dialect == dialect.Postgres {
+			size.Patients = 8_000
+		}
+		if err := sample.Generate(t.Context(), db, size); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.IndexSearch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.ExecContext(t.Context(), "UPDATE patients SET deleted_at = created_at WHERE id % 7 = 0"); err != nil {
+			t.Fatal(err)
+		}
+		a := harness.New(t, db)
+		c := harness.Caller{Token: a.SignIn(t, sample.Email(1), sample.Password)}
+		for _, tt := range []struct{ why, search, part, filter, only string }{
+			{"first names, last in the order", "zoy", "%zoy%", "", ""},
+			{"first names, first in the order", "AARAV", "%aarav%", "", ""},
+			{"family names", "Sharma", "%sharma%", "", ""},
+			{"nobody", "zzq", "%zzq%", "", ""},
+			{"everybody's email", "@example.com", "%@example.com%", "", ""},
+			{"a part of a phone number", "90000007", "%90000007%", "", ""},
+			{"a phone number as it is written", "+91 90000 00779", "%9000000779%", "", ""},
+			{"too few letters for a trigram", "@ex", "%@ex%", "", ""},
+			{"nothing that a trigram is made of", "---", "%---%", "", ""},
+			{"women born before 1990", "sharma", "%sharma%", `gender: [FEMALE], bornBefore: "1990-01-01"`, " AND gender = 'female' AND date_of_birth < '1990-01-01'"},
+			{"what LIKE has a meaning for", "a%y", `%a\%y%`, "", ""},
+		} {
+			for _, direction := range []string{"ASC", "DESC"} {
+				t.Run(tt.why+", "+direction, func(t *testing.T) {
+					var want []string
+					rows, err := db.QueryContext(t.Context(), "SELECT id FROM patients WHERE created_by_id = 1 AND deleted_at IS NULL AND "+
+						"(name_key LIKE $1 ESCAPE '\\' OR phone LIKE $1 ESCAPE '\\' OR email LIKE $1 ESCAPE '\\')"+tt.only+" ORDER BY name_key "+direction+", id "+direction, tt.part)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer rows.Close()
+					if err := sql.ScanSlice(rows, &want); err != nil {
+						t.Fatal(err)
+					}
+					a.Walk(t, c, tt.search, tt.filter, direction, "first", "after", want)
+					a.Walk(t, c, tt.search, tt.filter, direction, "last", "before", want)
+				})
+			}
+		}
+	})
+}
+
+// explain returns the plan of a statement, given the text it searches for and
+// the value of every other parameter.
+func explain(t *testing.T, db *store.DB, query, part string, other any) string {
+	t.Helper()
+	var args []any
+	for _, parameter := range regexp.MustCompile(`(LIKE )?\$\d+`).FindAllString(query, -1) {
+		if strings.HasPrefix(parameter, "LIKE ") {
+			args = append(args, part)
+		} else {
+			args = append(args, other)
+		}
+	}
+	return storetest.Explain(t, db, query, args...)
+}

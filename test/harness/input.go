@@ -1,0 +1,7 @@
+package harness
+
+// Media types of GraphQL.
+const (
+	PlainJSON   = "application/json"
+	GraphqlJSON = "application/graphql-response+json"
+)

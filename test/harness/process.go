@@ -1,0 +1,135 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Program is the executable, built for a test.
+type Program struct{ path string }
+
+func Build(t *testing.T) Program {
+	t.Helper()
+	b := Program{filepath.Join(t.TempDir(), "caregraph")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, Path(".")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return b
+}
+
+// Most is how long anything a process does may take.
+const Most = 30 * time.Second
+
+// command prepares the program to run in the folder with this environment and
+// no other.
+func (b Program) command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Most)
+	t.Cleanup(cancel)
+	c := exec.CommandContext(ctx, b.path, args...)
+	c.Dir, c.Env = dir, env
+	return c
+}
+
+// Run runs the program to its end.
+func (b Program) Run(t *testing.T, dir string, env []string, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	c := b.command(t, dir, env, args...)
+	var out, errs strings.Builder
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
+	var exit *exec.ExitError
+	if err := c.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// Server is the program while it serves.
+type Server struct {
+	API
+	Cmd      *exec.Cmd
+	Profiles string // URL of the private address, if there is one
+	Stderr   *Journal
+	Exited   chan struct{}
+}
+
+var (
+	Greeting = regexp.MustCompile(`GraphQL +(http://\S+)/graphql`)
+	Private  = regexp.MustCompile(`Profiles +(http://\S+)/debug/pprof/`)
+)
+
+// Start serves on a free port and waits for the greeting.
+func (b Program) Start(t *testing.T, dir string, env []string, args ...string) *Server {
+	t.Helper()
+	c := b.command(t, dir, append([]string{"ADDR=127.0.0.1:0"}, env...), args...)
+	s := &Server{Cmd: c, Stderr: &Journal{}, Exited: make(chan struct{})}
+	c.Stderr = s.Stderr
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	lines := bufio.NewScanner(stdout)
+	debugged := slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "DEBUG_ADDR=") })
+	for (s.URL == "" || debugged && s.Profiles == "") && lines.Scan() {
+		if found := Greeting.FindStringSubmatch(lines.Text()); found != nil {
+			s.URL = found[1]
+		}
+		if found := Private.FindStringSubmatch(lines.Text()); found != nil {
+			s.Profiles = found[1]
+		}
+	}
+	go func() {
+		defer close(s.Exited)
+		io.Copy(io.Discard, stdout)
+		c.Wait()
+	}()
+	if s.URL == "" {
+		<-s.Exited
+		t.Fatalf("the server did not start: %s", s.Stderr)
+	}
+	return s
+}
+
+// Kill ends the process at once, as kill -9 does.
+func (s *Server) Kill() {
+	s.Cmd.Process.Kill()
+	<-s.Exited
+}
+
+// Stop ends the server as an operator does.
+func (s *Server) Stop(t *testing.T) {
+	t.Helper()
+	s.Cmd.Process.Signal(syscall.SIGTERM)
+	<-s.Exited
+	if code := s.Cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit status %d after SIGTERM, want 0: %s", code, s.Stderr)
+	}
+}
+
+// Eventually waits until ok returns true.
+func Eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range int(Most / (10 * time.Millisecond)) {
+		if ok() {
+			return
+		}
+		<-tick.C
+	}
+	t.Fatalf("not in %s: %s", Most, what)
+}

@@ -1,0 +1,4 @@
+package harness
+
+// Bearer returns the header Authorization of the caller.
+func (c Caller) Bearer() string { return "Bearer " + c.Token }
