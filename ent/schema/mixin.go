@@ -41,8 +41,8 @@ func (Deletable) Fields() []ent.Field {
 }
 
 // limits returns the CHECK constraints of a table, by the column that each is
-// named for. The migrations have the same ones. They are wide: they stop what
-// could never be right, whoever writes it; the validators say what is.
+// named for. The migrations have the same ones. They are wider than the
+// validators: they refuse only what can never be right, whoever writes it.
 func limits(table string, checks map[string]string) *entsql.Annotation {
 	named := make(map[string]string, len(checks))
 	for column, check := range checks {

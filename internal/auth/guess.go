@@ -96,7 +96,7 @@ func (c counter) wait(failures int) time.Duration {
 
 // failed counts a failed attempt.
 func (s *Service) failed(ctx context.Context, counters []counter) error {
-	// The caller may leave; the failure counts all the same.
+	// The failure counts even if the caller closes the connection meanwhile.
 	ctx = unrestricted(context.WithoutCancel(ctx))
 	return store.InTx(ctx, s.client, func(ctx context.Context) error {
 		now := s.now()

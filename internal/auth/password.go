@@ -60,9 +60,10 @@ var hashing = make(chan struct{}, max(runtime.NumCPU()-1, 1))
 // leaves room for others.
 var waiting = make(chan struct{}, 128)
 
-// exclusively waits for a processor and calls f. It fails if ctx ends first,
-// and with fault.Unavailable if too many wait already. A request must not wait
-// in a transaction: f may need a connection, or the lock that it holds.
+// exclusively waits until a processor is free for hashing, and calls f. It fails if
+// ctx ends first, and with fault.Unavailable if too many wait already. Do not call it
+// in a transaction: f may need another connection, or a lock that the transaction
+// holds.
 func exclusively(ctx context.Context, f func() error) error {
 	select {
 	case waiting <- struct{}{}:
@@ -123,8 +124,8 @@ func random(n int) []byte {
 	return b
 }
 
-// unknown is the hash that the password of an unknown account is compared
-// with, so that the answer takes the same time. It is that of no password.
+// unknown is the hash that a password is compared with when there is no such
+// account, so that the answer takes the same time. No password has this hash.
 var unknown = phc(random(argonSalt), random(argonKey))
 
 // unusable is a hash that no password has, in the words of the Django original.

@@ -99,7 +99,10 @@ type settingsCommand struct {
 }
 
 func (c *settingsCommand) Run(p *process) error {
-	for _, g := range groups() {
+	for i, g := range groups() {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
 		if c.Markdown {
 			fmt.Fprintf(p.stdout, "## %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", g.title)
 		} else {
@@ -117,7 +120,6 @@ func (c *settingsCommand) Run(p *process) error {
 				fmt.Fprintf(p.stdout, "  %-24s %s\n  %-24s   %s\n", variable(flag), cmp.Or(standard, "none"), "", flag.OrigHelp)
 			}
 		}
-		fmt.Fprintln(p.stdout)
 	}
 	return nil
 }

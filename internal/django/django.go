@@ -1,7 +1,7 @@
 // Package django moves the records of the Django original to a database of
 // ours: with the same ids, times and password hashes, all of them or none. It
-// writes rows itself, past ent, its hooks and its policies: those give new times
-// and new ids, and refuse what the original let through.
+// writes rows without ent, its hooks and its policies, because those would give new
+// times and ids, and refuse what the original accepted.
 //
 // Every row is looked at twice in one snapshot of the source: first to report
 // what is wrong with it, then, if our tables can hold all of them, to copy it.

@@ -107,8 +107,8 @@ func (t *table) query(limits []limit) string {
 		strings.Join(values, ", "), strings.Join(met, ", "), strings.Join(held, ", "), cmp.Or(t.from, t.name))
 }
 
-// read calls f with the values of each row, and the limits that it meets. The
-// values are those of the last call changed in place.
+// read calls f with the values of each row, and the limits that it meets. The next
+// call overwrites the values.
 func (t *table) read(ctx context.Context, tx *sql.Tx, limits []limit, f func(values []any, met []limit) error) error {
 	rows, err := tx.QueryContext(ctx, t.query(limits))
 	if err != nil {

@@ -26,7 +26,7 @@ type column struct {
 	from    string // SQL of the value over the row t; the column of that name if empty
 	held    string // SQL of the value as our constraints see it; from if empty
 	as      reader
-	derived bool // from another column, of which is said what is wrong
+	derived bool // from another column; the report names that column
 }
 
 // limit is something that SQL finds in a row.

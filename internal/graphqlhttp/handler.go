@@ -38,9 +38,10 @@ type Contract struct {
 	// fails, Transact undoes what f did and returns the error of f.
 	Transact func(ctx context.Context, f func(context.Context) error) error
 
-	// Alone are the mutations that guess or are costly. Each stands alone in its
-	// operation, so that none escapes its limit, and each opens its own
-	// transaction, so that no connection waits while a password is hashed.
+	// Alone names the mutations that check a password or cost much CPU time. Each
+	// must be the only field of its operation, so that every attempt counts against
+	// its limit; and each opens its own transaction, so that no database connection
+	// waits while a password is hashed.
 	Alone []string
 }
 

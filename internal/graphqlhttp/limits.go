@@ -20,9 +20,9 @@ import (
 // Limits bound what one operation may ask for; 0 switches one off. The tags are
 // those of the configuration.
 type Limits struct {
-	Cost       int `default:"5000" help:"Objects that the answer to a GraphQL operation may hold."`
-	Depth      int `default:"12" hidden:"" help:"Fields inside fields."`
-	Fields     int `default:"10000" hidden:"" help:"Fields with every fragment written out, and pairs of the same field."`
+	Cost       int `default:"5000" help:"Objects in the answer to a GraphQL operation."`
+	Depth      int `default:"12" hidden:"" help:"Levels of fields inside fields."`
+	Fields     int `default:"10000" hidden:"" help:"Fields, with every fragment written out; also comparisons of two fields of one name."`
 	RootFields int `default:"30" hidden:"" help:"Fields at the root."`
 	Aliases    int `default:"60" hidden:"" help:"Aliases."`
 	Directives int `default:"5" hidden:"" help:"Directives at one place."`

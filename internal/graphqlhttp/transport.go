@@ -87,9 +87,9 @@ func serve(w http.ResponseWriter, r *http.Request, execute func(context.Context,
 	write(w, media, status, response)
 }
 
-// badToken tells whether an operation failed because the token that was shown
-// is no longer good: unlike a missing one, that is answered with 401, so that a
-// client renews it.
+// badToken tells whether an operation failed because the request's token is no
+// longer good. It is answered with 401, unlike a missing token, so that the client
+// renews it.
 func badToken(ctx context.Context, response *graphql.Response) bool {
 	_, err := viewer.FromContext(ctx)
 	return errors.Is(err, viewer.ErrBadToken) && slices.ContainsFunc(response.Errors, func(e *gqlerror.Error) bool {

@@ -15,8 +15,8 @@ import (
 	"caregraph/internal/fault"
 )
 
-// maxWhole is the largest number to which every smaller whole number is exact in
-// the clients that write numbers as floating-point ones (ECMA-262, Number.MAX_SAFE_INTEGER).
+// maxWhole is the largest integer that clients with floating-point numbers can write
+// without losing precision (ECMA-262, Number.MAX_SAFE_INTEGER).
 const maxWhole = 1<<53 - 1
 
 // wholeNumbers writes the numbers without a fraction in a JSON value as integers,

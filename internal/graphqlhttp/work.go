@@ -15,9 +15,9 @@ type work struct {
 	steps, most int
 }
 
-// tooMuchWork tells whether the validation of a document, of whose fragments
-// none is spread inside itself, takes more steps than most, of which it takes no
-// more itself. 0 means no limit.
+// tooMuchWork tells whether the validation of a document takes more steps than
+// most; it stops counting there, so that it takes no more steps itself. No fragment
+// of the document may be spread inside itself. A most of 0 means no limit.
 func tooMuchWork(doc *ast.QueryDocument, most int) bool {
 	if most == 0 {
 		return false

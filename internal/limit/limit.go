@@ -77,8 +77,8 @@ func Take(ctx context.Context, n int) State {
 	return take(n)
 }
 
-// Requests lets each request to h take one for the key that of returns, and
-// what Take takes beside it. It tells in the headers RateLimit-Limit,
+// Requests takes one for each request to h, from the bucket of the key that of
+// returns, and more if the request calls Take. It tells in the headers RateLimit-Limit,
 // RateLimit-Remaining and RateLimit-Reset (in seconds) what is left. If nothing
 // is, refused answers.
 func (b *Buckets) Requests(h http.Handler, of func(*http.Request) string, refused func(http.ResponseWriter, *http.Request, time.Duration)) http.Handler {

@@ -19,10 +19,10 @@ type Nested[T any] struct {
 	Write func(ctx context.Context, f graphql.CollectedField) func(b []byte, v any) []byte
 }
 
-// ToOne is the edge to the record whose id key returns. What may be seen of that
-// record is decided in the context that see returns; nil means the viewer's own.
-// Who sees the parent sees that there is such a record, so its id, and edges that
-// need no more than the id, take no statement.
+// ToOne is an edge to one record, whose id is what key returns. The record is read
+// in the context that see returns, or in the viewer's own if see is nil. Whoever
+// sees the parent may know that the record exists, so its id, and edges that need
+// only the id, take no statement.
 func ToOne[P, C any](to *Table[C], key func(*P) int, see func(context.Context) context.Context) Nested[P] {
 	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
 		ids := make([]int, len(parents))
@@ -141,9 +141,9 @@ func ToPages[P, C any](to *Table[C], read Arguments, list func(ids []int, where 
 	}}
 }
 
-// Value returns what Nested has put there for the field of the record that is
-// being resolved. A record that writes itself does not need it. gqlgen's own
-// writing does, with which a test compares.
+// Value returns what a Nested read ahead for the field that is being resolved. A
+// record that writes itself does not call it; gqlgen's own writing does, and a test
+// compares the two.
 func Value[V, T any](ctx context.Context, t *Table[T], record *T) (V, error) {
 	_, loaded := t.Node(record)
 	v, _ := loaded.Get(graphql.GetFieldContext(ctx).Field.Alias)

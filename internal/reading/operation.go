@@ -113,7 +113,7 @@ func remember[T any](ctx context.Context, columns []string, rows []*T) {
 func remembered[T any](ctx, see context.Context, t *Table[T], columns []string, ids []int) (map[int]*T, error) {
 	o := current(ctx)
 	if !isQuery(ctx) {
-		o = &operation{} // which forgets
+		o = &operation{} // without an operation nothing is remembered
 	}
 	o.finding.Lock()
 	defer o.finding.Unlock()
@@ -147,7 +147,7 @@ func remembered[T any](ctx, see context.Context, t *Table[T], columns []string, 
 }
 
 // serves tells whether the rows have these columns and may be used in the root
-// field, by one who also sees deleted records (past) or not.
+// field. past tells whether the reader sees deleted records, too.
 func (b *batch[T]) serves(columns []string, past bool, root *graphql.RootFieldContext) bool {
 	return (b.root == nil || b.root == root) && (past || !b.past) &&
 		!slices.ContainsFunc(columns, func(column string) bool { return !slices.Contains(b.columns, column) })

@@ -65,8 +65,8 @@ func (p *Page[T]) Window(parents int, column func(*sql.Selector) string) func(*s
 	}
 }
 
-// between leaves what is between the cursors, and returns the order in which the
-// page is read.
+// between narrows the query to the rows between the cursors, and returns the order
+// in which the page is read.
 func (p *Page[T]) between(s *sql.Selector) []string {
 	key := []string{s.C(p.order.Column), s.C("id")}
 	if p.after != nil {
@@ -266,7 +266,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 			pages[id].TotalCount = pages[id].size
 			whole = whole && len(rows) <= p.size
 		}
-		counted = counted && !whole // the pages are the lists
+		counted = counted && !whole // pages that hold whole lists tell their counts
 		for i, b := range branches {
 			var level []*T
 			for id, page := range pages {

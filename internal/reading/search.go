@@ -7,17 +7,17 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
-// earlyRows is how many rows of a list a search reads in order, before it turns to
-// the trigram indexes. Reading them takes a seventh of the time in which as many
-// of 100,000 patients are found by a trigram index and sorted.
+// earlyRows is how many rows of a list a search reads in the list's order before it
+// uses the trigram indexes. To read that many rows takes a seventh of the time that
+// a trigram index takes to find as many among 100,000 patients and sort them.
 const earlyRows = 3_000
 
-// found returns the window of a list that is ordered by the text that one of the
-// conditions searches. How many rows have a part of a text, and where in the
-// order they are, PostgreSQL can only guess: those called Zoya all come last. So
-// it first looks among the first rows of the order, in an index that has all that
-// is searched; there it soon finds what many have. Only if they do not fill the
-// page it finds all that match by a trigram index, which is quick if few do.
+// found returns the window of a list that is ordered by the same text that one of
+// the conditions searches. PostgreSQL can only guess how many rows match such a
+// condition and where in the order they are: patients called Zoya all come last.
+// So the query first reads the first rows of the order, from an index that has
+// everything that is searched; if many rows match, they fill the page. If they do
+// not, it finds every match by a trigram index, which is quick if few rows match.
 func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
 	narrow := func(s *sql.Selector) {
 		for _, condition := range conditions {
@@ -37,9 +37,9 @@ func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
 		late := s.Clone().Select(id).Where(sql.ExprP(fmt.Sprintf("so_far.rows < %d", most))).Limit(most)
 		narrow(late)
 		late.OrderExpr(sql.ExprFunc(func(b *sql.Builder) {
-			// The same order, but in terms that the index of the order does not
-			// know; and with ctid, which no index returns. Else PostgreSQL would
-			// read all of that index.
+			// The same order, written so that the index of the order does not fit
+			// it: by operators that the index does not know, and by ctid, which no
+			// index has. Otherwise PostgreSQL would read that whole index.
 			operator := " USING ~<~, "
 			if p.desc != p.backward {
 				operator = " USING ~>~, "

@@ -124,7 +124,7 @@ func (t *Table[T]) Shown(ctx context.Context) func(*T, error) (*T, error) {
 	}
 }
 
-// Copies returns the rows anew, without their edges.
+// Copies returns copies of the rows, without their edges.
 func (t *Table[T]) Copies(rows []*T) []*T {
 	copies := make([]*T, len(rows))
 	for i, row := range rows {
@@ -163,9 +163,9 @@ func (t *Table[T]) Counts(ctx context.Context, column string, where []Where) (ma
 	return counts, err
 }
 
-// fewIDs is up to how many ids are bound one by one. For any array PostgreSQL
-// keeps one plan, which is made for ten ids; for fewer it would plan each time
-// anew.
+// fewIDs is the largest number of ids that are bound one by one. More are bound as
+// an array, for which PostgreSQL keeps one plan, made for ten ids; for an array of
+// fewer ids it would make a new plan each time.
 const fewIDs = 8
 
 // Among is the condition that a column of the table has one of the ids. On

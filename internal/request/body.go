@@ -107,9 +107,10 @@ func parseJSON(body []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// JSON returns the one value of a JSON text; numbers are json.Number. A byte order
-// mark before it is ignored (RFC 8259, 8.1). It refuses
-// what stands for no text or number, and what readers understand differently.
+// JSON returns the value of a JSON text; numbers are json.Number. A byte order mark
+// before it is ignored (RFC 8259, 8.1). It refuses text that is no valid Unicode,
+// numbers out of range, and what JSON readers understand differently, such as a key
+// that is given twice.
 func JSON(body []byte) (any, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	if !utf8.Valid(body) {

@@ -13,7 +13,7 @@ import (
 
 type key struct{}
 
-// ID returns the id of the request that ctx belongs to, or nothing.
+// ID returns the id of the request that ctx belongs to, or an empty text.
 func ID(ctx context.Context) string {
 	id, _ := ctx.Value(key{}).(string)
 	return id

@@ -36,9 +36,10 @@ const (
 	indexAgainMost = time.Hour
 )
 
-// indexSearch makes searches fast, and tries again after again, then after twice as
-// long, until that is done or ctx ends: a transaction may be in the way, or somebody
-// may add the extensions. Without it searches are slow, and no more.
+// indexSearch adds the indexes that make searches fast. If that fails, because of a
+// transaction in the way or of missing extensions, it waits for the time again and
+// tries once more, then waits twice as long each time, until it succeeds or ctx ends.
+// Without the indexes searches are slow, but work.
 func indexSearch(ctx context.Context, db *store.DB, log *slog.Logger, again time.Duration) {
 	for ; ; again = min(2*again, indexAgainMost) {
 		err := db.IndexSearch(ctx)

@@ -41,31 +41,31 @@ type Config struct {
 // Listening is where and how the server answers.
 type Listening struct {
 	Addr                 HostPort        `default:"127.0.0.1:8000" form:"HOST:PORT, such as 127.0.0.1:8000" help:"Where to listen, HOST:PORT."`
-	TLSCert              string          `placeholder:"FILE" help:"File of the TLS certificate, read again when it changes. Without one the server speaks plain HTTP."`
-	TLSKey               string          `placeholder:"FILE" help:"File of the certificate's key."`
-	TrustedProxies       request.Proxies `placeholder:"NETWORK,…" form:"networks such as 10.0.0.0/8, separated by commas" help:"Networks of the proxies whose X-Forwarded-For is believed."`
-	AllowedOrigins       []Origin        `placeholder:"ORIGIN,…" form:"origins such as https://clinic.example, separated by commas, or *" help:"Whose pages may use the API from a browser, or *."`
+	TLSCert              string          `placeholder:"FILE" help:"TLS certificate. Without one: plain HTTP."`
+	TLSKey               string          `placeholder:"FILE" help:"Key of the certificate."`
+	TrustedProxies       request.Proxies `placeholder:"NETWORK,…" form:"networks such as 10.0.0.0/8, separated by commas" help:"Proxies whose X-Forwarded-For counts."`
+	AllowedOrigins       []Origin        `placeholder:"ORIGIN" form:"origins such as https://clinic.example, separated by commas, or *" help:"Sites whose pages may use the API, or *."`
 	AllowCredentials     bool            `hidden:"" help:"Let the pages of ALLOWED_ORIGINS send cookies. Not together with *."`
-	Playground           *bool           `otherwise:"as DEBUG" help:"Playground, introspection and spelling suggestions."`
+	Playground           *bool           `otherwise:"as DEBUG" help:"Playground and introspection."`
 	TrustedDocuments     string          `hidden:"" placeholder:"FILE" help:"File of the only GraphQL documents that are answered: a JSON object of texts by their SHA-256 in hexadecimal."`
 	TrustedDocumentsMode DocumentsMode   `hidden:"" default:"enforce" form:"enforce or log" help:"log: other documents are answered, too, and their hashes are logged."`
 	PersistedQueries     bool            `hidden:"" help:"A document that was sent once with its hash can be asked for by the hash (automatic persisted queries)."`
-	Debug                bool            `help:"Readable logs in full detail, and the Playground."`
+	Debug                bool            `help:"Detailed logs to read, and Playground."`
 	DebugAddr            Loopback        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down" help:"A loopback address on which Go's profiles (/debug/pprof/) and memory figures (/debug/vars) are served."`
 }
 
 // Database is where records are stored.
 type Database struct {
-	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory:, or postgres://USER:PASSWORD@HOST/DATABASE?sslmode=… with any parameter of lib/pq."`
+	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
 	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File that holds DATABASE_URL, in place of it."`
 }
 
 // SigningIn is about tokens and passwords.
 type SigningIn struct {
-	SecretKey            string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens, at least 32 bytes. SQLite keeps one in caregraph.key beside the file. PostgreSQL requires one, the same for all servers: openssl rand -hex 32."`
+	SecretKey            string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens: at least 32 bytes, the same for all servers. Required with PostgreSQL."`
 	SecretKeyFile        string        `hidden:"" placeholder:"FILE" help:"File that holds SECRET_KEY, in place of it."`
-	AccessTokenLifetime  time.Duration `default:"24h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long an access token is valid."`
-	RefreshTokenLifetime time.Duration `default:"168h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long a refresh token is valid."`
+	AccessTokenLifetime  time.Duration `default:"24h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long an access token is good."`
+	RefreshTokenLifetime time.Duration `default:"168h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long a refresh token is good."`
 	RotateRefreshTokens  bool          `hidden:"" help:"A refresh replaces the refresh token."`
 	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of an account from an address without a wait."`
 }

@@ -32,8 +32,8 @@ func secure(h http.Handler) http.Handler {
 	})
 }
 
-// compressFrom is from how many bytes on an answer is compressed. A smaller one
-// is sent in a few packets anyway, and costs less to make than to compress.
+// compressFrom is the size in bytes from which an answer is compressed. A smaller
+// one fits in a few packets anyway, and costs more to compress than to make.
 const compressFrom = 8 << 10
 
 // compressed sends large answers of h by gzip, at its fastest, to clients that

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// How long PostgreSQL may be silent until the network is suspected, and what
-// follows. A call on a network that swallows everything fails after patience
-// and probeTimeout, 5 seconds; one whose own answer alone got lost, after the
-// limit of its statement and silenceMargin, 7 seconds.
+// How long PostgreSQL may be silent before the network is suspected, and what
+// follows. If the network loses every packet, a call fails after patience and
+// probeTimeout, 5 seconds. If only the answer to the call was lost, it fails after
+// the limit of its statement and silenceMargin, 7 seconds.
 const (
 	patience      = 2 * time.Second        // until the server is asked whether it is there
 	probeTimeout  = 3 * time.Second        // for its answer

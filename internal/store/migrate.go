@@ -50,10 +50,11 @@ const (
 	migratePause    = 500 * time.Millisecond
 )
 
-// How long one try waits for a lock, in milliseconds, with PostgreSQL's
-// deadlock_timeout as setting. Of those who wait for each other the first fails
-// who has waited for that long: one who waits briefly for three tables does not
-// let a request come to that. Autovacuum gives way only to one who waits longer.
+// How long one try waits for a lock, in milliseconds; setting is PostgreSQL's
+// deadlock_timeout. When two sessions wait for each other, PostgreSQL cancels the one
+// that has waited for deadlock_timeout first. A migration that waits for a quarter of
+// it, for each of at most three tables, gives up before a request is cancelled.
+// Autovacuum gives way only to a session that has waited for deadlock_timeout.
 const (
 	briefly       = "greatest(least(setting::int, 1000) / 4, 1)"
 	forAutovacuum = "setting::int + 1000"
@@ -101,9 +102,9 @@ func (db *DB) migrate(ctx context.Context, name string, w *waiter) (bool, error)
 // name of the index.
 var concurrently = regexp.MustCompile(`^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+) ON `)
 
-// build applies a migration that builds an index beside requests. Of servers that
-// start together one does it, and the others ask now and then whether it has: a
-// transaction that waits would keep the index waiting.
+// build applies a migration that builds an index beside requests. If several servers
+// start together, one builds it, and the others ask from time to time whether it is
+// done. They do not wait inside a transaction, because the index would wait for it.
 func (db *DB) build(ctx context.Context, name, index, statement string, w *waiter) (bool, error) {
 	c, end, err := db.unlimited(ctx)
 	if err != nil {
@@ -147,8 +148,8 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// patiently runs f in a transaction, on PostgreSQL while no other server does,
-// and again if others are in its way.
+// patiently runs f in a transaction, and again as long as others hold a lock that it
+// needs. On PostgreSQL only one server at a time runs such a transaction.
 func (db *DB) patiently(ctx context.Context, w *waiter, f func(*sql.Tx) (bool, error)) (done bool, err error) {
 	for begin := time.Now(); ; {
 		done, err = db.alone(ctx, w, f)
@@ -209,8 +210,9 @@ func apply(ctx context.Context, tx *sql.Tx, name, script string) (bool, error) {
 	return true, err
 }
 
-// lockTables locks the tables that the first line of a migration names: at first
-// in a mode in which requests do not wait, until no vacuum works on them.
+// lockTables locks the tables that the first line of a migration names. It first
+// takes a mode for which only a vacuum must end and no request waits, and then locks
+// the tables for itself alone.
 func lockTables(ctx context.Context, tx *sql.Tx, script string) error {
 	line, _, _ := strings.Cut(script, "\n")
 	tables, ok := strings.CutPrefix(line, "-- locks: ")
@@ -236,10 +238,9 @@ func wait(ctx context.Context, tx *sql.Tx, milliseconds string) error {
 	return err
 }
 
-// normalize writes the usernames that are not in the form NFKC in it, and fills the
-// username_key of the users who have none: those of a server of before, which may
-// add some while others are newer already. Who has a name that looks like that of
-// somebody else keeps it.
+// normalize puts usernames in the form NFKC, and fills username_key where it is
+// empty. A server of an older version adds users with neither, even while newer
+// servers run. A user whose name would become that of another keeps it.
 func normalize(ctx context.Context, tx *sql.Tx) error {
 	rows, err := tx.QueryContext(ctx, "SELECT id, username FROM users WHERE username_key = '' OR octet_length(username) <> length(username) ORDER BY id")
 	if err != nil {

@@ -14,15 +14,15 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// ErrNoTrigrams tells that the database lacks the extensions for an index of
-// parts of a text, and its role may not add them: a search reads every row that
-// the viewer may see.
+// ErrNoTrigrams is the failure to index parts of a text: the database lacks the
+// extensions, and its role may not add them. A search then reads every row that the
+// viewer may see.
 var ErrNoTrigrams = errors.New("extensions are missing; let the owner of the database run CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin")
 
-// searched are the indexes of PostgreSQL by which a part of a text is found.
-// They need extensions, so they are no migrations. A patient is found by its
-// owner and the text together, for most owners have few of all whom it fits; of
-// an owner who has most of them, by the text alone in two thirds of the time.
+// searched are the indexes of PostgreSQL that find a part of a text. They need
+// extensions, so they are no migrations. patient_search finds patients by their owner
+// and the text together: most owners have few of the patients that a text matches.
+// For an owner who has most of them, patient_text takes two thirds of the time.
 var searched = []struct{ name, on string }{
 	{"patient_search", "patients USING gin (created_by_id, name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
 	{"patient_text", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
@@ -32,10 +32,11 @@ var searched = []struct{ name, on string }{
 
 var trigram = regexp.MustCompile("[0-9A-Za-z]{3}")
 
-// searchesAlike tells whether one plan is good for a search, whatever it is for.
-// That depends on how many rows have the text; but a statement that begins with
-// "WITH early" (see internal/reading/search.go) is good for few and for many, if the
-// trigram indexes find the text. They know other letters only in some locales.
+// searchesAlike tells whether one plan of the statement is good for every text that
+// is searched. Usually the best plan depends on how many rows match. A statement that
+// begins with "WITH early" (see internal/reading/search.go) is good for few and for
+// many, if the trigram indexes can find the text: they know letters other than those
+// of ASCII only in some locales.
 func searchesAlike(query string, args []any) bool {
 	return strings.HasPrefix(query, "WITH early ") && !slices.ContainsFunc(args, func(arg any) bool {
 		text, ok := arg.(string)
@@ -47,11 +48,12 @@ func searchesAlike(query string, args []any) bool {
 var ErrIndexing = errors.New("another server adds the indexes for searches")
 
 // IndexSearch adds the indexes for searches that a PostgreSQL database lacks,
-// while others go on reading and writing. It needs the migrations. It waits for
-// every transaction that is open, so nothing should wait for it: of servers that
-// start together one adds the indexes, and the others fail with ErrIndexing. It
-// fails with ErrNoTrigrams if there can be no such index. What a failure leaves half
-// built is built anew the next time. SQLite has no such index: it reads every row.
+// while others go on reading and writing. The migrations must have run. It waits for
+// every open transaction to end, which may take long, so call it in the background.
+// If several servers start together, one adds the indexes and the others fail with
+// ErrIndexing. It fails with ErrNoTrigrams if the extensions are missing. An index
+// that a failure leaves half built is built anew the next time. On SQLite it does
+// nothing: a search there reads every row.
 func (db *DB) IndexSearch(ctx context.Context) error {
 	if db.Dialect != dialect.Postgres {
 		return nil

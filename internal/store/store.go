@@ -27,7 +27,7 @@ import (
 // Size and lifetimes of the connection pool.
 const (
 	maxConns     = 16
-	maxIdle      = maxConns // those that are too many end by connIdle
+	maxIdle      = maxConns // connIdle ends those that are not needed
 	connLifetime = 30 * time.Minute
 	connIdle     = 5 * time.Minute
 )
