@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -43,6 +45,14 @@ type process struct {
 	stdin  *os.File
 	stdout io.Writer
 	stderr *os.File
+
+	wrong []error // about the settings that parse has read
+}
+
+// complete completes the settings of a command. It fails with all that is wrong
+// with them.
+func (p *process) complete(settings interface{ Complete() []error }) error {
+	return errors.Join(append(p.wrong, settings.Complete()...)...)
 }
 
 // How the garbage collector works unless GOGC and GOMEMLIMIT say otherwise. An
@@ -75,7 +85,7 @@ func Main(args []string, getenv func(string) string, stdin *os.File, stdout io.W
 
 // Run runs the command that args name until it ends, or ctx does.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) error {
-	p := &process{ctx, getenv, stdin, stdout, stderr}
+	p := &process{ctx: ctx, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	command, err := parse(&commands{}, p, args)
 	if err != nil || command == nil {
 		return err
@@ -91,19 +101,19 @@ func parse(grammar any, p *process, args []string) (*kong.Context, error) {
 	parser, err := kong.New(
 		grammar, kong.Name("caregraph"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(int) { helped = true }), kong.Resolvers(set), kong.ValueFormatter(formatted),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(limit)), kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(lifetime)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 	)
 	if err != nil {
 		return nil, err
 	}
 	command, err := parser.Parse(args)
+	p.wrong = set.wrong
 	switch {
 	case helped:
 		return nil, nil
-	case len(set.wrong) > 0:
-		return nil, errors.Join(set.wrong...)
 	case err != nil:
-		return nil, fmt.Errorf("%w; see caregraph --help", err)
+		return nil, errors.Join(append(p.wrong, fmt.Errorf("%w; see caregraph --help", err))...)
 	}
 	return command, nil
 }

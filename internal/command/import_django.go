@@ -13,7 +13,7 @@ type importCommand struct {
 }
 
 func (c *importCommand) Run(p *process) error {
-	if err := c.Complete("sqlite:caregraph.db"); err != nil {
+	if err := p.complete(c); err != nil {
 		return err
 	}
 	move := django.Import{

@@ -13,7 +13,7 @@ type onDatabase struct {
 
 // withDatabase calls f with the configured database, up to date.
 func (c *onDatabase) withDatabase(p *process, f func(*store.DB) error) error {
-	if err := c.Complete("sqlite:caregraph.db"); err != nil {
+	if err := p.complete(c); err != nil {
 		return err
 	}
 	return p.withDatabase(c.DatabaseURL, p.logger(false), f)

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,17 +10,13 @@ import (
 	"caregraph/internal/store"
 )
 
-type serveCommand struct {
-	Demo bool `help:"Serve sample data, in memory unless DATABASE_URL is set, with Playground."`
-	server.Config
-}
+type serveCommand struct{ server.Config }
 
 func (c *serveCommand) Run(p *process) error {
-	c.Config.Demo = c.Demo
-	if err := errors.Join(c.Complete()...); err != nil {
+	err := p.complete(c)
+	if err != nil {
 		return err
 	}
-	var err error
 	if c.Key, err = secretKey(c.SecretKey, c.DatabaseURL); err != nil {
 		return err
 	}

@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/joho/godotenv"
@@ -70,8 +72,40 @@ func variable(flag *kong.Flag) string {
 
 // form says which values a setting takes.
 func form(flag *kong.Flag) string {
-	standard := map[reflect.Kind]string{reflect.Bool: "true or false", reflect.Pointer: "true or false", reflect.Int: "a whole number; 0 switches the limit off"}
+	standard := map[reflect.Kind]string{
+		reflect.Bool: "true or false", reflect.Pointer: "true or false", reflect.Int: errLimit.Error(), reflect.Int64: errLifetime.Error(),
+	}
 	return cmp.Or(flag.Tag.Get("form"), standard[flag.Target.Kind()], "a text")
+}
+
+// What a number and a duration must be.
+var (
+	errLimit    = errors.New("a whole number; 0 switches the limit off")
+	errLifetime = errors.New("a duration of at least 1s, such as 24h or 30m")
+)
+
+// limit reads a setting that is a number.
+func limit(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	err := ctx.Scan.PopValueInto("number", &text)
+	n, wrong := strconv.ParseUint(text, 10, 31)
+	if err == nil && wrong != nil {
+		err = errLimit
+	}
+	target.SetInt(int64(n))
+	return err
+}
+
+// lifetime reads a setting that is a duration.
+func lifetime(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	err := ctx.Scan.PopValueInto("duration", &text)
+	d, wrong := time.ParseDuration(text)
+	if err == nil && (wrong != nil || d < time.Second) {
+		err = errLifetime
+	}
+	target.SetInt(int64(d))
+	return err
 }
 
 // formatted returns the help of a flag.
@@ -86,8 +120,11 @@ func formatted(value *kong.Value) string {
 // everything that is wrong with it.
 func Config(getenv func(string) string) (server.Config, error) {
 	var grammar struct{ server.Config }
-	_, err := parse(&grammar, &process{getenv: getenv}, nil)
-	if err = errors.Join(append([]error{err}, grammar.Config.Complete()...)...); err != nil {
+	p := &process{getenv: getenv}
+	if _, err := parse(&grammar, p, nil); err != nil {
+		return server.Config{}, err
+	}
+	if err := p.complete(&grammar.Config); err != nil {
 		return server.Config{}, err
 	}
 	return grammar.Config, nil

@@ -22,7 +22,7 @@ import (
 type Limits struct {
 	Cost       int `default:"5000" help:"Objects in the answer to a GraphQL operation."`
 	Depth      int `default:"12" hidden:"" help:"Levels of fields inside fields."`
-	Fields     int `default:"10000" hidden:"" help:"Fields, with every fragment written out; also comparisons of two fields of one name."`
+	Fields     int `default:"10000" hidden:"" help:"Fields, with every fragment written out, and pairs of fields with the same name in the answer."`
 	RootFields int `default:"30" hidden:"" help:"Fields at the root."`
 	Aliases    int `default:"60" hidden:"" help:"Aliases."`
 	Directives int `default:"5" hidden:"" help:"Directives at one place."`
@@ -238,11 +238,11 @@ func (s *shaper) refusal(total shape, o *ast.OperationDefinition) *gqlerror.Erro
 	case over(total.aliases, s.Aliases):
 		return tooComplex("The operation has more than %d aliases.", s.Aliases)
 	case over(s.directives, s.Directives):
-		return tooComplex("More than %d directives stand at one place.", s.Directives)
+		return tooComplex("One element has more than %d directives.", s.Directives)
 	case over(s.longest, s.List):
 		return tooComplex("A list has more than %d elements.", s.List)
 	case o.Operation == ast.Mutation && total.roots > 1 && s.sensitive(o.SelectionSet, map[string]bool{}):
-		return tooComplex("Each of these stands alone in an operation: %s.", strings.Join(s.alone, ", "))
+		return tooComplex("Each of these must be the only field of its operation: %s.", strings.Join(s.alone, ", "))
 	}
 	return nil
 }

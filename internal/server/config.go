@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -32,9 +33,9 @@ type Config struct {
 	SigningIn `embed:"" group:"Sign-in"`
 	Limiting  `embed:"" group:"Limits; 0 switches one off"`
 
-	Demo bool   `kong:"-"` // sample data is served: in memory unless DATABASE_URL is set, with Playground
-	Key  []byte `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
+	Demo bool `help:"Serve sample data, in memory unless DATABASE_URL is set, with Playground."` // not a setting
 
+	Key     []byte            `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
 	Trusted map[string]string `kong:"-"` // the content of TRUSTED_DOCUMENTS
 }
 
@@ -47,27 +48,27 @@ type Listening struct {
 	AllowedOrigins       []Origin        `placeholder:"ORIGIN" form:"origins such as https://clinic.example, separated by commas, or *" help:"Sites whose pages may use the API, or *."`
 	AllowCredentials     bool            `hidden:"" help:"Let the pages of ALLOWED_ORIGINS send cookies. Not together with *."`
 	Playground           *bool           `otherwise:"as DEBUG" help:"Playground and introspection."`
-	TrustedDocuments     string          `hidden:"" placeholder:"FILE" help:"File of the only GraphQL documents that are answered: a JSON object of texts by their SHA-256 in hexadecimal."`
+	TrustedDocuments     string          `hidden:"" placeholder:"FILE" help:"JSON file of the GraphQL documents that are answered, {SHA-256 in hexadecimal: text}; others are refused."`
 	TrustedDocumentsMode DocumentsMode   `hidden:"" default:"enforce" form:"enforce or log" help:"log: other documents are answered, too, and their hashes are logged."`
 	PersistedQueries     bool            `hidden:"" help:"A document that was sent once with its hash can be asked for by the hash (automatic persisted queries)."`
-	Debug                bool            `help:"Detailed logs to read, and Playground."`
+	Debug                bool            `help:"Readable, detailed logs; and Playground."`
 	DebugAddr            Loopback        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down" help:"A loopback address on which Go's profiles (/debug/pprof/) and memory figures (/debug/vars) are served."`
 }
 
 // Database is where records are stored.
 type Database struct {
 	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
-	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File that holds DATABASE_URL, in place of it."`
+	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
 }
 
 // SigningIn is about tokens and passwords.
 type SigningIn struct {
 	SecretKey            string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens: at least 32 bytes, the same for all servers. Required with PostgreSQL."`
-	SecretKeyFile        string        `hidden:"" placeholder:"FILE" help:"File that holds SECRET_KEY, in place of it."`
-	AccessTokenLifetime  time.Duration `default:"24h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long an access token is good."`
-	RefreshTokenLifetime time.Duration `default:"168h" form:"a duration of at least 1s, such as 24h or 30m" help:"How long a refresh token is good."`
+	SecretKeyFile        string        `hidden:"" placeholder:"FILE" help:"File to read SECRET_KEY from."`
+	AccessTokenLifetime  time.Duration `default:"24h" help:"How long an access token is good."`
+	RefreshTokenLifetime time.Duration `default:"168h" help:"How long a refresh token is good."`
 	RotateRefreshTokens  bool          `hidden:"" help:"A refresh replaces the refresh token."`
-	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of an account from an address without a wait."`
+	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of one account from one address before a client must wait."`
 }
 
 // Limiting bounds what callers may ask for.
@@ -84,17 +85,18 @@ const MinKey = 32
 // Complete fills in what depends on other settings, reads the settings that are
 // files, and returns all that is wrong. No error shows a value that may be secret.
 func (c *Config) Complete() []error {
-	var errs []error
+	if c.Demo && c.DatabaseURLFile == "" {
+		c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite::memory:")
+	}
+	errs := append(c.Database.Complete(), fromFile(&c.SecretKey, "SECRET_KEY", c.SecretKeyFile))
 	failIf := func(wrong bool, message string) {
 		if wrong {
 			errs = append(errs, errors.New(message))
 		}
 	}
-	standard := "sqlite:caregraph.db"
-	if c.Demo {
-		standard = "sqlite::memory:"
-	}
-	errs = append(errs, c.Database.Complete(standard), fromFile(&c.SecretKey, "SECRET_KEY", c.SecretKeyFile))
+	const generate = "set SECRET_KEY to at least 32 bytes that nobody knows, such as the output of: openssl rand -hex 32"
+	failIf(c.SecretKey != "" && len(c.SecretKey) < MinKey, "SECRET_KEY is too short: "+generate)
+	failIf(c.SecretKey+c.SecretKeyFile == "" && strings.HasPrefix(c.DatabaseURL, "postgres"), "SECRET_KEY is missing: "+generate)
 	if c.TrustedDocuments != "" {
 		text, err := os.ReadFile(c.TrustedDocuments)
 		if err == nil {
@@ -106,16 +108,15 @@ func (c *Config) Complete() []error {
 	}
 	failIf((c.TLSCert == "") != (c.TLSKey == ""), "TLS_CERT and TLS_KEY must both be set: the files of a certificate and its key")
 	failIf(c.AllowCredentials && slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet")
-	failIf(c.AccessTokenLifetime < time.Second, "ACCESS_TOKEN_LIFETIME must be a duration of at least 1s, such as 24h or 30m")
-	failIf(c.RefreshTokenLifetime < time.Second, "REFRESH_TOKEN_LIFETIME must be a duration of at least 1s, such as 24h or 30m")
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// Complete reads DATABASE_URL_FILE, and takes the standard URL if none is set.
-func (d *Database) Complete(standard string) error {
+// Complete reads DATABASE_URL_FILE, takes the standard URL if none is set, and
+// returns all that is wrong.
+func (d *Database) Complete() []error {
 	err := fromFile(&d.DatabaseURL, "DATABASE_URL", d.DatabaseURLFile)
-	d.DatabaseURL = cmp.Or(d.DatabaseURL, standard)
-	return errors.Join(err, store.Check(d.DatabaseURL))
+	d.DatabaseURL = cmp.Or(d.DatabaseURL, "sqlite:caregraph.db")
+	return []error{err, store.Check(d.DatabaseURL)}
 }
 
 // fromFile reads a secret from the file, if one is named.
@@ -127,11 +128,14 @@ func fromFile(secret *string, name, file string) error {
 		return fmt.Errorf("%s and %s_FILE are both set: set one of them", name, name)
 	}
 	text, err := os.ReadFile(file)
+	if failure, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failure.Err // without the name, in place of which somebody may write the secret
+	}
+	if *secret = strings.TrimSpace(string(text)); err == nil && *secret == "" {
+		err = errors.New("the file is empty")
+	}
 	if err != nil {
 		return fmt.Errorf("%s_FILE: %w", name, err)
-	}
-	if *secret = strings.TrimSpace(string(text)); *secret == "" {
-		return fmt.Errorf("%s_FILE: the file %s is empty", name, file)
 	}
 	return nil
 }

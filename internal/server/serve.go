@@ -57,6 +57,9 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 		go serveProfiles(ctx, private, log)
 	}
 	if exposed := store.Exposed(cfg.DatabaseURL); exposed != nil {
+		for i, name := range exposed {
+			exposed[i] = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+		}
 		log.Warn("other users of this machine can read the records", "run", "chmod 600 "+strings.Join(exposed, " "))
 	}
 	for _, missing := range cfg.Unguarded() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 )
 
@@ -22,16 +23,19 @@ func private(path string) error {
 	return f.Close()
 }
 
-// Exposed returns those files of the SQLite database that other users of the
-// machine can read or write, and nothing for any other database. On Windows it
-// cannot tell.
+// KeyPath returns where the key of a SQLite file is kept: beside it.
+func KeyPath(path string) string { return filepath.Join(filepath.Dir(path), "caregraph.key") }
+
+// Exposed returns those files of the SQLite database, and of its key, that other
+// users of the machine can read or write, and nothing for any other database. On
+// Windows it cannot tell.
 func Exposed(databaseURL string) []string {
 	path := Path(databaseURL)
 	if path == "" || runtime.GOOS == "windows" {
 		return nil
 	}
 	var exposed []string
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+	for _, name := range []string{path, path + "-wal", path + "-shm", KeyPath(path)} {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 			exposed = append(exposed, name)
 		}

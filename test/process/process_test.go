@@ -59,7 +59,7 @@ func TestProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		second := b.Start(t, dir, nil)
-		if told := strings.Contains(second.Stderr.String(), "chmod 600 caregraph.db"); !told || strings.Contains(first.Stderr.String(), "chmod") {
+		if told := strings.Contains(second.Stderr.String(), "chmod 600 'caregraph.db'"); !told || strings.Contains(first.Stderr.String(), "chmod") {
 			t.Errorf("that others can read the records is told: %t; before: %s", told, first.Stderr)
 		}
 		second.Expect(t, "the same data for the same token", asha, `{ viewer { username patients { totalCount } } }`, nil,
