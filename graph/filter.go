@@ -151,13 +151,15 @@ func (f *DoctorFilter) Where(context.Context) ([]reading.Where, error) {
 	if search != "" {
 		p = append(p, doctor.Or(doctor.NameKeyContains(search), doctor.SpecializationKeyContains(search)))
 	}
-	for _, s := range f.Specialization {
-		if err := scalar.Text(maxSearch)(s); err != nil {
-			return nil, &reading.Invalid{Field: "specialization", Message: err.Error()}
-		}
-	}
 	if f.Specialization != nil {
-		p = append(p, doctor.SpecializationIn(f.Specialization...))
+		stored := make([]string, len(f.Specialization))
+		for i, s := range f.Specialization {
+			if err := scalar.Text(maxSearch)(s); err != nil {
+				return nil, &reading.Invalid{Field: "specialization", Message: err.Error()}
+			}
+			stored[i] = scalar.OneLine(s)
+		}
+		p = append(p, doctor.SpecializationIn(stored...))
 	}
 	for name, fee := range map[string]*scalar.Rupees{"minConsultationFee": f.MinConsultationFee, "maxConsultationFee": f.MaxConsultationFee} {
 		if fee != nil && fee.Check() != nil {

@@ -22,14 +22,14 @@ func (Doctor) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
 // Fields of the Doctor.
 func (Doctor) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").Validate(scalar.Line(100)),
+		field.String("name").Validate(scalar.FilledLine(100)),
 		field.String("name_key").
 			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
 		field.String("email").Validate(scalar.Email).
 			Comment("In lower case."),
 		field.String("phone").Optional().Nillable().Validate(scalar.Phone).
 			Comment("10 digits, without country code."),
-		field.String("specialization").Validate(scalar.Line(100)),
+		field.String("specialization").Validate(scalar.FilledLine(100)),
 		field.String("specialization_key").
 			Comment("The specialization as it is searched: folded, see scalar.Fold."),
 		field.String("license_number").Validate(scalar.License).
@@ -38,7 +38,7 @@ func (Doctor) Fields() []ent.Field {
 		field.Int64("consultation_fee").GoType(scalar.Rupees(0)).Validate(func(paise int64) error { return scalar.Fee(scalar.Rupees(paise)) }).
 			Comment("In paise."),
 		field.Text("address").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
-		field.String("availability").Optional().Nillable().Validate(scalar.Text(200)),
+		field.String("availability").Optional().Nillable().Validate(scalar.Line(200)),
 	}
 }
 

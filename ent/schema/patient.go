@@ -26,7 +26,7 @@ func (Patient) Fields() []ent.Field {
 	return []ent.Field{
 		field.Int("created_by_id").Immutable().
 			Comment("The owner. Set by the policy, never by a caller."),
-		field.String("name").Validate(scalar.Line(100)),
+		field.String("name").Validate(scalar.FilledLine(100)),
 		field.String("name_key").
 			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
 		field.String("email").Validate(scalar.Email).

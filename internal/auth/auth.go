@@ -142,7 +142,7 @@ func (s *Service) login(ctx context.Context, email, password string) (signedIn *
 
 // verify fails unless the password is that of u, an active user, and the
 // attempt need not wait. If the stored hash is weaker than new ones, it returns
-// a new one. Nobody knows a password of nil, which takes the same time.
+// a new one. Without a user it always fails, and takes the same time.
 func (s *Service) verify(ctx context.Context, counters []counter, u *ent.User, password string) (fresh string, err error) {
 	if err := s.admit(ctx, counters); err != nil {
 		return "", err

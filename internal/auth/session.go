@@ -32,8 +32,8 @@ type Session struct {
 // TextRefresh is the message of every refusal of a refresh token.
 const TextRefresh = "Token is invalid or expired"
 
-// grace is how long a spent refresh token is still taken: requests that were
-// sent at once, or whose answer was lost, come with the one before.
+// grace is how long the previous refresh token is still accepted: requests that
+// were sent in parallel, or whose answer was lost, may still carry it.
 const grace = 10 * time.Second
 
 // Refresh returns a session with a new access token for the bearer of the

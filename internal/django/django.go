@@ -72,7 +72,7 @@ func (i *Import) Run(ctx context.Context) error {
 		return err
 	}
 	if r.found[leave] > 0 {
-		r.printf("Everything was imported but what the lines that begin with leave name.\n")
+		r.printf("Everything was imported except what the lines that begin with leave name.\n")
 	} else {
 		r.printf("Everything was imported.\n")
 	}

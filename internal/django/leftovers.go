@@ -48,6 +48,10 @@ func leftovers(ctx context.Context, source *sql.Tx, r *report) error {
 			if slices.Contains(ignored, f.table) {
 				continue
 			}
+			if !f.readable {
+				r.leave(f.table, "", -1)
+				continue
+			}
 			var rows int64
 			if err := source.QueryRowContext(ctx, "SELECT count(*) FROM "+pq.QuoteIdentifier(f.table)).Scan(&rows); err != nil {
 				return err
@@ -82,14 +86,15 @@ func leftovers(ctx context.Context, source *sql.Tx, r *report) error {
 
 // relation is a table of the source with its columns.
 type relation struct {
-	table   string
-	columns []string
+	table    string
+	readable bool // by the role of the source's URL
+	columns  []string
 }
 
 // columns returns the tables of the schema in which the original's are, in the order
 // of their names.
 func columns(ctx context.Context, source *sql.Tx) (list []relation, err error) {
-	rows, err := source.QueryContext(ctx, `SELECT t.relname, a.attname FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
+	rows, err := source.QueryContext(ctx, `SELECT t.relname, has_table_privilege(t.oid, 'SELECT'), a.attname FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid
 		WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND a.attnum > 0 AND NOT a.attisdropped
 		AND t.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass($1)) ORDER BY t.relname, a.attnum`, tables[0].name)
 	if err != nil {
@@ -98,11 +103,12 @@ func columns(ctx context.Context, source *sql.Tx) (list []relation, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var table, column string
-		if err := rows.Scan(&table, &column); err != nil {
+		var readable bool
+		if err := rows.Scan(&table, &readable, &column); err != nil {
 			return nil, err
 		}
 		if len(list) == 0 || list[len(list)-1].table != table {
-			list = append(list, relation{table: table})
+			list = append(list, relation{table: table, readable: readable})
 		}
 		last := &list[len(list)-1]
 		last.columns = append(last.columns, column)

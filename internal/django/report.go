@@ -28,8 +28,9 @@ var meanings = []struct {
 	{note, "is copied; somebody should know"},
 }
 
-// report tells what was found, row by row, in bounded memory: by table, id and
-// column, never by value.
+// report tells what was found as it is found, so in bounded memory: in a row by its
+// table, id and column, and in what has no place here by table and column. It never
+// shows a value.
 type report struct {
 	w        io.Writer
 	progress *progress
@@ -40,9 +41,10 @@ type report struct {
 
 // changes counts the values that are not stored as they were.
 type changes struct {
-	lower int // addresses put in lower case
-	empty int // empty values stored as none
-	names int // usernames put in the form NFKC
+	lower    int // addresses put in lower case
+	empty    int // empty values stored as none
+	names    int // usernames put in the form NFKC
+	composed int // texts put in the form NFC
 }
 
 // change counts what was done to a value of a column.
@@ -60,8 +62,10 @@ func (r *report) change(t *table, column string, from, to any) {
 		r.changed[t].empty++
 	case column == "username":
 		r.changed[t].names++
-	default:
+	case column == "email":
 		r.changed[t].lower++
+	default:
+		r.changed[t].composed++
 	}
 }
 
@@ -71,13 +75,17 @@ func (r *report) add(a action, t *table, id int64, column, reason string) {
 }
 
 // leave adds a column, or a table without one, that has values and no place here.
+// rows is negative for a table that cannot be read.
 func (r *report) leave(table, column string, rows int64) {
 	r.found[leave]++
-	if column == "" {
-		r.printf("%-5s  %s: Caregraph has no such table; it has %d rows.\n", leave, table, rows)
-		return
+	switch {
+	case rows < 0:
+		r.printf("%-5s  %s: Caregraph has no such table; it may have rows, which may not be read.\n", leave, table)
+	case column == "":
+		r.printf("%-5s  %s: Caregraph has no such table; rows: %d.\n", leave, table, rows)
+	default:
+		r.printf("%-5s  %s  %s: Caregraph has no such column; rows with a value: %d.\n", leave, table, column, rows)
 	}
-	r.printf("%-5s  %s  %s: Caregraph has no such column; %d rows have a value.\n", leave, table, column, rows)
 }
 
 func (r *report) printf(format string, args ...any) {
@@ -96,6 +104,9 @@ func (r *report) finish(sizes []size) {
 			r.printf("; %d e-mail addresses put in lower case, %d empty values stored as none", c.lower, c.empty)
 			if c.names > 0 {
 				r.printf(", %d usernames put in the form NFKC", c.names)
+			}
+			if c.composed > 0 {
+				r.printf(", %d texts put in the form NFC", c.composed)
 			}
 		}
 		r.printf("\n")

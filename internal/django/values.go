@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"caregraph/internal/scalar"
+	"golang.org/x/text/unicode/norm"
 )
 
 // reader returns a value of the original as we store it. The error says what is
@@ -47,13 +48,16 @@ func (t *table) value(i int, v any) (any, error) {
 	return nil, errNull
 }
 
-// text reads text, which stays as it is. What check refuses with or without the
-// space around it breaks a rule.
+// text reads text, which stays as it is but for its form, Unicode's NFC. What check
+// refuses with or without the space around it breaks a rule, and keeps its form.
 func text(check func(string) error) reader {
 	return func(v any) (any, error) {
 		s, err := plain(v)
 		if err != nil || check == nil {
 			return s, err
+		}
+		if composed := norm.NFC.String(s); check(composed) == nil {
+			s = composed
 		}
 		if err := check(s); err != nil {
 			return s, err
@@ -73,7 +77,8 @@ func username(check func(string) error) reader {
 	}
 }
 
-// email reads an e-mail address, and puts it in lower case.
+// email reads an e-mail address, and writes it as signing in compares it: in lower
+// case, and in the form of a line. One that check refuses keeps its form.
 func email(check func(string) error) reader {
 	return func(v any) (any, error) {
 		s, err := plain(v)
@@ -81,6 +86,9 @@ func email(check func(string) error) reader {
 			return nil, err
 		}
 		s = scalar.NormalEmail(s)
+		if line := scalar.OneLine(s); line != "" && check(line) == nil && check(s) == nil {
+			s = line
+		}
 		return s, check(s)
 	}
 }

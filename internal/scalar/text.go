@@ -108,17 +108,29 @@ func Filled(limit int) func(string) error {
 	}
 }
 
-// Line returns a check for text of 1 to limit characters in one line.
+// Line returns a check for text of at most limit characters in one line. Empty text
+// passes.
 func Line(limit int) func(string) error {
-	filled := Filled(limit)
+	text := Text(limit)
 	return func(s string) error {
-		if err := filled(s); err != nil {
+		if err := text(s); err != nil {
 			return err
 		}
 		if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
 			return Problem("Line breaks and control characters are not allowed.")
 		}
 		return nil
+	}
+}
+
+// FilledLine returns a check for text of 1 to limit characters in one line.
+func FilledLine(limit int) func(string) error {
+	line := Line(limit)
+	return func(s string) error {
+		if s == "" {
+			return Blank
+		}
+		return line(s)
 	}
 }
 
@@ -131,7 +143,7 @@ func NormalEmail(s string) string { return strings.ToLower(s) }
 // Email checks an e-mail address: at most 254 characters (RFC 5321), one
 // address without a display name, with a dot in its domain.
 func Email(s string) error {
-	if err := Line(254)(s); err != nil {
+	if err := FilledLine(254)(s); err != nil {
 		return err
 	}
 	parsed, err := mail.ParseAddress(s)
@@ -188,7 +200,7 @@ func NormalLicense(s string) string { return strings.ToUpper(s) }
 // License checks a normalised license number: 3 to 50 letters, digits, dashes,
 // slashes and spaces, at least one of them a digit.
 func License(s string) error {
-	if err := Line(50)(s); err != nil {
+	if err := FilledLine(50)(s); err != nil {
 		return err
 	}
 	digit := false
@@ -213,7 +225,7 @@ func NormalUsername(s string) string { return norm.NFKC.String(s) }
 
 // Username checks a normalised user name: 1 to 150 letters, digits and @/./+/-/_ only.
 func Username(s string) error {
-	if err := Line(150)(s); err != nil {
+	if err := FilledLine(150)(s); err != nil {
 		return err
 	}
 	for _, r := range s {

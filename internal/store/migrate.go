@@ -238,23 +238,25 @@ func wait(ctx context.Context, tx *sql.Tx, milliseconds string) error {
 	return err
 }
 
-// normalize puts usernames in the form NFKC, and fills username_key where it is
-// empty. A server of an older version adds users with neither, even while newer
-// servers run. A user whose name would become that of another keeps it.
+// normalize puts usernames in the form NFKC and e-mail addresses in that of a line,
+// and fills username_key where it is empty. A server of an older version adds users
+// without, even while newer servers run. A value that would become that of another
+// user stays.
 func normalize(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT id, username FROM users WHERE username_key = '' OR octet_length(username) <> length(username) ORDER BY id")
+	rows, err := tx.QueryContext(ctx, `SELECT id, username, email FROM users
+		WHERE username_key = '' OR octet_length(username) <> length(username) OR octet_length(email) <> length(email) ORDER BY id`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	type named struct {
-		id       int
-		username string
+		id              int
+		username, email string
 	}
 	var users []named
 	for rows.Next() {
 		var u named
-		if err := rows.Scan(&u.id, &u.username); err != nil {
+		if err := rows.Scan(&u.id, &u.username, &u.email); err != nil {
 			return err
 		}
 		users = append(users, u)
@@ -265,6 +267,11 @@ func normalize(ctx context.Context, tx *sql.Tx) error {
 	for _, u := range users {
 		if normal := scalar.NormalUsername(u.username); normal != u.username {
 			if _, err := tx.ExecContext(ctx, "UPDATE users SET username = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE username = $1)", normal, u.id); err != nil {
+				return err
+			}
+		}
+		if normal := scalar.OneLine(u.email); normal != u.email {
+			if _, err := tx.ExecContext(ctx, "UPDATE users SET email = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $1)", normal, u.id); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/lib/pq"
@@ -97,6 +98,10 @@ func (db *DB) unlimited(ctx context.Context) (c *sql.Conn, end func(), err error
 		return nil, nil, err
 	}
 	end = func() {
+		// The server ends a session, with its locks, a moment after it is closed.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		c.ExecContext(ending, "SELECT pg_advisory_unlock_all()")
 		c.Close()
 		pool.Close()
 	}

@@ -177,9 +177,10 @@ func TestMigrateTogether(t *testing.T) {
 	}
 }
 
-// TestUsernameKeys checks that the users of before 0003_users.sql, and those
-// whom an older server adds after it, are found by the folded username.
-func TestUsernameKeys(t *testing.T) {
+// TestOlderUsers checks that the users of before 0003_users.sql, and those whom an
+// older server adds after it, are found by the folded username, and have a username
+// and an e-mail address in the form in which they are compared.
+func TestOlderUsers(t *testing.T) {
 	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
 		t.Run(kind, func(t *testing.T) {
 			db, err := store.Open(fresh(t, kind))
@@ -208,32 +209,35 @@ func TestUsernameKeys(t *testing.T) {
 					do("INSERT INTO users (username, email, role, password_hash, is_active, is_staff, date_joined) VALUES ($1, $2, 'doctor', 'x', true, false, '2026-01-02 03:04:05+00:00')", name, name+"@example.com")
 				}
 			}
-			keys := func() (keys []string) {
+			users := func() (users []string) {
 				if _, err := db.Migrate(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
 					t.Fatal(err)
 				}
-				rows, err := db.QueryContext(t.Context(), "SELECT username_key FROM users ORDER BY id")
+				rows, err := db.QueryContext(t.Context(), "SELECT username || ' ' || email || ' ' || username_key FROM users ORDER BY id")
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer rows.Close()
 				for rows.Next() {
-					var key string
-					if err := rows.Scan(&key); err != nil {
+					var user string
+					if err := rows.Scan(&user); err != nil {
 						t.Fatal(err)
 					}
-					keys = append(keys, key)
+					users = append(users, user)
 				}
-				return keys
+				return users
 			}
-			add("Asha", "JÖRG", "\u095e\u093e\u0924\u093f\u092e\u093e")
-			want := []string{"asha", "jörg", "\u092b\u093c\u093e\u0924\u093f\u092e\u093e"}
-			if got := keys(); !slices.Equal(got, want) {
-				t.Errorf("the keys are %q, want %q", got, want)
+			add("Asha", "JO\u0308RG", "\u095e\u093e", "fine", "\ufb01ne")
+			want := []string{
+				"Asha Asha@example.com asha", "J\u00d6RG J\u00d6RG@example.com j\u00f6rg", "\u092b\u093c\u093e \u092b\u093c\u093e@example.com \u092b\u093c\u093e",
+				"fine fine@example.com fine", "\ufb01ne \ufb01ne@example.com fine", // its name is taken
+			}
+			if got := users(); !slices.Equal(got, want) {
+				t.Errorf("the users are %+q, want %+q", got, want)
 			}
 			add("Ben")
-			if got := keys(); !slices.Equal(got, append(want, "ben")) {
-				t.Errorf("the keys are %q, want %q and ben's", got, want)
+			if got := users(); !slices.Equal(got, append(want, "Ben Ben@example.com ben")) {
+				t.Errorf("the users are %+q, want %+q and Ben", got, want)
 			}
 		})
 	}

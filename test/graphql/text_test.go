@@ -95,6 +95,10 @@ func TestText(t *testing.T) {
 		if found := a.Query(t, asha, `{ a: patients(filter: {search: "कार"}) { totalCount } b: patients(filter: {search: "zo\u00cb"}) { totalCount } c: patients(filter: {search: "ZOE\u0308\u200b"}) { totalCount } }`, nil); found != `{"data":{"a":{"totalCount":0},"b":{"totalCount":3},"c":{"totalCount":3}}}` {
 			t.Error(found)
 		}
+		a.Must(t, asha, `mutation { createDoctor(input: {name: "Rao", email: "rao@example.com", specialization: "Pe\u0301diatrie", licenseNumber: "R-1", experienceYears: 1, consultationFee: 1}) { id } }`, nil)
+		if found := a.Query(t, asha, `{ a: doctors(filter: {specialization: ["Pe\u0301diatrie\u200b"]}) { totalCount } b: doctors(filter: {specialization: ["P\u00e9diatrie"]}) { totalCount } }`, nil); found != `{"data":{"a":{"totalCount":1},"b":{"totalCount":1}}}` {
+			t.Error(found)
+		}
 	})
 }
 
@@ -121,7 +125,9 @@ func TestForms(t *testing.T) {
 			{"/api/auth/register/", "username=ira&email=ira@example.com&password=Aniket@123&role=&phone=", 400, `{"role":["\"\" is not a valid choice."]}`},
 			{"/api/doctors/", doctor + "&experience_years=" + url.QueryEscape(" १२ ") + "&consultation_fee=" + url.QueryEscape("१५००.५०"), 201, `"experience_years":12,"address":null,"consultation_fee":"1500.50"`},
 			{"/api/doctors/", strings.Replace(doctor, "R-7", "R-8", 1) + "&experience_years=" + url.QueryEscape("٧") + "&consultation_fee=" + url.QueryEscape("௫௦௦"), 201, `"experience_years":7,"address":null,"consultation_fee":"500.00"`},
-			{"/api/doctors/", strings.Replace(doctor, "R-7", "R-9", 1) + "&experience_years=" + url.QueryEscape("½") + "&consultation_fee=1", 400, `{"experience_years":["A valid integer is required."]}`},
+			{"/api/doctors/", strings.Replace(doctor, "R-7", "R-9", 1) + "&experience_years=1&consultation_fee=1&availability=Mon%0ATue", 400, `{"availability":["Line breaks and control characters are not allowed."]}`},
+			{"/api/doctors/", strings.Replace(doctor, "R-7", "R-9", 1) + "&experience_years=1&consultation_fee=1&availability=", 201, `"availability":""`},
+			{"/api/doctors/", strings.Replace(doctor, "R-7", "R-10", 1) + "&experience_years=" + url.QueryEscape("½") + "&consultation_fee=1", 400, `{"experience_years":["A valid integer is required."]}`},
 		} {
 			status, _, reply := a.Do(t, "POST", tt.path, http.Header{"Authorization": {"Bearer " + asha.Token}, "Content-Type": {"application/x-www-form-urlencoded"}}, tt.form)
 			if status != tt.status || !strings.Contains(reply, tt.want) {
