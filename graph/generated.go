@@ -300,7 +300,7 @@ type PageInfo {
 
 "A person who signs in. A viewer sees itself, and the users who made assignments of its patients; staff sees all."
 type User {
-  "The id, for good."
+  "The id. It never changes."
   id: ID!
   "Unique; 1–150 letters, digits and @ . + - _."
   username: String!
@@ -357,15 +357,15 @@ type UserEdge {
 
 "A sign-in. Its tokens are good until it expires or is ended, or the user is deactivated, or the user's role or rights change."
 type Session {
-  "The id, for good."
+  "The id. It never changes."
   id: ID!
-  "As the client called itself."
+  "The User-Agent header of the sign-in."
   userAgent: String!
   "The IP address that signed in."
   address: String!
   "When the user signed in."
   createdAt: DateTime!
-  "When a token of it was last shown, exact to five minutes."
+  "When one of its tokens was last used, to within five minutes."
   lastUsedAt: DateTime!
   "When it ends by itself."
   expiresAt: DateTime!
@@ -378,7 +378,7 @@ A medical record. Only the user who created it and staff can see it; for everybo
 NOT_FOUND, as if it did not exist.
 """
 type Patient {
-  "The id, for good."
+  "The id. It never changes."
   id: ID!
   "1–100 characters."
   name: String!
@@ -437,7 +437,7 @@ type PatientEdge {
 
 "An entry of the directory of doctors, which all users share."
 type Doctor {
-  "The id, for good."
+  "The id. It never changes."
   id: ID!
   "1–100 characters."
   name: String!
@@ -515,7 +515,7 @@ type DoctorEdge {
 
 "The assignment of a doctor to a patient. At most one of a pair is active; the ended ones are the history of care."
 type Mapping {
-  "The id, for good."
+  "The id. It never changes."
   id: ID!
   "Who is treated."
   patient: Patient!
@@ -557,7 +557,7 @@ type MappingEdge {
   node: Mapping!
 }
 
-"One specialization and what stands behind it; for charts."
+"The figures of one specialization, for charts."
 type SpecializationStat {
   "The specialization, as the directory has it."
   specialization: String!

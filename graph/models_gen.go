@@ -175,7 +175,7 @@ type RegisterInput struct {
 	Role user.Role `json:"role"`
 }
 
-// One specialization and what stands behind it; for charts.
+// The figures of one specialization, for charts.
 type SpecializationStat struct {
 	// The specialization, as the directory has it.
 	Specialization string `json:"specialization"`

@@ -117,7 +117,7 @@ var load = sync.OnceValues(func() (hash string, files map[string]file) {
 		if err != nil {
 			panic(err) // they are in the binary
 		}
-		text = ours.ReplaceAll(text, nil)
+		text = comments.ReplaceAll(text, nil)
 		texts[name] = text
 		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(text)) + "\x00"))
 		sum.Write(text)
@@ -137,9 +137,8 @@ var load = sync.OnceValues(func() (hash string, files map[string]file) {
 	return hash, files
 })
 
-// ours matches what is written for those who read the files and not for the
-// browser: comments and indentation.
-var ours = regexp.MustCompile(`(?m)^\t*//.*\n| // .*$|/\*(?s:.*?)\*/[ \n]?|^\t+`)
+// comments matches comments and indentation, which are not sent to a browser.
+var comments = regexp.MustCompile(`(?m)^\t*//.*\n| // .*$|/\*(?s:.*?)\*/[ \n]?|^\t+`)
 
 // names returns the names of the files in order.
 func names() []string {

@@ -104,7 +104,7 @@ func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse
 	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
 	operation, errs := h.exec.CreateOperationContext(ctx, params)
 	switch {
-	case own(ctx): // its variables are Go's, and in order
+	case own(ctx): // the server's own variables need no check
 	case operation.Operation != nil:
 		if wrong := checkVariables(h.Schema(), operation.Operation, params.Variables); wrong != nil {
 			errs = wrong // gqlgen's own text does not name the field

@@ -77,16 +77,16 @@ func Take(ctx context.Context, n int) State {
 	return take(n)
 }
 
-// Requests takes one for each request to h, from the bucket of the key that of
-// returns, and more if the request calls Take. It tells in the headers RateLimit-Limit,
+// Requests takes one for each request to h, from the bucket that keyOf
+// names, and more if the request calls Take. It tells in the headers RateLimit-Limit,
 // RateLimit-Remaining and RateLimit-Reset (in seconds) what is left. If nothing
 // is, refused answers.
-func (b *Buckets) Requests(h http.Handler, of func(*http.Request) string, refused func(http.ResponseWriter, *http.Request, time.Duration)) http.Handler {
+func (b *Buckets) Requests(h http.Handler, keyOf func(*http.Request) string, refused func(http.ResponseWriter, *http.Request, time.Duration)) http.Handler {
 	if b.rate == 0 {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := of(r)
+		key := keyOf(r)
 		state := b.Take(key, 1, time.Now())
 		w.Header().Set("RateLimit-Limit", strconv.Itoa(state.Limit))
 		w.Header().Set("RateLimit-Remaining", strconv.Itoa(state.Remaining))

@@ -46,7 +46,7 @@ func indexSearch(ctx context.Context, db *store.DB, log *slog.Logger, again time
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return
-		case errors.Is(err, store.ErrIndexing): // which may end before it is done
+		case errors.Is(err, store.ErrIndexing): // it may stop before it is done
 		case errors.Is(err, store.ErrNoTrigrams):
 			log.Warn("searches are slow", "why", err, "again_in", again.String())
 		default:

@@ -16,9 +16,9 @@ import (
 //go:embed playground
 var playgroundPage embed.FS
 
-// playgroundFiles is where the files of Playground are. It names their version, so
-// that a browser may keep them for good.
-const playgroundFiles = "/playground/1.54.0-2/"
+// playgroundFiles is where the files of Playground are. It has the hash of them, so
+// that a browser may keep them for good; TestPlaygroundPage says which.
+const playgroundFiles = "/playground/1e4f2994/"
 
 // playgroundPolicy lets the page use what this server sends and nothing else.
 // Playground writes its styles into the page.

@@ -1,9 +1,15 @@
 package dashboard_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"caregraph/internal/auth"
 	"caregraph/internal/sample"
@@ -14,13 +20,17 @@ import (
 // TestPlayground opens Playground in a browser that reaches no other host, signs in
 // by its first tab, asks for patients and their doctors by its second, and looks a
 // type up in its documentation. A request to another host, and what the console
-// tells, fail the test.
+// tells, fail the test. When the page is left, nothing of this stays in the browser.
 func TestPlayground(t *testing.T) {
 	w := openDemo(t).open(t, "/playground")
 	explore(w)
 	w.clickOn(`[...document.querySelectorAll("div")].findLast((e) => e.innerText?.trim() === "DOCS")`)
 	w.shows("QUERIES", "MUTATIONS", "specializationStats")
 	w.photograph("playground-docs")
+	w.run(chromedp.Navigate(w.URL + "/admin/"))
+	if kept := eval[string](w, "JSON.stringify({...localStorage})"); strings.Contains(kept, "eyJ") || strings.Contains(kept, sample.SignIns[0].Password) {
+		t.Errorf("the browser keeps what Playground was told and answered: %s", kept)
+	}
 }
 
 // openDemo serves what --demo does.
@@ -75,13 +85,19 @@ func TestPlaygroundPage(t *testing.T) {
 		t.Error("the page has the sample sign-in without the sample data")
 	}
 	files := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	contents := sha256.New()
 	for _, f := range files {
-		status, header, _ := a.Do(t, "GET", f[1], nil, "")
+		status, header, content := a.Do(t, "GET", f[1], nil, "")
+		io.WriteString(contents, content)
 		if status != 200 || !strings.Contains(header.Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: got %d %v", f[1], status, header)
 		}
 	}
 	if len(files) != 4 {
 		t.Errorf("the page has %d files, want 4", len(files))
+	}
+	// A browser keeps the files for good, so others must have another name.
+	if folder := hex.EncodeToString(contents.Sum(nil)[:4]); path.Base(path.Dir(files[0][1])) != folder {
+		t.Errorf("the files are at %s, want them in the folder %s", files[0][1], folder)
 	}
 }

@@ -31,7 +31,7 @@ func (o Outcome) Unavailable() bool {
 
 func (o Outcome) String() string { return fmt.Sprintf("%d %s after %s", o.Status, o.reply, o.Took) }
 
-// Try sends a request, as send does, and tells how it ended.
+// Try sends a request, as Send does, and tells how it ended.
 func (a *API) Try(t testing.TB, c Caller, method, path, body string) Outcome {
 	t.Helper()
 	start := time.Now()

@@ -14,7 +14,7 @@ func (a *API) Refuses(t testing.TB, name, token string, wrongType bool) {
 		return http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 	}
 	status, answered, reply := a.Do(t, "GET", "/api/patients/", header(), "")
-	if status != http.StatusUnauthorized || answered.Get("WWW-Authenticate") != `Bearer realm="api"` || !slices.Contains(Refusals, reply) || wrongType != (reply == Refusals[2]) {
+	if status != http.StatusUnauthorized || answered.Get("WWW-Authenticate") != `Bearer realm="api"` || !slices.Contains(refusals, reply) || wrongType != (reply == refusals[2]) {
 		t.Errorf("%s: REST answers %d %s", name, status, reply)
 	}
 	status, answered, reply = a.Do(t, "POST", "/graphql", header(), `{"query":"{ viewer { id } }"}`)
@@ -23,8 +23,8 @@ func (a *API) Refuses(t testing.TB, name, token string, wrongType bool) {
 	}
 }
 
-// Refusals are the documented answers to an access token that is refused.
-var Refusals = []string{
+// refusals are the documented answers to an access token that is refused.
+var refusals = []string{
 	`{"detail":"Given token not valid for any token type","code":"token_not_valid","messages":[{"token_class":"AccessToken","token_type":"access","message":"Token is invalid or expired"}]}`,
 	`{"detail":"Authorization header must contain two space-delimited values","code":"bad_authorization_header"}`,
 	`{"detail":"Given token not valid for any token type","code":"token_not_valid","messages":[{"token_class":"AccessToken","token_type":"access","message":"Token has wrong type"}]}`,

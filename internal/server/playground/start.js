@@ -1,5 +1,12 @@
-// Starts GraphQL Playground. Its first visit finds two tabs: how to sign in, and
-// a nested query. After that the browser keeps the tabs as they are.
+// Starts GraphQL Playground with two tabs: how to sign in, and a nested query.
+
+// Playground keeps its tabs in the browser for good, with passwords, tokens and
+// answers. Here they go when the page is left: the next person at this computer must
+// not find them.
+const forget = () => localStorage.removeItem("graphql-playground");
+forget();
+addEventListener("pagehide", forget);
+
 const root = document.getElementById("root");
 const endpoint = new URL("/graphql", location.href).href;
 const { email, password } = root.dataset;
