@@ -69,7 +69,7 @@ func New(client *ent.Client, o Options) *Service {
 // requests that are costly or guess.
 func (s *Service) allow(ctx context.Context) error {
 	if state := s.addresses.Take(request.ClientOf(ctx).Network(), 1, s.now()); state.Wait > 0 {
-		return &fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: state.Wait}
+		return fault.TooMany(state.Wait)
 	}
 	return nil
 }

@@ -91,6 +91,11 @@ type Error struct {
 // Error returns the public message.
 func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
 
+// TooMany is the failure of a caller who has asked too often.
+func TooMany(wait time.Duration) *Error {
+	return &Error{Kind: RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait}
+}
+
 // Unknown is the failure of a transaction that may have happened or not: the
 // database went away while it was being committed.
 var Unknown = &Error{Kind: Unavailable, Message: TextUnknown}

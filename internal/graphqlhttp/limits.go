@@ -283,7 +283,7 @@ func (g guard) MutateOperationContext(ctx context.Context, o *graphql.OperationC
 		return tooComplex("The operation may return %d objects, more than %d. Ask for smaller pages.", cost, g.Cost)
 	}
 	if state := limit.Take(ctx, cost/costUnit); state.Wait > 0 {
-		return presentFault(&fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: state.Wait})
+		return presentFault(fault.TooMany(state.Wait))
 	}
 	return nil
 }

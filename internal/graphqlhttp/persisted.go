@@ -32,14 +32,16 @@ func ParseDocuments(data []byte) (map[string]string, error) {
 		return nil, errors.New("it must be a JSON object of documents by their SHA-256 in hexadecimal")
 	}
 	for hash, text := range trusted {
-		if hashOf(text) != hash {
+		if Hash(text) != hash {
 			return nil, fmt.Errorf("%q is not the SHA-256 of its document", hash)
 		}
 	}
 	return trusted, nil
 }
 
-func hashOf(text string) string {
+// Hash returns the hash by which a request names a document: its SHA-256 in
+// hexadecimal.
+func Hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
@@ -78,7 +80,7 @@ func (p persisted) MutateOperationParameters(ctx context.Context, params *graphq
 	if over(len(params.Query), p.most) {
 		return nil // which the limits refuse
 	}
-	own := hashOf(params.Query)
+	own := Hash(params.Query)
 	if hash != "" && hash != own {
 		return refused(fault.Invalid, "The hash is not that of the document.", nil)
 	}

@@ -33,7 +33,7 @@ func (a admission) admit(door http.Handler, refuse func(http.ResponseWriter, *ht
 		return request.ClientOf(r.Context()).Network()
 	}
 	limited := a.rates.Requests(door, caller, func(w http.ResponseWriter, r *http.Request, wait time.Duration) {
-		refuse(w, r, &fault.Error{Kind: fault.RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait})
+		refuse(w, r, fault.TooMany(wait))
 	})
 	return a.places.Requests(a.authn.Authenticate(limited), func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})

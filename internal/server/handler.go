@@ -4,8 +4,6 @@
 package server
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -80,8 +78,7 @@ func trusting(d graphqlhttp.Documents) graphqlhttp.Documents {
 	}
 	trusted := maps.Clone(d.Trusted)
 	for _, text := range web.Documents() {
-		hash := sha256.Sum256([]byte(text))
-		trusted[hex.EncodeToString(hash[:])] = text
+		trusted[graphqlhttp.Hash(text)] = text
 	}
 	d.Trusted = trusted
 	return d
