@@ -1,4 +1,4 @@
-package graphql_test
+package doors_test
 
 import (
 	"encoding/json"

@@ -1,0 +1,9 @@
+package doors_test
+
+import (
+	"testing"
+
+	"caregraph/internal/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
