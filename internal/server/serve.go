@@ -60,7 +60,7 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 		for i, name := range exposed {
 			exposed[i] = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 		}
-		log.Warn("other users of this machine can read the records", "run", "chmod 600 "+strings.Join(exposed, " "))
+		log.Warn("other users of this machine can read or write the files of the database, or its key", "run", "chmod 600 "+strings.Join(exposed, " "))
 	}
 	for _, missing := range cfg.Unguarded() {
 		log.Warn("not for the open internet", "why", missing)
