@@ -1,12 +1,14 @@
 package command
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestWrongSettings checks that a command with wrong settings does not begin, tells
@@ -67,7 +69,9 @@ func TestWrongSettings(t *testing.T) {
 			}
 			return ""
 		}
-		err := Run(t.Context(), strings.Fields(tt.args), getenv, os.Stdin, io.Discard, os.Stderr)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // a server that begins ends
+		err := Run(ctx, strings.Fields(tt.args), getenv, os.Stdin, io.Discard, os.Stderr)
+		cancel()
 		if err == nil {
 			t.Errorf("%s %q: it ran", tt.args, tt.env)
 			continue

@@ -3,6 +3,7 @@ package graphqlhttp
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -125,7 +126,7 @@ func (c *variableCheck) object(def *ast.Definition, value any) {
 			}
 		})
 	}
-	for name := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if def.Fields.ForName(name) == nil && name != "__typename" {
 			c.inside(ast.PathName(name), func() { c.refuse("%s has no field %s.", def.Name, shorten(name)) })
 		}

@@ -258,7 +258,7 @@ ALTER TABLE patients_patient ADD insurance_id text, ADD "Old Notes" text DEFAULT
 UPDATE patients_patient SET insurance_id = 'AB-' || id WHERE id > 7;
 UPDATE patients_patient SET "Old Notes" = 'x' WHERE id = 7;
 UPDATE users_user SET first_name = '', last_name = '' WHERE id = 8;
-UPDATE users_user SET username = 'ﬁne' WHERE id = 5;
+UPDATE users_user SET username = 'ﬁne', email = U&'Jose\0301@example.com' WHERE id = 5;
 UPDATE patients_patient SET name = U&'Jose\0301' WHERE id = 7;
 CREATE TABLE billing_invoice (id bigint, amount numeric); INSERT INTO billing_invoice SELECT i, 1 FROM generate_series(1, 12) i;
 CREATE TABLE billing_nothing (id bigint);
@@ -294,9 +294,10 @@ CREATE TABLE payroll (id bigint); INSERT INTO payroll VALUES (1);`
 				t.Errorf("the report lacks %q:\n%s", want, report)
 			}
 		}
-		var username string
-		if err := storetest.Open(t, target).QueryRow("SELECT username FROM users WHERE id = 5").Scan(&username); err != nil || username != "fine" {
-			t.Errorf("the username is %q: %v", username, err)
+		var username, email string
+		err = storetest.Open(t, target).QueryRow("SELECT username, email FROM users WHERE id = 5").Scan(&username, &email)
+		if err != nil || username != "fine" || email != "jos\u00e9@example.com" {
+			t.Errorf("the username is %+q and the email %+q: %v", username, email, err)
 		}
 		var name string
 		if err := storetest.Open(t, target).QueryRow("SELECT name FROM patients WHERE id = 7").Scan(&name); err != nil || name != "Jos\u00e9" {
