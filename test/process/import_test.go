@@ -294,13 +294,18 @@ CREATE TABLE payroll (id bigint); INSERT INTO payroll VALUES (1);`
 				t.Errorf("the report lacks %q:\n%s", want, report)
 			}
 		}
+		db, err := store.Open(target) // without what a start mends
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
 		var username, email string
-		err = storetest.Open(t, target).QueryRow("SELECT username, email FROM users WHERE id = 5").Scan(&username, &email)
+		err = db.QueryRow("SELECT username, email FROM users WHERE id = 5").Scan(&username, &email)
 		if err != nil || username != "fine" || email != "jos\u00e9@example.com" {
 			t.Errorf("the username is %+q and the email %+q: %v", username, email, err)
 		}
 		var name string
-		if err := storetest.Open(t, target).QueryRow("SELECT name FROM patients WHERE id = 7").Scan(&name); err != nil || name != "Jos\u00e9" {
+		if err := db.QueryRow("SELECT name FROM patients WHERE id = 7").Scan(&name); err != nil || name != "Jos\u00e9" {
 			t.Errorf("the name is %+q: %v", name, err)
 		}
 	})
