@@ -29,9 +29,11 @@ type Doctor struct {
 	Name string `json:"name,omitempty"`
 	// The name as it is searched and ordered: folded, see scalar.Fold.
 	NameKey string `json:"name_key,omitempty"`
+	// What finds the name in other spellings, see scalar.SoundKey. Empty until store.Rekey fills it.
+	NameSound string `json:"name_sound,omitempty"`
 	// In lower case.
 	Email string `json:"email,omitempty"`
-	// 10 digits, without country code.
+	// See scalar.NormalPhone.
 	Phone *string `json:"phone,omitempty"`
 	// Specialization holds the value of the "specialization" field.
 	Specialization string `json:"specialization,omitempty"`
@@ -81,7 +83,7 @@ func (*Doctor) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case doctor.FieldID, doctor.FieldExperienceYears, doctor.FieldConsultationFee:
 			values[i] = new(sql.NullInt64)
-		case doctor.FieldName, doctor.FieldNameKey, doctor.FieldEmail, doctor.FieldPhone, doctor.FieldSpecialization, doctor.FieldSpecializationKey, doctor.FieldLicenseNumber, doctor.FieldAddress, doctor.FieldAvailability:
+		case doctor.FieldName, doctor.FieldNameKey, doctor.FieldNameSound, doctor.FieldEmail, doctor.FieldPhone, doctor.FieldSpecialization, doctor.FieldSpecializationKey, doctor.FieldLicenseNumber, doctor.FieldAddress, doctor.FieldAvailability:
 			values[i] = new(sql.NullString)
 		case doctor.FieldCreatedAt, doctor.FieldUpdatedAt, doctor.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
@@ -136,6 +138,12 @@ func (_m *Doctor) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name_key", values[i])
 			} else if value.Valid {
 				_m.NameKey = value.String
+			}
+		case doctor.FieldNameSound:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name_sound", values[i])
+			} else if value.Valid {
+				_m.NameSound = value.String
 			}
 		case doctor.FieldEmail:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -251,6 +259,9 @@ func (_m *Doctor) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name_key=")
 	builder.WriteString(_m.NameKey)
+	builder.WriteString(", ")
+	builder.WriteString("name_sound=")
+	builder.WriteString(_m.NameSound)
 	builder.WriteString(", ")
 	builder.WriteString("email=")
 	builder.WriteString(_m.Email)

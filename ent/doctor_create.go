@@ -78,6 +78,20 @@ func (_c *DoctorCreate) SetNameKey(v string) *DoctorCreate {
 	return _c
 }
 
+// SetNameSound sets the "name_sound" field.
+func (_c *DoctorCreate) SetNameSound(v string) *DoctorCreate {
+	_c.mutation.SetNameSound(v)
+	return _c
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_c *DoctorCreate) SetNillableNameSound(v *string) *DoctorCreate {
+	if v != nil {
+		_c.SetNameSound(*v)
+	}
+	return _c
+}
+
 // SetEmail sets the "email" field.
 func (_c *DoctorCreate) SetEmail(v string) *DoctorCreate {
 	_c.mutation.SetEmail(v)
@@ -222,6 +236,10 @@ func (_c *DoctorCreate) defaults() error {
 		v := doctor.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.NameSound(); !ok {
+		v := doctor.DefaultNameSound
+		_c.mutation.SetNameSound(v)
+	}
 	return nil
 }
 
@@ -243,6 +261,9 @@ func (_c *DoctorCreate) check() error {
 	}
 	if _, ok := _c.mutation.NameKey(); !ok {
 		return &ValidationError{Name: "name_key", err: errors.New(`ent: missing required field "Doctor.name_key"`)}
+	}
+	if _, ok := _c.mutation.NameSound(); !ok {
+		return &ValidationError{Name: "name_sound", err: errors.New(`ent: missing required field "Doctor.name_sound"`)}
 	}
 	if _, ok := _c.mutation.Email(); !ok {
 		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "Doctor.email"`)}
@@ -348,6 +369,10 @@ func (_c *DoctorCreate) createSpec() (*Doctor, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.NameKey(); ok {
 		_spec.SetField(doctor.FieldNameKey, field.TypeString, value)
 		_node.NameKey = value
+	}
+	if value, ok := _c.mutation.NameSound(); ok {
+		_spec.SetField(doctor.FieldNameSound, field.TypeString, value)
+		_node.NameSound = value
 	}
 	if value, ok := _c.mutation.Email(); ok {
 		_spec.SetField(doctor.FieldEmail, field.TypeString, value)
@@ -504,6 +529,18 @@ func (u *DoctorUpsert) SetNameKey(v string) *DoctorUpsert {
 // UpdateNameKey sets the "name_key" field to the value that was provided on create.
 func (u *DoctorUpsert) UpdateNameKey() *DoctorUpsert {
 	u.SetExcluded(doctor.FieldNameKey)
+	return u
+}
+
+// SetNameSound sets the "name_sound" field.
+func (u *DoctorUpsert) SetNameSound(v string) *DoctorUpsert {
+	u.Set(doctor.FieldNameSound, v)
+	return u
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateNameSound() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldNameSound)
 	return u
 }
 
@@ -750,6 +787,20 @@ func (u *DoctorUpsertOne) SetNameKey(v string) *DoctorUpsertOne {
 func (u *DoctorUpsertOne) UpdateNameKey() *DoctorUpsertOne {
 	return u.Update(func(s *DoctorUpsert) {
 		s.UpdateNameKey()
+	})
+}
+
+// SetNameSound sets the "name_sound" field.
+func (u *DoctorUpsertOne) SetNameSound(v string) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetNameSound(v)
+	})
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateNameSound() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateNameSound()
 	})
 }
 
@@ -1185,6 +1236,20 @@ func (u *DoctorUpsertBulk) SetNameKey(v string) *DoctorUpsertBulk {
 func (u *DoctorUpsertBulk) UpdateNameKey() *DoctorUpsertBulk {
 	return u.Update(func(s *DoctorUpsert) {
 		s.UpdateNameKey()
+	})
+}
+
+// SetNameSound sets the "name_sound" field.
+func (u *DoctorUpsertBulk) SetNameSound(v string) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetNameSound(v)
+	})
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateNameSound() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateNameSound()
 	})
 }
 

@@ -85,6 +85,20 @@ func (_u *DoctorUpdate) SetNillableNameKey(v *string) *DoctorUpdate {
 	return _u
 }
 
+// SetNameSound sets the "name_sound" field.
+func (_u *DoctorUpdate) SetNameSound(v string) *DoctorUpdate {
+	_u.mutation.SetNameSound(v)
+	return _u
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_u *DoctorUpdate) SetNillableNameSound(v *string) *DoctorUpdate {
+	if v != nil {
+		_u.SetNameSound(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *DoctorUpdate) SetEmail(v string) *DoctorUpdate {
 	_u.mutation.SetEmail(v)
@@ -409,6 +423,9 @@ func (_u *DoctorUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.NameKey(); ok {
 		_spec.SetField(doctor.FieldNameKey, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameSound(); ok {
+		_spec.SetField(doctor.FieldNameSound, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(doctor.FieldEmail, field.TypeString, value)
 	}
@@ -568,6 +585,20 @@ func (_u *DoctorUpdateOne) SetNameKey(v string) *DoctorUpdateOne {
 func (_u *DoctorUpdateOne) SetNillableNameKey(v *string) *DoctorUpdateOne {
 	if v != nil {
 		_u.SetNameKey(*v)
+	}
+	return _u
+}
+
+// SetNameSound sets the "name_sound" field.
+func (_u *DoctorUpdateOne) SetNameSound(v string) *DoctorUpdateOne {
+	_u.mutation.SetNameSound(v)
+	return _u
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_u *DoctorUpdateOne) SetNillableNameSound(v *string) *DoctorUpdateOne {
+	if v != nil {
+		_u.SetNameSound(*v)
 	}
 	return _u
 }
@@ -925,6 +956,9 @@ func (_u *DoctorUpdateOne) sqlSave(ctx context.Context) (_node *Doctor, err erro
 	}
 	if value, ok := _u.mutation.NameKey(); ok {
 		_spec.SetField(doctor.FieldNameKey, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.NameSound(); ok {
+		_spec.SetField(doctor.FieldNameSound, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(doctor.FieldEmail, field.TypeString, value)

@@ -49,6 +49,7 @@ type DoctorMutation struct {
 	deleted_at          *time.Time
 	name                *string
 	name_key            *string
+	name_sound          *string
 	email               *string
 	phone               *string
 	specialization      *string
@@ -358,6 +359,42 @@ func (m *DoctorMutation) OldNameKey(ctx context.Context) (v string, err error) {
 // ResetNameKey resets all changes to the "name_key" field.
 func (m *DoctorMutation) ResetNameKey() {
 	m.name_key = nil
+}
+
+// SetNameSound sets the "name_sound" field.
+func (m *DoctorMutation) SetNameSound(s string) {
+	m.name_sound = &s
+}
+
+// NameSound returns the value of the "name_sound" field in the mutation.
+func (m *DoctorMutation) NameSound() (r string, exists bool) {
+	v := m.name_sound
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameSound returns the old "name_sound" field's value of the Doctor entity.
+// If the Doctor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DoctorMutation) OldNameSound(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameSound is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameSound requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameSound: %w", err)
+	}
+	return oldValue.NameSound, nil
+}
+
+// ResetNameSound resets all changes to the "name_sound" field.
+func (m *DoctorMutation) ResetNameSound() {
+	m.name_sound = nil
 }
 
 // SetEmail sets the "email" field.
@@ -851,7 +888,7 @@ func (m *DoctorMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DoctorMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.created_at != nil {
 		fields = append(fields, doctor.FieldCreatedAt)
 	}
@@ -866,6 +903,9 @@ func (m *DoctorMutation) Fields() []string {
 	}
 	if m.name_key != nil {
 		fields = append(fields, doctor.FieldNameKey)
+	}
+	if m.name_sound != nil {
+		fields = append(fields, doctor.FieldNameSound)
 	}
 	if m.email != nil {
 		fields = append(fields, doctor.FieldEmail)
@@ -912,6 +952,8 @@ func (m *DoctorMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case doctor.FieldNameKey:
 		return m.NameKey()
+	case doctor.FieldNameSound:
+		return m.NameSound()
 	case doctor.FieldEmail:
 		return m.Email()
 	case doctor.FieldPhone:
@@ -949,6 +991,8 @@ func (m *DoctorMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldName(ctx)
 	case doctor.FieldNameKey:
 		return m.OldNameKey(ctx)
+	case doctor.FieldNameSound:
+		return m.OldNameSound(ctx)
 	case doctor.FieldEmail:
 		return m.OldEmail(ctx)
 	case doctor.FieldPhone:
@@ -1010,6 +1054,13 @@ func (m *DoctorMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetNameKey(v)
+		return nil
+	case doctor.FieldNameSound:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameSound(v)
 		return nil
 	case doctor.FieldEmail:
 		v, ok := value.(string)
@@ -1191,6 +1242,9 @@ func (m *DoctorMutation) ResetField(name string) error {
 		return nil
 	case doctor.FieldNameKey:
 		m.ResetNameKey()
+		return nil
+	case doctor.FieldNameSound:
+		m.ResetNameSound()
 		return nil
 	case doctor.FieldEmail:
 		m.ResetEmail()
@@ -2853,31 +2907,33 @@ func (m *MappingMutation) ResetEdge(name string) error {
 // PatientMutation represents an operation that mutates the Patient nodes in the graph.
 type PatientMutation struct {
 	config
-	op                Op
-	typ               string
-	id                *int
-	created_at        *time.Time
-	updated_at        *time.Time
-	deleted_at        *time.Time
-	name              *string
-	name_key          *string
-	email             *string
-	phone             *string
-	date_of_birth     *scalar.Date
-	address           *string
-	gender            *patient.Gender
-	blood_group       *patient.BloodGroup
-	emergency_contact *string
-	medical_history   *string
-	clearedFields     map[string]struct{}
-	created_by        *int
-	clearedcreated_by bool
-	mappings          map[int]struct{}
-	removedmappings   map[int]struct{}
-	clearedmappings   bool
-	done              bool
-	oldValue          func(context.Context) (*Patient, error)
-	predicates        []predicate.Patient
+	op                   Op
+	typ                  string
+	id                   *int
+	created_at           *time.Time
+	updated_at           *time.Time
+	deleted_at           *time.Time
+	name                 *string
+	name_key             *string
+	name_sound           *string
+	email                *string
+	phone                *string
+	date_of_birth        *scalar.Date
+	birth_date_estimated *bool
+	address              *string
+	gender               *patient.Gender
+	blood_group          *patient.BloodGroup
+	emergency_contact    *string
+	medical_history      *string
+	clearedFields        map[string]struct{}
+	created_by           *int
+	clearedcreated_by    bool
+	mappings             map[int]struct{}
+	removedmappings      map[int]struct{}
+	clearedmappings      bool
+	done                 bool
+	oldValue             func(context.Context) (*Patient, error)
+	predicates           []predicate.Patient
 }
 
 var _ ent.Mutation = (*PatientMutation)(nil)
@@ -3207,6 +3263,42 @@ func (m *PatientMutation) ResetNameKey() {
 	m.name_key = nil
 }
 
+// SetNameSound sets the "name_sound" field.
+func (m *PatientMutation) SetNameSound(s string) {
+	m.name_sound = &s
+}
+
+// NameSound returns the value of the "name_sound" field in the mutation.
+func (m *PatientMutation) NameSound() (r string, exists bool) {
+	v := m.name_sound
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameSound returns the old "name_sound" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldNameSound(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameSound is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameSound requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameSound: %w", err)
+	}
+	return oldValue.NameSound, nil
+}
+
+// ResetNameSound resets all changes to the "name_sound" field.
+func (m *PatientMutation) ResetNameSound() {
+	m.name_sound = nil
+}
+
 // SetEmail sets the "email" field.
 func (m *PatientMutation) SetEmail(s string) {
 	m.email = &s
@@ -3224,7 +3316,7 @@ func (m *PatientMutation) Email() (r string, exists bool) {
 // OldEmail returns the old "email" field's value of the Patient entity.
 // If the Patient object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PatientMutation) OldEmail(ctx context.Context) (v string, err error) {
+func (m *PatientMutation) OldEmail(ctx context.Context) (v *string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
 	}
@@ -3238,9 +3330,22 @@ func (m *PatientMutation) OldEmail(ctx context.Context) (v string, err error) {
 	return oldValue.Email, nil
 }
 
+// ClearEmail clears the value of the "email" field.
+func (m *PatientMutation) ClearEmail() {
+	m.email = nil
+	m.clearedFields[patient.FieldEmail] = struct{}{}
+}
+
+// EmailCleared returns if the "email" field was cleared in this mutation.
+func (m *PatientMutation) EmailCleared() bool {
+	_, ok := m.clearedFields[patient.FieldEmail]
+	return ok
+}
+
 // ResetEmail resets all changes to the "email" field.
 func (m *PatientMutation) ResetEmail() {
 	m.email = nil
+	delete(m.clearedFields, patient.FieldEmail)
 }
 
 // SetPhone sets the "phone" field.
@@ -3313,6 +3418,42 @@ func (m *PatientMutation) OldDateOfBirth(ctx context.Context) (v scalar.Date, er
 // ResetDateOfBirth resets all changes to the "date_of_birth" field.
 func (m *PatientMutation) ResetDateOfBirth() {
 	m.date_of_birth = nil
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (m *PatientMutation) SetBirthDateEstimated(b bool) {
+	m.birth_date_estimated = &b
+}
+
+// BirthDateEstimated returns the value of the "birth_date_estimated" field in the mutation.
+func (m *PatientMutation) BirthDateEstimated() (r bool, exists bool) {
+	v := m.birth_date_estimated
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBirthDateEstimated returns the old "birth_date_estimated" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldBirthDateEstimated(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBirthDateEstimated is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBirthDateEstimated requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBirthDateEstimated: %w", err)
+	}
+	return oldValue.BirthDateEstimated, nil
+}
+
+// ResetBirthDateEstimated resets all changes to the "birth_date_estimated" field.
+func (m *PatientMutation) ResetBirthDateEstimated() {
+	m.birth_date_estimated = nil
 }
 
 // SetAddress sets the "address" field.
@@ -3649,7 +3790,7 @@ func (m *PatientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PatientMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, patient.FieldCreatedAt)
 	}
@@ -3668,6 +3809,9 @@ func (m *PatientMutation) Fields() []string {
 	if m.name_key != nil {
 		fields = append(fields, patient.FieldNameKey)
 	}
+	if m.name_sound != nil {
+		fields = append(fields, patient.FieldNameSound)
+	}
 	if m.email != nil {
 		fields = append(fields, patient.FieldEmail)
 	}
@@ -3676,6 +3820,9 @@ func (m *PatientMutation) Fields() []string {
 	}
 	if m.date_of_birth != nil {
 		fields = append(fields, patient.FieldDateOfBirth)
+	}
+	if m.birth_date_estimated != nil {
+		fields = append(fields, patient.FieldBirthDateEstimated)
 	}
 	if m.address != nil {
 		fields = append(fields, patient.FieldAddress)
@@ -3712,12 +3859,16 @@ func (m *PatientMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case patient.FieldNameKey:
 		return m.NameKey()
+	case patient.FieldNameSound:
+		return m.NameSound()
 	case patient.FieldEmail:
 		return m.Email()
 	case patient.FieldPhone:
 		return m.Phone()
 	case patient.FieldDateOfBirth:
 		return m.DateOfBirth()
+	case patient.FieldBirthDateEstimated:
+		return m.BirthDateEstimated()
 	case patient.FieldAddress:
 		return m.Address()
 	case patient.FieldGender:
@@ -3749,12 +3900,16 @@ func (m *PatientMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldName(ctx)
 	case patient.FieldNameKey:
 		return m.OldNameKey(ctx)
+	case patient.FieldNameSound:
+		return m.OldNameSound(ctx)
 	case patient.FieldEmail:
 		return m.OldEmail(ctx)
 	case patient.FieldPhone:
 		return m.OldPhone(ctx)
 	case patient.FieldDateOfBirth:
 		return m.OldDateOfBirth(ctx)
+	case patient.FieldBirthDateEstimated:
+		return m.OldBirthDateEstimated(ctx)
 	case patient.FieldAddress:
 		return m.OldAddress(ctx)
 	case patient.FieldGender:
@@ -3816,6 +3971,13 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNameKey(v)
 		return nil
+	case patient.FieldNameSound:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameSound(v)
+		return nil
 	case patient.FieldEmail:
 		v, ok := value.(string)
 		if !ok {
@@ -3836,6 +3998,13 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDateOfBirth(v)
+		return nil
+	case patient.FieldBirthDateEstimated:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBirthDateEstimated(v)
 		return nil
 	case patient.FieldAddress:
 		v, ok := value.(string)
@@ -3908,6 +4077,9 @@ func (m *PatientMutation) ClearedFields() []string {
 	if m.FieldCleared(patient.FieldDeletedAt) {
 		fields = append(fields, patient.FieldDeletedAt)
 	}
+	if m.FieldCleared(patient.FieldEmail) {
+		fields = append(fields, patient.FieldEmail)
+	}
 	if m.FieldCleared(patient.FieldBloodGroup) {
 		fields = append(fields, patient.FieldBloodGroup)
 	}
@@ -3933,6 +4105,9 @@ func (m *PatientMutation) ClearField(name string) error {
 	switch name {
 	case patient.FieldDeletedAt:
 		m.ClearDeletedAt()
+		return nil
+	case patient.FieldEmail:
+		m.ClearEmail()
 		return nil
 	case patient.FieldBloodGroup:
 		m.ClearBloodGroup()
@@ -3969,6 +4144,9 @@ func (m *PatientMutation) ResetField(name string) error {
 	case patient.FieldNameKey:
 		m.ResetNameKey()
 		return nil
+	case patient.FieldNameSound:
+		m.ResetNameSound()
+		return nil
 	case patient.FieldEmail:
 		m.ResetEmail()
 		return nil
@@ -3977,6 +4155,9 @@ func (m *PatientMutation) ResetField(name string) error {
 		return nil
 	case patient.FieldDateOfBirth:
 		m.ResetDateOfBirth()
+		return nil
+	case patient.FieldBirthDateEstimated:
+		m.ResetBirthDateEstimated()
 		return nil
 	case patient.FieldAddress:
 		m.ResetAddress()

@@ -32,12 +32,16 @@ type Patient struct {
 	Name string `json:"name,omitempty"`
 	// The name as it is searched and ordered: folded, see scalar.Fold.
 	NameKey string `json:"name_key,omitempty"`
+	// What finds the name in other spellings, see scalar.SoundKey. Empty until store.Rekey fills it.
+	NameSound string `json:"name_sound,omitempty"`
 	// In lower case. Not unique: families share one.
-	Email string `json:"email,omitempty"`
-	// 10 digits, without country code.
+	Email *string `json:"email,omitempty"`
+	// See scalar.NormalPhone. Not unique: families share one.
 	Phone string `json:"phone,omitempty"`
 	// Not in the future, not before 1880.
 	DateOfBirth scalar.Date `json:"date_of_birth,omitempty"`
+	// Only the year is known, and that from an age; date_of_birth is its first day.
+	BirthDateEstimated bool `json:"birth_date_estimated,omitempty"`
 	// Address holds the value of the "address" field.
 	Address string `json:"address,omitempty"`
 	// Gender holds the value of the "gender" field.
@@ -95,9 +99,11 @@ func (*Patient) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case patient.FieldDateOfBirth:
 			values[i] = new(scalar.Date)
+		case patient.FieldBirthDateEstimated:
+			values[i] = new(sql.NullBool)
 		case patient.FieldID, patient.FieldCreatedByID:
 			values[i] = new(sql.NullInt64)
-		case patient.FieldName, patient.FieldNameKey, patient.FieldEmail, patient.FieldPhone, patient.FieldAddress, patient.FieldGender, patient.FieldBloodGroup, patient.FieldEmergencyContact, patient.FieldMedicalHistory:
+		case patient.FieldName, patient.FieldNameKey, patient.FieldNameSound, patient.FieldEmail, patient.FieldPhone, patient.FieldAddress, patient.FieldGender, patient.FieldBloodGroup, patient.FieldEmergencyContact, patient.FieldMedicalHistory:
 			values[i] = new(sql.NullString)
 		case patient.FieldCreatedAt, patient.FieldUpdatedAt, patient.FieldDeletedAt:
 			values[i] = new(sql.NullTime)
@@ -159,11 +165,18 @@ func (_m *Patient) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.NameKey = value.String
 			}
+		case patient.FieldNameSound:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name_sound", values[i])
+			} else if value.Valid {
+				_m.NameSound = value.String
+			}
 		case patient.FieldEmail:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field email", values[i])
 			} else if value.Valid {
-				_m.Email = value.String
+				_m.Email = new(string)
+				*_m.Email = value.String
 			}
 		case patient.FieldPhone:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -176,6 +189,12 @@ func (_m *Patient) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field date_of_birth", values[i])
 			} else if value != nil {
 				_m.DateOfBirth = *value
+			}
+		case patient.FieldBirthDateEstimated:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field birth_date_estimated", values[i])
+			} else if value.Valid {
+				_m.BirthDateEstimated = value.Bool
 			}
 		case patient.FieldAddress:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -276,14 +295,22 @@ func (_m *Patient) String() string {
 	builder.WriteString("name_key=")
 	builder.WriteString(_m.NameKey)
 	builder.WriteString(", ")
-	builder.WriteString("email=")
-	builder.WriteString(_m.Email)
+	builder.WriteString("name_sound=")
+	builder.WriteString(_m.NameSound)
+	builder.WriteString(", ")
+	if v := _m.Email; v != nil {
+		builder.WriteString("email=")
+		builder.WriteString(*v)
+	}
 	builder.WriteString(", ")
 	builder.WriteString("phone=")
 	builder.WriteString(_m.Phone)
 	builder.WriteString(", ")
 	builder.WriteString("date_of_birth=")
 	builder.WriteString(fmt.Sprintf("%v", _m.DateOfBirth))
+	builder.WriteString(", ")
+	builder.WriteString("birth_date_estimated=")
+	builder.WriteString(fmt.Sprintf("%v", _m.BirthDateEstimated))
 	builder.WriteString(", ")
 	builder.WriteString("address=")
 	builder.WriteString(_m.Address)

@@ -85,9 +85,31 @@ func (_c *PatientCreate) SetNameKey(v string) *PatientCreate {
 	return _c
 }
 
+// SetNameSound sets the "name_sound" field.
+func (_c *PatientCreate) SetNameSound(v string) *PatientCreate {
+	_c.mutation.SetNameSound(v)
+	return _c
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableNameSound(v *string) *PatientCreate {
+	if v != nil {
+		_c.SetNameSound(*v)
+	}
+	return _c
+}
+
 // SetEmail sets the "email" field.
 func (_c *PatientCreate) SetEmail(v string) *PatientCreate {
 	_c.mutation.SetEmail(v)
+	return _c
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableEmail(v *string) *PatientCreate {
+	if v != nil {
+		_c.SetEmail(*v)
+	}
 	return _c
 }
 
@@ -100,6 +122,20 @@ func (_c *PatientCreate) SetPhone(v string) *PatientCreate {
 // SetDateOfBirth sets the "date_of_birth" field.
 func (_c *PatientCreate) SetDateOfBirth(v scalar.Date) *PatientCreate {
 	_c.mutation.SetDateOfBirth(v)
+	return _c
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (_c *PatientCreate) SetBirthDateEstimated(v bool) *PatientCreate {
+	_c.mutation.SetBirthDateEstimated(v)
+	return _c
+}
+
+// SetNillableBirthDateEstimated sets the "birth_date_estimated" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableBirthDateEstimated(v *bool) *PatientCreate {
+	if v != nil {
+		_c.SetBirthDateEstimated(*v)
+	}
 	return _c
 }
 
@@ -228,6 +264,14 @@ func (_c *PatientCreate) defaults() error {
 		v := patient.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.NameSound(); !ok {
+		v := patient.DefaultNameSound
+		_c.mutation.SetNameSound(v)
+	}
+	if _, ok := _c.mutation.BirthDateEstimated(); !ok {
+		v := patient.DefaultBirthDateEstimated
+		_c.mutation.SetBirthDateEstimated(v)
+	}
 	return nil
 }
 
@@ -253,8 +297,8 @@ func (_c *PatientCreate) check() error {
 	if _, ok := _c.mutation.NameKey(); !ok {
 		return &ValidationError{Name: "name_key", err: errors.New(`ent: missing required field "Patient.name_key"`)}
 	}
-	if _, ok := _c.mutation.Email(); !ok {
-		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "Patient.email"`)}
+	if _, ok := _c.mutation.NameSound(); !ok {
+		return &ValidationError{Name: "name_sound", err: errors.New(`ent: missing required field "Patient.name_sound"`)}
 	}
 	if v, ok := _c.mutation.Email(); ok {
 		if err := patient.EmailValidator(v); err != nil {
@@ -271,6 +315,9 @@ func (_c *PatientCreate) check() error {
 	}
 	if _, ok := _c.mutation.DateOfBirth(); !ok {
 		return &ValidationError{Name: "date_of_birth", err: errors.New(`ent: missing required field "Patient.date_of_birth"`)}
+	}
+	if _, ok := _c.mutation.BirthDateEstimated(); !ok {
+		return &ValidationError{Name: "birth_date_estimated", err: errors.New(`ent: missing required field "Patient.birth_date_estimated"`)}
 	}
 	if _, ok := _c.mutation.Address(); !ok {
 		return &ValidationError{Name: "address", err: errors.New(`ent: missing required field "Patient.address"`)}
@@ -353,9 +400,13 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 		_spec.SetField(patient.FieldNameKey, field.TypeString, value)
 		_node.NameKey = value
 	}
+	if value, ok := _c.mutation.NameSound(); ok {
+		_spec.SetField(patient.FieldNameSound, field.TypeString, value)
+		_node.NameSound = value
+	}
 	if value, ok := _c.mutation.Email(); ok {
 		_spec.SetField(patient.FieldEmail, field.TypeString, value)
-		_node.Email = value
+		_node.Email = &value
 	}
 	if value, ok := _c.mutation.Phone(); ok {
 		_spec.SetField(patient.FieldPhone, field.TypeString, value)
@@ -364,6 +415,10 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DateOfBirth(); ok {
 		_spec.SetField(patient.FieldDateOfBirth, field.TypeTime, value)
 		_node.DateOfBirth = value
+	}
+	if value, ok := _c.mutation.BirthDateEstimated(); ok {
+		_spec.SetField(patient.FieldBirthDateEstimated, field.TypeBool, value)
+		_node.BirthDateEstimated = value
 	}
 	if value, ok := _c.mutation.Address(); ok {
 		_spec.SetField(patient.FieldAddress, field.TypeString, value)
@@ -524,6 +579,18 @@ func (u *PatientUpsert) UpdateNameKey() *PatientUpsert {
 	return u
 }
 
+// SetNameSound sets the "name_sound" field.
+func (u *PatientUpsert) SetNameSound(v string) *PatientUpsert {
+	u.Set(patient.FieldNameSound, v)
+	return u
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateNameSound() *PatientUpsert {
+	u.SetExcluded(patient.FieldNameSound)
+	return u
+}
+
 // SetEmail sets the "email" field.
 func (u *PatientUpsert) SetEmail(v string) *PatientUpsert {
 	u.Set(patient.FieldEmail, v)
@@ -533,6 +600,12 @@ func (u *PatientUpsert) SetEmail(v string) *PatientUpsert {
 // UpdateEmail sets the "email" field to the value that was provided on create.
 func (u *PatientUpsert) UpdateEmail() *PatientUpsert {
 	u.SetExcluded(patient.FieldEmail)
+	return u
+}
+
+// ClearEmail clears the value of the "email" field.
+func (u *PatientUpsert) ClearEmail() *PatientUpsert {
+	u.SetNull(patient.FieldEmail)
 	return u
 }
 
@@ -557,6 +630,18 @@ func (u *PatientUpsert) SetDateOfBirth(v scalar.Date) *PatientUpsert {
 // UpdateDateOfBirth sets the "date_of_birth" field to the value that was provided on create.
 func (u *PatientUpsert) UpdateDateOfBirth() *PatientUpsert {
 	u.SetExcluded(patient.FieldDateOfBirth)
+	return u
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (u *PatientUpsert) SetBirthDateEstimated(v bool) *PatientUpsert {
+	u.Set(patient.FieldBirthDateEstimated, v)
+	return u
+}
+
+// UpdateBirthDateEstimated sets the "birth_date_estimated" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateBirthDateEstimated() *PatientUpsert {
+	u.SetExcluded(patient.FieldBirthDateEstimated)
 	return u
 }
 
@@ -749,6 +834,20 @@ func (u *PatientUpsertOne) UpdateNameKey() *PatientUpsertOne {
 	})
 }
 
+// SetNameSound sets the "name_sound" field.
+func (u *PatientUpsertOne) SetNameSound(v string) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetNameSound(v)
+	})
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateNameSound() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateNameSound()
+	})
+}
+
 // SetEmail sets the "email" field.
 func (u *PatientUpsertOne) SetEmail(v string) *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
@@ -760,6 +859,13 @@ func (u *PatientUpsertOne) SetEmail(v string) *PatientUpsertOne {
 func (u *PatientUpsertOne) UpdateEmail() *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
 		s.UpdateEmail()
+	})
+}
+
+// ClearEmail clears the value of the "email" field.
+func (u *PatientUpsertOne) ClearEmail() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearEmail()
 	})
 }
 
@@ -788,6 +894,20 @@ func (u *PatientUpsertOne) SetDateOfBirth(v scalar.Date) *PatientUpsertOne {
 func (u *PatientUpsertOne) UpdateDateOfBirth() *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
 		s.UpdateDateOfBirth()
+	})
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (u *PatientUpsertOne) SetBirthDateEstimated(v bool) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetBirthDateEstimated(v)
+	})
+}
+
+// UpdateBirthDateEstimated sets the "birth_date_estimated" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateBirthDateEstimated() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateBirthDateEstimated()
 	})
 }
 
@@ -1159,6 +1279,20 @@ func (u *PatientUpsertBulk) UpdateNameKey() *PatientUpsertBulk {
 	})
 }
 
+// SetNameSound sets the "name_sound" field.
+func (u *PatientUpsertBulk) SetNameSound(v string) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetNameSound(v)
+	})
+}
+
+// UpdateNameSound sets the "name_sound" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateNameSound() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateNameSound()
+	})
+}
+
 // SetEmail sets the "email" field.
 func (u *PatientUpsertBulk) SetEmail(v string) *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
@@ -1170,6 +1304,13 @@ func (u *PatientUpsertBulk) SetEmail(v string) *PatientUpsertBulk {
 func (u *PatientUpsertBulk) UpdateEmail() *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
 		s.UpdateEmail()
+	})
+}
+
+// ClearEmail clears the value of the "email" field.
+func (u *PatientUpsertBulk) ClearEmail() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearEmail()
 	})
 }
 
@@ -1198,6 +1339,20 @@ func (u *PatientUpsertBulk) SetDateOfBirth(v scalar.Date) *PatientUpsertBulk {
 func (u *PatientUpsertBulk) UpdateDateOfBirth() *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
 		s.UpdateDateOfBirth()
+	})
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (u *PatientUpsertBulk) SetBirthDateEstimated(v bool) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetBirthDateEstimated(v)
+	})
+}
+
+// UpdateBirthDateEstimated sets the "birth_date_estimated" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateBirthDateEstimated() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateBirthDateEstimated()
 	})
 }
 

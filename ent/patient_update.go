@@ -85,6 +85,20 @@ func (_u *PatientUpdate) SetNillableNameKey(v *string) *PatientUpdate {
 	return _u
 }
 
+// SetNameSound sets the "name_sound" field.
+func (_u *PatientUpdate) SetNameSound(v string) *PatientUpdate {
+	_u.mutation.SetNameSound(v)
+	return _u
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableNameSound(v *string) *PatientUpdate {
+	if v != nil {
+		_u.SetNameSound(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *PatientUpdate) SetEmail(v string) *PatientUpdate {
 	_u.mutation.SetEmail(v)
@@ -96,6 +110,12 @@ func (_u *PatientUpdate) SetNillableEmail(v *string) *PatientUpdate {
 	if v != nil {
 		_u.SetEmail(*v)
 	}
+	return _u
+}
+
+// ClearEmail clears the value of the "email" field.
+func (_u *PatientUpdate) ClearEmail() *PatientUpdate {
+	_u.mutation.ClearEmail()
 	return _u
 }
 
@@ -123,6 +143,20 @@ func (_u *PatientUpdate) SetDateOfBirth(v scalar.Date) *PatientUpdate {
 func (_u *PatientUpdate) SetNillableDateOfBirth(v *scalar.Date) *PatientUpdate {
 	if v != nil {
 		_u.SetDateOfBirth(*v)
+	}
+	return _u
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (_u *PatientUpdate) SetBirthDateEstimated(v bool) *PatientUpdate {
+	_u.mutation.SetBirthDateEstimated(v)
+	return _u
+}
+
+// SetNillableBirthDateEstimated sets the "birth_date_estimated" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableBirthDateEstimated(v *bool) *PatientUpdate {
+	if v != nil {
+		_u.SetBirthDateEstimated(*v)
 	}
 	return _u
 }
@@ -379,14 +413,23 @@ func (_u *PatientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.NameKey(); ok {
 		_spec.SetField(patient.FieldNameKey, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameSound(); ok {
+		_spec.SetField(patient.FieldNameSound, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(patient.FieldEmail, field.TypeString, value)
+	}
+	if _u.mutation.EmailCleared() {
+		_spec.ClearField(patient.FieldEmail, field.TypeString)
 	}
 	if value, ok := _u.mutation.Phone(); ok {
 		_spec.SetField(patient.FieldPhone, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.DateOfBirth(); ok {
 		_spec.SetField(patient.FieldDateOfBirth, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.BirthDateEstimated(); ok {
+		_spec.SetField(patient.FieldBirthDateEstimated, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Address(); ok {
 		_spec.SetField(patient.FieldAddress, field.TypeString, value)
@@ -533,6 +576,20 @@ func (_u *PatientUpdateOne) SetNillableNameKey(v *string) *PatientUpdateOne {
 	return _u
 }
 
+// SetNameSound sets the "name_sound" field.
+func (_u *PatientUpdateOne) SetNameSound(v string) *PatientUpdateOne {
+	_u.mutation.SetNameSound(v)
+	return _u
+}
+
+// SetNillableNameSound sets the "name_sound" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableNameSound(v *string) *PatientUpdateOne {
+	if v != nil {
+		_u.SetNameSound(*v)
+	}
+	return _u
+}
+
 // SetEmail sets the "email" field.
 func (_u *PatientUpdateOne) SetEmail(v string) *PatientUpdateOne {
 	_u.mutation.SetEmail(v)
@@ -544,6 +601,12 @@ func (_u *PatientUpdateOne) SetNillableEmail(v *string) *PatientUpdateOne {
 	if v != nil {
 		_u.SetEmail(*v)
 	}
+	return _u
+}
+
+// ClearEmail clears the value of the "email" field.
+func (_u *PatientUpdateOne) ClearEmail() *PatientUpdateOne {
+	_u.mutation.ClearEmail()
 	return _u
 }
 
@@ -571,6 +634,20 @@ func (_u *PatientUpdateOne) SetDateOfBirth(v scalar.Date) *PatientUpdateOne {
 func (_u *PatientUpdateOne) SetNillableDateOfBirth(v *scalar.Date) *PatientUpdateOne {
 	if v != nil {
 		_u.SetDateOfBirth(*v)
+	}
+	return _u
+}
+
+// SetBirthDateEstimated sets the "birth_date_estimated" field.
+func (_u *PatientUpdateOne) SetBirthDateEstimated(v bool) *PatientUpdateOne {
+	_u.mutation.SetBirthDateEstimated(v)
+	return _u
+}
+
+// SetNillableBirthDateEstimated sets the "birth_date_estimated" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableBirthDateEstimated(v *bool) *PatientUpdateOne {
+	if v != nil {
+		_u.SetBirthDateEstimated(*v)
 	}
 	return _u
 }
@@ -857,14 +934,23 @@ func (_u *PatientUpdateOne) sqlSave(ctx context.Context) (_node *Patient, err er
 	if value, ok := _u.mutation.NameKey(); ok {
 		_spec.SetField(patient.FieldNameKey, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameSound(); ok {
+		_spec.SetField(patient.FieldNameSound, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Email(); ok {
 		_spec.SetField(patient.FieldEmail, field.TypeString, value)
+	}
+	if _u.mutation.EmailCleared() {
+		_spec.ClearField(patient.FieldEmail, field.TypeString)
 	}
 	if value, ok := _u.mutation.Phone(); ok {
 		_spec.SetField(patient.FieldPhone, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.DateOfBirth(); ok {
 		_spec.SetField(patient.FieldDateOfBirth, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.BirthDateEstimated(); ok {
+		_spec.SetField(patient.FieldBirthDateEstimated, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Address(); ok {
 		_spec.SetField(patient.FieldAddress, field.TypeString, value)

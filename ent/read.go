@@ -39,6 +39,7 @@ var DoctorColumns = map[string]string{
 	"deletedAt":         doctor.FieldDeletedAt,
 	"name":              doctor.FieldName,
 	"nameKey":           doctor.FieldNameKey,
+	"nameSound":         doctor.FieldNameSound,
 	"email":             doctor.FieldEmail,
 	"phone":             doctor.FieldPhone,
 	"specialization":    doctor.FieldSpecialization,
@@ -66,6 +67,9 @@ var DoctorValues = map[string]func(b []byte, row *Doctor) []byte{
 	},
 	"nameKey": func(b []byte, row *Doctor) []byte {
 		return reading.AppendString(b, row.NameKey)
+	},
+	"nameSound": func(b []byte, row *Doctor) []byte {
+		return reading.AppendString(b, row.NameSound)
 	},
 	"email": func(b []byte, row *Doctor) []byte {
 		return reading.AppendString(b, row.Email)
@@ -125,6 +129,8 @@ func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 					targets = append(targets, &row.Name)
 				case doctor.FieldNameKey:
 					targets = append(targets, &row.NameKey)
+				case doctor.FieldNameSound:
+					targets = append(targets, &row.NameSound)
 				case doctor.FieldEmail:
 					targets = append(targets, &row.Email)
 				case doctor.FieldPhone:
@@ -270,19 +276,21 @@ func (row *Mapping) UnmarshalGQLContext(context.Context, any) error {
 
 // PatientColumns has the column of each plain field by its GraphQL name.
 var PatientColumns = map[string]string{
-	"createdAt":        patient.FieldCreatedAt,
-	"updatedAt":        patient.FieldUpdatedAt,
-	"deletedAt":        patient.FieldDeletedAt,
-	"name":             patient.FieldName,
-	"nameKey":          patient.FieldNameKey,
-	"email":            patient.FieldEmail,
-	"phone":            patient.FieldPhone,
-	"dateOfBirth":      patient.FieldDateOfBirth,
-	"address":          patient.FieldAddress,
-	"gender":           patient.FieldGender,
-	"bloodGroup":       patient.FieldBloodGroup,
-	"emergencyContact": patient.FieldEmergencyContact,
-	"medicalHistory":   patient.FieldMedicalHistory,
+	"createdAt":          patient.FieldCreatedAt,
+	"updatedAt":          patient.FieldUpdatedAt,
+	"deletedAt":          patient.FieldDeletedAt,
+	"name":               patient.FieldName,
+	"nameKey":            patient.FieldNameKey,
+	"nameSound":          patient.FieldNameSound,
+	"email":              patient.FieldEmail,
+	"phone":              patient.FieldPhone,
+	"dateOfBirth":        patient.FieldDateOfBirth,
+	"birthDateEstimated": patient.FieldBirthDateEstimated,
+	"address":            patient.FieldAddress,
+	"gender":             patient.FieldGender,
+	"bloodGroup":         patient.FieldBloodGroup,
+	"emergencyContact":   patient.FieldEmergencyContact,
+	"medicalHistory":     patient.FieldMedicalHistory,
 }
 
 // PatientValues appends each plain field but enums, by its GraphQL name.
@@ -302,14 +310,20 @@ var PatientValues = map[string]func(b []byte, row *Patient) []byte{
 	"nameKey": func(b []byte, row *Patient) []byte {
 		return reading.AppendString(b, row.NameKey)
 	},
+	"nameSound": func(b []byte, row *Patient) []byte {
+		return reading.AppendString(b, row.NameSound)
+	},
 	"email": func(b []byte, row *Patient) []byte {
-		return reading.AppendString(b, row.Email)
+		return reading.AppendOptional(b, row.Email, reading.AppendString)
 	},
 	"phone": func(b []byte, row *Patient) []byte {
 		return reading.AppendString(b, row.Phone)
 	},
 	"dateOfBirth": func(b []byte, row *Patient) []byte {
 		return row.DateOfBirth.AppendJSON(b)
+	},
+	"birthDateEstimated": func(b []byte, row *Patient) []byte {
+		return reading.AppendBool(b, row.BirthDateEstimated)
 	},
 	"address": func(b []byte, row *Patient) []byte {
 		return reading.AppendString(b, row.Address)
@@ -353,12 +367,16 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 					targets = append(targets, &row.Name)
 				case patient.FieldNameKey:
 					targets = append(targets, &row.NameKey)
+				case patient.FieldNameSound:
+					targets = append(targets, &row.NameSound)
 				case patient.FieldEmail:
 					targets = append(targets, &row.Email)
 				case patient.FieldPhone:
 					targets = append(targets, &row.Phone)
 				case patient.FieldDateOfBirth:
 					targets = append(targets, &row.DateOfBirth)
+				case patient.FieldBirthDateEstimated:
+					targets = append(targets, &row.BirthDateEstimated)
 				case patient.FieldAddress:
 					targets = append(targets, &row.Address)
 				case patient.FieldGender:

@@ -20,11 +20,11 @@ type User struct {
 	ID int `json:"id,omitempty"`
 	// In the form NFKC.
 	Username string `json:"username,omitempty"`
-	// The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Migrate fills it.
+	// The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Rekey fills it.
 	UsernameKey string `json:"username_key,omitempty"`
 	// In lower case.
 	Email string `json:"email,omitempty"`
-	// 10 digits, without country code.
+	// See scalar.NormalPhone.
 	Phone *string `json:"phone,omitempty"`
 	// Role holds the value of the "role" field.
 	Role user.Role `json:"role,omitempty"`

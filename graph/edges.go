@@ -41,6 +41,9 @@ func init() {
 		"doctor":    reading.ToOne(&doctors, func(m *ent.Mapping) int { return m.DoctorID }, rule.WithPast),
 		"createdBy": reading.ToOne(&users, func(m *ent.Mapping) int { return m.CreatedByID }, nil),
 	}
+	duplicates.Nested = map[string]reading.Nested[PossibleDuplicate]{
+		"patient": reading.ToOne(&patients, func(d *PossibleDuplicate) int { return d.PatientID }, nil),
+	}
 	sessions.Nested = map[string]reading.Nested[ent.Session]{"current": {Read: currentSession, Write: writeBool}}
 }
 

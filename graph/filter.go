@@ -2,6 +2,9 @@ package graph
 
 import (
 	"context"
+	"slices"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"entgo.io/ent/dialect/sql"
@@ -14,6 +17,7 @@ import (
 	"caregraph/internal/reading"
 	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
+	"caregraph/internal/store"
 )
 
 // maxValues is how many values one list of a filter may have.
@@ -56,7 +60,7 @@ func (f *PatientFilter) Searches() string {
 	if f == nil || f.Assigned != nil || f.DoctorID != nil {
 		return ""
 	}
-	return keyed(patient.FieldNameKey, f.Search)
+	return indexed(patient.FieldNameKey, f.Search, f.SoundsLike)
 }
 
 // Where returns the conditions of the filter.
@@ -64,17 +68,15 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	search, err := searched(f.Search)
+	p, err := searched[predicate.Patient](store.PatientText, f.Search)
+	if err == nil {
+		p, err = sounding(p, f.SoundsLike)
+	}
 	if err == nil {
 		err = bounded(len(f.Gender), len(f.BloodGroup))
 	}
 	if err != nil {
 		return nil, err
-	}
-	var p []predicate.Patient
-	if search != "" {
-		digits := scalar.NormalPhone(search)
-		p = append(p, patient.Or(patient.NameKeyContains(search), patient.PhoneContains(digits), patient.EmailContains(search)))
 	}
 	if f.Gender != nil {
 		p = append(p, patient.GenderIn(f.Gender...))
@@ -87,7 +89,7 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 			return nil, &reading.Invalid{Field: name, Message: day.Check().Error()}
 		}
 	}
-	p = narrowed(p, f.BornAfter, patient.DateOfBirthGT)
+	p = narrowed(p, f.BornAfter, bornAfter)
 	p = narrowed(p, f.BornBefore, patient.DateOfBirthLT)
 	p = narrowed(p, f.CreatedAfter, patient.CreatedAtGT)
 	p = narrowed(p, f.CreatedBefore, patient.CreatedAtLT)
@@ -112,14 +114,9 @@ func (f *UserFilter) Where(context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	search, err := searched(f.Search)
+	p, err := searched[predicate.User](store.UserText, f.Search)
 	if err != nil {
 		return nil, err
-	}
-	var p []predicate.User
-	if search != "" {
-		digits := scalar.NormalPhone(search)
-		p = append(p, user.Or(user.UsernameKeyContains(search), user.PhoneContains(digits), user.EmailContains(search)))
 	}
 	p = narrowed(p, f.Role, user.RoleEQ)
 	p = narrowed(p, f.IsActive, user.IsActive)
@@ -132,7 +129,7 @@ func (f *DoctorFilter) Searches() string {
 	if f == nil {
 		return ""
 	}
-	return keyed(doctor.FieldNameKey, f.Search)
+	return indexed(doctor.FieldNameKey, f.Search, f.SoundsLike)
 }
 
 // Where returns the conditions of the filter.
@@ -140,16 +137,15 @@ func (f *DoctorFilter) Where(context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	search, err := searched(f.Search)
+	p, err := searched[predicate.Doctor](store.DoctorText, f.Search)
+	if err == nil {
+		p, err = sounding(p, f.SoundsLike)
+	}
 	if err == nil {
 		err = bounded(len(f.Specialization))
 	}
 	if err != nil {
 		return nil, err
-	}
-	var p []predicate.Doctor
-	if search != "" {
-		p = append(p, doctor.Or(doctor.NameKeyContains(search), doctor.SpecializationKeyContains(search)))
 	}
 	if f.Specialization != nil {
 		stored := make([]string, len(f.Specialization))
@@ -181,14 +177,14 @@ func (f *MappingFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	search, err := searched(f.Search)
+	words, err := words(f.Search)
 	if err != nil {
 		return nil, err
 	}
 	var p []predicate.Mapping
-	if search != "" {
-		named := append(rule.OwnPatients(ctx), patient.NameKeyContains(search))
-		p = append(p, mapping.Or(mapping.HasPatientWith(named...), mapping.HasDoctorWith(doctor.NameKeyContains(search))))
+	for _, word := range words {
+		named := append(rule.OwnPatients(ctx), predicate.Patient(contains(store.Text{patient.FieldNameKey}, word)))
+		p = append(p, mapping.Or(mapping.HasPatientWith(named...), mapping.HasDoctorWith(predicate.Doctor(contains(store.Text{doctor.FieldNameKey}, word)))))
 	}
 	p = narrowed(p, f.Active, mapping.IsActive)
 	p = narrowed(p, f.PatientID, mapping.PatientID)
@@ -216,29 +212,125 @@ func bounded(lengths ...int) error {
 	return nil
 }
 
-// maxSearch is how long a search may be, in characters.
-const maxSearch = 200
-
-// searched returns what to search for in folded columns.
-func searched(search *string) (string, error) {
-	if search == nil {
-		return "", nil
+// bornAfter finds who was born after the day, and those of whom only the year is known
+// who may have been.
+func bornAfter(day scalar.Date) predicate.Patient {
+	if day == scalar.NewDate(day.Year(), time.December, 31) {
+		return patient.DateOfBirthGT(day)
 	}
-	if err := scalar.Text(maxSearch)(*search); err != nil {
-		return "", &reading.Invalid{Field: "search", Message: err.Error()}
-	}
-	return folded(*search), nil
+	year := patient.And(patient.BirthDateEstimated(true), patient.DateOfBirth(scalar.NewDate(day.Year(), time.January, 1)))
+	return patient.Or(patient.DateOfBirthGT(day), year)
 }
 
-// folded returns a search in the form of the columns of names, which are folded after
-// they were written as one line.
-func folded(search string) string { return scalar.Fold(scalar.OneLine(search)) }
+// How long a search may be.
+const (
+	maxSearch = 200 // characters
+	maxWords  = 10
+)
 
-// keyed returns the column if the trigram indexes of internal/store can find the
-// search, which takes three characters.
-func keyed(column string, search *string) string {
-	if search == nil || utf8.RuneCountInString(folded(*search)) < 3 {
+// words returns the words of a search, in the forms in which each may be found: folded
+// as names are, in lower case as e-mail addresses are, and as phone numbers are. It
+// fails with reading.Invalid.
+func words(search *string) ([][]string, error) {
+	if search == nil {
+		return nil, nil
+	}
+	if err := scalar.Text(maxSearch)(*search); err != nil {
+		return nil, &reading.Invalid{Field: "search", Message: err.Error()}
+	}
+	text := scalar.OneLine(*search)
+	if number := scalar.PartOfPhone(text); number != "" {
+		return [][]string{{number}}, nil
+	}
+	var words [][]string
+	for word := range strings.FieldsSeq(text) {
+		var forms []string
+		for _, form := range []string{scalar.Fold(word), strings.ToLower(word), scalar.PartOfPhone(word)} {
+			if form != "" && !slices.Contains(forms, form) {
+				forms = append(forms, form)
+			}
+		}
+		words = append(words, forms)
+	}
+	if len(words) > maxWords {
+		return nil, &reading.Invalid{Field: "search", Message: "A search has at most 10 words."}
+	}
+	return words, nil
+}
+
+// searched returns the conditions that every word of a search is in the text.
+func searched[P ~func(*sql.Selector)](text store.Text, search *string) ([]P, error) {
+	words, err := words(search)
+	conditions := make([]P, len(words))
+	for i, word := range words {
+		conditions[i] = contains(text, word)
+	}
+	return conditions, err
+}
+
+// contains is the condition that one of the forms of a word is in the text.
+func contains(text store.Text, forms []string) reading.Where {
+	return func(s *sql.Selector) {
+		in := text.SQL(s.C)
+		predicates := make([]*sql.Predicate, len(forms))
+		for i, form := range forms {
+			predicates[i] = like(in, "%"+likeEscapes.Replace(form)+"%")
+		}
+		s.Where(sql.Or(predicates...))
+	}
+}
+
+func like(in, pattern string) *sql.Predicate {
+	return sql.P(func(b *sql.Builder) { b.WriteString(in + " LIKE ").Arg(pattern).WriteString(` ESCAPE '\'`) })
+}
+
+var likeEscapes = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// sounding adds the conditions that every word of a name is among the words of the
+// stored name, in whatever spelling. A text without any letter finds nothing.
+func sounding[P ~func(*sql.Selector)](conditions []P, name *string) ([]P, error) {
+	if name == nil {
+		return conditions, nil
+	}
+	keys, err := sounds("soundsLike", *name)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return append(conditions, func(s *sql.Selector) { s.Where(sql.False()) }), nil
+	}
+	for _, key := range keys {
+		conditions = append(conditions, func(s *sql.Selector) { s.Where(like(s.C(patient.FieldNameSound), "% "+key+" %")) })
+	}
+	return conditions, nil
+}
+
+// sounds returns the keys of the words of a name. It fails with reading.Invalid.
+func sounds(field, name string) ([]string, error) {
+	if err := scalar.Text(maxSearch)(name); err != nil {
+		return nil, &reading.Invalid{Field: field, Message: err.Error()}
+	}
+	keys := scalar.Sounds(scalar.OneLine(name))
+	if len(keys) > maxWords {
+		return nil, &reading.Invalid{Field: field, Message: "A search has at most 10 words."}
+	}
+	return keys, nil
+}
+
+// indexed returns the column if the trigram indexes of internal/store can find the
+// search, which takes a word of three characters, or the sound.
+func indexed(column string, search, sound *string) string {
+	words, err := words(search)
+	if err != nil {
 		return ""
 	}
-	return column
+	for _, forms := range words {
+		if !slices.ContainsFunc(forms, func(form string) bool { return utf8.RuneCountInString(form) < 3 }) {
+			return column
+		}
+	}
+	if sound != nil {
+		return column
+	}
+	return ""
 }

@@ -37,6 +37,7 @@ type ResolverRoot interface {
 	Mapping() MappingResolver
 	Mutation() MutationResolver
 	Patient() PatientResolver
+	PossibleDuplicate() PossibleDuplicateResolver
 	Query() QueryResolver
 	Session() SessionResolver
 	User() UserResolver
@@ -88,12 +89,16 @@ type PatientResolver interface {
 	Mappings(ctx context.Context, obj *ent.Patient, active *bool) ([]*ent.Mapping, error)
 	Doctors(ctx context.Context, obj *ent.Patient) ([]*ent.Doctor, error)
 }
+type PossibleDuplicateResolver interface {
+	Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error)
+}
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*ent.User, error)
 	User(ctx context.Context, id int) (*ent.User, error)
 	Users(ctx context.Context, first *int, after *string, last *int, before *string, filter *UserFilter, orderBy *UserOrder) (*reading.Connection[ent.User], error)
 	Patient(ctx context.Context, id int) (*ent.Patient, error)
 	Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
+	PossibleDuplicates(ctx context.Context, name string, dateOfBirth *scalar.Date, ageYears *int, phone *string, email *string, first int) ([]*PossibleDuplicate, error)
 	Doctor(ctx context.Context, id int) (*ent.Doctor, error)
 	Doctors(ctx context.Context, first *int, after *string, last *int, before *string, filter *DoctorFilter, orderBy *DoctorOrder) (*reading.Connection[ent.Doctor], error)
 	Mapping(ctx context.Context, id int) (*ent.Mapping, error)
@@ -306,7 +311,7 @@ type User {
   username: String!
   "Unique, in lower case."
   email: String!
-  "10 digits, without country code; unique."
+  "A phone number, unique: 10 digits if it is Indian, such as 9876543210, else with + and the country code."
   phone: String
   "What the user is in the clinic."
   role: Role!
@@ -382,13 +387,15 @@ type Patient {
   id: ID!
   "1–100 characters."
   name: String!
-  "In lower case; not unique, for families share one."
-  email: String!
-  "10 digits, without country code."
+  "In lower case, if the patient has one; not unique, for families share one."
+  email: String
+  "A phone number, not unique: 10 digits if it is Indian, such as 9876543210, else with + and the country code."
   phone: String!
-  "Not in the future, not before 1880."
+  "Not in the future, not before 1880. If birthDateEstimated, only its year means something."
   dateOfBirth: Date!
-  "Completed years today."
+  "true: dateOfBirth is 1 January of a year that was reckoned from an age; show the age as about so many years, not the date."
+  birthDateEstimated: Boolean!
+  "Completed years today; about so many if birthDateEstimated."
   age: Int!
   "At most 20,000 characters."
   address: String!
@@ -443,7 +450,7 @@ type Doctor {
   name: String!
   "In lower case."
   email: String!
-  "10 digits, without country code."
+  "A phone number: 10 digits if it is Indian, such as 9876543210, else with + and the country code."
   phone: String
   "1–100 characters."
   specialization: String!
@@ -557,6 +564,28 @@ type MappingEdge {
   node: Mapping!
 }
 
+"A patient who may be the one that is about to be recorded."
+type PossibleDuplicate {
+  "The patient."
+  patient: Patient!
+  "Why, the strongest reason first."
+  reasons: [DuplicateReason!]!
+}
+
+"What a patient has in common with the one that is about to be recorded."
+enum DuplicateReason {
+  "The phone number. Families share one."
+  SAME_PHONE
+  "The email. Families share one."
+  SAME_EMAIL
+  "The name, without regard to case, accents, apostrophes and hyphens."
+  SAME_NAME
+  "Each word of the name, in another spelling or order."
+  SIMILAR_NAME
+  "The date of birth; if one of the two is estimated, the year, give or take one."
+  SAME_BIRTH_DATE
+}
+
 "The figures of one specialization, for charts."
 type SpecializationStat {
   "The specialization, as the directory has it."
@@ -571,7 +600,11 @@ type SpecializationStat {
 
 "Which users: those that match all that is given."
 input UserFilter {
-  "Any part of the username, email or phone, at most 200 characters; without regard to case, in every script."
+  """
+  Words, each of which is a part of the username, email or phone, in any order; without regard to case, accents,
+  apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or
+  more of it. At most 200 characters and 10 words.
+  """
   search: String
   "Of this role."
   role: Role
@@ -583,15 +616,24 @@ input UserFilter {
 
 "Which patients: those that match all that is given."
 input PatientFilter {
-  "Any part of the name, phone or email, at most 200 characters; without regard to case, in every script."
+  """
+  Words, each of which is a part of the name, phone or email, in any order; without regard to case, accents, apostrophes
+  and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or more of it. At
+  most 200 characters and 10 words.
+  """
   search: String
+  """
+  Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
+  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+  """
+  soundsLike: String
   "One of these genders."
   gender: [Gender!]
   "One of these blood groups."
   bloodGroup: [BloodGroup!]
-  "Born after this day."
+  "Born after this day, or perhaps if only the year is known."
   bornAfter: Date
-  "Born before this day."
+  "Born before this day, or perhaps if only the year is known."
   bornBefore: Date
   "Recorded after this instant."
   createdAfter: DateTime
@@ -605,8 +647,17 @@ input PatientFilter {
 
 "Which doctors: those that match all that is given."
 input DoctorFilter {
-  "Any part of the name or specialization, at most 200 characters; without regard to case, in every script."
+  """
+  Words, each of which is a part of the name, specialization, phone or email, in any order; without regard to case,
+  accents, apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four
+  digits or more of it. At most 200 characters and 10 words.
+  """
   search: String
+  """
+  Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
+  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+  """
+  soundsLike: String
   "One of these specializations, exactly."
   specialization: [String!]
   "At least so many years."
@@ -631,7 +682,7 @@ input MappingFilter {
   assignedAfter: DateTime
   "Begun before this instant."
   assignedBefore: DateTime
-  "Any part of the patient's or the doctor's name, at most 200 characters; without regard to case."
+  "Words, each of which is a part of the patient's or the doctor's name; as in the search for patients."
   search: String
 }
 
@@ -651,7 +702,7 @@ enum PatientOrderField {
   CREATED_AT
   "When the record last changed."
   UPDATED_AT
-  "The name, without regard to case."
+  "The name, without regard to case, accents, apostrophes and hyphens."
   NAME
   "The date of birth."
   DATE_OF_BIRTH
@@ -659,7 +710,7 @@ enum PatientOrderField {
 
 "What doctors are ordered by."
 enum DoctorOrderField {
-  "The name, without regard to case."
+  "The name, without regard to case, accents, apostrophes and hyphens."
   NAME
   "The years of experience."
   EXPERIENCE_YEARS
@@ -753,6 +804,25 @@ type Query {
     "The ordering; newest first if left out."
     orderBy: PatientOrder
   ): PatientConnection!
+  """
+  The patients who may be the one that is about to be recorded, among those that the viewer may see: with the phone number
+  or the email, or with a name that is the same or sounds alike. The likeliest come first. What breaks a rule of a patient
+  is looked for as it is.
+  """
+  possibleDuplicates(
+    "The name, at most 200 characters."
+    name: String!
+    "The date of birth, if it is known."
+    dateOfBirth: Date
+    "The age in completed years, if the date of birth is not known."
+    ageYears: Int
+    "The phone number, in any usual form."
+    phone: String
+    "The email, in any case."
+    email: String
+    "How many at most: 0–10."
+    first: Int! = 10
+  ): [PossibleDuplicate!]!
   "One doctor."
   doctor(
     "Its id."
@@ -805,7 +875,7 @@ input RegisterInput {
   email: String!
   "At least 8 characters after trimming; not all digits, not the username or email, not one of the commonest passwords."
   password: String!
-  "An Indian phone number in any usual form; unique."
+  "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00; unique."
   phone: String
   "What the user is in the clinic."
   role: Role!
@@ -841,12 +911,14 @@ input UpdateUserInput {
 input CreatePatientInput {
   "1–100 characters."
   name: String!
-  "At most 254 characters."
-  email: String!
-  "An Indian phone number in any usual form."
+  "At most 254 characters; null if the patient has none."
+  email: String
+  "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00."
   phone: String!
-  "Not in the future, not before 1880."
-  dateOfBirth: Date!
+  "Not in the future, not before 1880. Either this or ageYears."
+  dateOfBirth: Date
+  "The age in completed years, 0–130, if the date of birth is not known: dateOfBirth becomes 1 January of that year, and birthDateEstimated true."
+  ageYears: Int
   "At most 20,000 characters."
   address: String!
   "The gender."
@@ -863,12 +935,14 @@ input CreatePatientInput {
 input UpdatePatientInput {
   "1–100 characters."
   name: String
-  "At most 254 characters."
+  "At most 254 characters; null if the patient has none."
   email: String
-  "An Indian phone number in any usual form."
+  "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00."
   phone: String
-  "Not in the future, not before 1880."
+  "Not in the future, not before 1880; birthDateEstimated becomes false. Not together with ageYears."
   dateOfBirth: Date
+  "The age in completed years, 0–130, if the date of birth is not known: dateOfBirth becomes 1 January of that year, and birthDateEstimated true."
+  ageYears: Int
   "At most 20,000 characters."
   address: String
   "The gender."
@@ -887,7 +961,7 @@ input CreateDoctorInput {
   name: String!
   "At most 254 characters."
   email: String!
-  "An Indian phone number in any usual form."
+  "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00."
   phone: String
   "1–100 characters."
   specialization: String!
@@ -909,7 +983,7 @@ input UpdateDoctorInput {
   name: String
   "At most 254 characters."
   email: String
-  "An Indian phone number in any usual form."
+  "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00."
   phone: String
   "1–100 characters."
   specialization: String
@@ -1206,6 +1280,8 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_phone(ctx, ec, field)
 	case "dateOfBirth":
 		return fieldContext_Patient_dateOfBirth(ctx, ec, field)
+	case "birthDateEstimated":
+		return fieldContext_Patient_birthDateEstimated(ctx, ec, field)
 	case "age":
 		return fieldContext_Patient_age(ctx, ec, field)
 	case "address":
@@ -1254,6 +1330,16 @@ func childFields_PatientEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_PatientEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PatientEdge", field.Name)
+}
+
+func childFields_PossibleDuplicate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "patient":
+		return fieldContext_PossibleDuplicate_patient(ctx, ec, field)
+	case "reasons":
+		return fieldContext_PossibleDuplicate_reasons(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PossibleDuplicate", field.Name)
 }
 
 func childFields_Session(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2049,6 +2135,60 @@ func field_Query_patients_args(ctx context.Context, ec *executionContext, rawArg
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func field_Query_possibleDuplicates_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "dateOfBirth",
+		func(ctx context.Context, v any) (*scalar.Date, error) {
+			return unmarshalODate2ᚖcaregraphᚋinternalᚋscalarᚐDate(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["dateOfBirth"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "ageYears",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["ageYears"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "phone",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["phone"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "email",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["email"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNInt2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg5
 	return args, nil
 }
 
@@ -4195,11 +4335,11 @@ func _Patient_email(ctx context.Context, ec *executionContext, field graphql.Col
 			return obj.Email, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return marshalNString2string(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func fieldContext_Patient_email(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -4250,6 +4390,29 @@ func _Patient_dateOfBirth(ctx context.Context, ec *executionContext, field graph
 }
 func fieldContext_Patient_dateOfBirth(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Patient", field, false, false, "Date")
+}
+
+func _Patient_birthDateEstimated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_birthDateEstimated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BirthDateEstimated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_birthDateEstimated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Patient", field, false, false, "Boolean")
 }
 
 func _Patient_age(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
@@ -4718,6 +4881,61 @@ func fieldContext_PatientEdge_node(_ context.Context, ec *executionContext, fiel
 	return fc, nil
 }
 
+func _PossibleDuplicate_patient(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PossibleDuplicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PossibleDuplicate_patient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PossibleDuplicate().Patient(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PossibleDuplicate_patient(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PossibleDuplicate",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PossibleDuplicate_reasons(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PossibleDuplicate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PossibleDuplicate_reasons(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reasons, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []DuplicateReason) graphql.Marshaler {
+			return marshalNDuplicateReason2ᚕcaregraphᚋgraphᚐDuplicateReasonᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PossibleDuplicate_reasons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PossibleDuplicate", field, false, false, "DuplicateReason")
+}
+
 func _Query_viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4920,6 +5138,50 @@ func fieldContext_Query_patients(ctx context.Context, ec *executionContext, fiel
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Query_patients_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_possibleDuplicates(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_possibleDuplicates(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PossibleDuplicates(ctx, fc.Args["name"].(string), fc.Args["dateOfBirth"].(*scalar.Date), fc.Args["ageYears"].(*int), fc.Args["phone"].(*string), fc.Args["email"].(*string), fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*PossibleDuplicate) graphql.Marshaler {
+			return marshalNPossibleDuplicate2ᚕᚖcaregraphᚋgraphᚐPossibleDuplicateᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_possibleDuplicates(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PossibleDuplicate(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_possibleDuplicates_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7184,7 +7446,7 @@ func unmarshalInputCreatePatientInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "email", "phone", "dateOfBirth", "address", "gender", "bloodGroup", "emergencyContact", "medicalHistory"}
+	fieldsInOrder := [...]string{"name", "email", "phone", "dateOfBirth", "ageYears", "address", "gender", "bloodGroup", "emergencyContact", "medicalHistory"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7200,7 +7462,7 @@ func unmarshalInputCreatePatientInput(ctx context.Context, ec *executionContext,
 			it.Name = data
 		case "email":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
-			data, err := unmarshalNString2string(ctx, ec, v)
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -7214,11 +7476,18 @@ func unmarshalInputCreatePatientInput(ctx context.Context, ec *executionContext,
 			it.Phone = data
 		case "dateOfBirth":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dateOfBirth"))
-			data, err := unmarshalNDate2caregraphᚋinternalᚋscalarᚐDate(ctx, ec, v)
+			data, err := unmarshalODate2ᚖcaregraphᚋinternalᚋscalarᚐDate(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
-			it.DateOfBirth = data
+			it.DateOfBirth = graphql.OmittableOf(data)
+		case "ageYears":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ageYears"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AgeYears = data
 		case "address":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("address"))
 			data, err := unmarshalNString2string(ctx, ec, v)
@@ -7282,7 +7551,7 @@ func unmarshalInputDoctorFilter(ctx context.Context, ec *executionContext, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "specialization", "minExperienceYears", "maxExperienceYears", "minConsultationFee", "maxConsultationFee"}
+	fieldsInOrder := [...]string{"search", "soundsLike", "specialization", "minExperienceYears", "maxExperienceYears", "minConsultationFee", "maxConsultationFee"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7296,6 +7565,13 @@ func unmarshalInputDoctorFilter(ctx context.Context, ec *executionContext, obj a
 				return it, err
 			}
 			it.Search = data
+		case "soundsLike":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("soundsLike"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SoundsLike = data
 		case "specialization":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("specialization"))
 			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
@@ -7591,7 +7867,7 @@ func unmarshalInputPatientFilter(ctx context.Context, ec *executionContext, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "gender", "bloodGroup", "bornAfter", "bornBefore", "createdAfter", "createdBefore", "assigned", "doctorId"}
+	fieldsInOrder := [...]string{"search", "soundsLike", "gender", "bloodGroup", "bornAfter", "bornBefore", "createdAfter", "createdBefore", "assigned", "doctorId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7605,6 +7881,13 @@ func unmarshalInputPatientFilter(ctx context.Context, ec *executionContext, obj 
 				return it, err
 			}
 			it.Search = data
+		case "soundsLike":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("soundsLike"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SoundsLike = data
 		case "gender":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gender"))
 			data, err := unmarshalOGender2ᚕcaregraphᚋentᚋpatientᚐGenderᚄ(ctx, ec, v)
@@ -7910,7 +8193,7 @@ func unmarshalInputUpdatePatientInput(ctx context.Context, ec *executionContext,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "email", "phone", "dateOfBirth", "address", "gender", "bloodGroup", "emergencyContact", "medicalHistory"}
+	fieldsInOrder := [...]string{"name", "email", "phone", "dateOfBirth", "ageYears", "address", "gender", "bloodGroup", "emergencyContact", "medicalHistory"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7945,6 +8228,13 @@ func unmarshalInputUpdatePatientInput(ctx context.Context, ec *executionContext,
 				return it, err
 			}
 			it.DateOfBirth = graphql.OmittableOf(data)
+		case "ageYears":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ageYears"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AgeYears = data
 		case "address":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("address"))
 			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
@@ -8809,7 +9099,7 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			}
 		case "email":
 			out.Values[i] = _Patient_email(ctx, ec, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "phone":
@@ -8819,6 +9109,11 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			}
 		case "dateOfBirth":
 			out.Values[i] = _Patient_dateOfBirth(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "birthDateEstimated":
+			out.Values[i] = _Patient_birthDateEstimated(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -8987,6 +9282,45 @@ func _PatientEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 	return out
 }
 
+var possibleDuplicateImplementors = []string{"PossibleDuplicate"}
+
+func _PossibleDuplicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PossibleDuplicate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, possibleDuplicateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PossibleDuplicate")
+		case "patient":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PossibleDuplicate_patient(ctx, ec, field, obj)
+				})
+		case "reasons":
+			out.Values[i] = _PossibleDuplicate_reasons(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
@@ -9035,6 +9369,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_patients(ctx, ec, field)
+				})
+		case "possibleDuplicates":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_possibleDuplicates(ctx, ec, field)
 				})
 		case "doctor":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -9924,6 +10264,46 @@ func marshalNDoctorOrderField2caregraphᚋgraphᚐDoctorOrderField(ctx context.C
 	return v
 }
 
+func unmarshalNDuplicateReason2caregraphᚋgraphᚐDuplicateReason(ctx context.Context, ec *executionContext, v any) (DuplicateReason, error) {
+	var res DuplicateReason
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDuplicateReason2caregraphᚋgraphᚐDuplicateReason(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v DuplicateReason) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNDuplicateReason2ᚕcaregraphᚋgraphᚐDuplicateReasonᚄ(ctx context.Context, ec *executionContext, v any) ([]DuplicateReason, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]DuplicateReason, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNDuplicateReason2caregraphᚋgraphᚐDuplicateReason(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNDuplicateReason2ᚕcaregraphᚋgraphᚐDuplicateReasonᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []DuplicateReason) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNDuplicateReason2caregraphᚋgraphᚐDuplicateReason(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNGender2caregraphᚋentᚋpatientᚐGender(ctx context.Context, ec *executionContext, v any) (patient.Gender, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := unmarshalNGender2caregraphᚋentᚋpatientᚐGenderF[tmp]
@@ -10133,6 +10513,30 @@ func unmarshalNPatientOrderField2caregraphᚋgraphᚐPatientOrderField(ctx conte
 
 func marshalNPatientOrderField2caregraphᚋgraphᚐPatientOrderField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v PatientOrderField) graphql.Marshaler {
 	return v
+}
+
+func marshalNPossibleDuplicate2ᚕᚖcaregraphᚋgraphᚐPossibleDuplicateᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*PossibleDuplicate) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPossibleDuplicate2ᚖcaregraphᚋgraphᚐPossibleDuplicate(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPossibleDuplicate2ᚖcaregraphᚋgraphᚐPossibleDuplicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PossibleDuplicate) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PossibleDuplicate!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func unmarshalNRegisterInput2caregraphᚋgraphᚐRegisterInput(ctx context.Context, ec *executionContext, v any) (RegisterInput, error) {

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -38,6 +39,7 @@ type UpdatePatientInput struct {
 	Email            graphql.Omittable[*string]
 	Phone            graphql.Omittable[*string]
 	DateOfBirth      graphql.Omittable[*scalar.Date]
+	AgeYears         *int
 	Address          graphql.Omittable[*string]
 	Gender           graphql.Omittable[*patient.Gender]
 	BloodGroup       graphql.Omittable[*patient.BloodGroup]
@@ -49,9 +51,9 @@ func (in UpdatePatientInput) update(ctx context.Context, u *ent.PatientUpdateOne
 	var nulls scalar.Invalid
 	m := u.Mutation()
 	required(&nulls, patient.FieldName, in.Name, m.SetName)
-	required(&nulls, patient.FieldEmail, in.Email, m.SetEmail)
+	optional(in.Email, m.SetEmail, m.ClearEmail)
 	required(&nulls, patient.FieldPhone, in.Phone, m.SetPhone)
-	required(&nulls, patient.FieldDateOfBirth, in.DateOfBirth, m.SetDateOfBirth)
+	born(&nulls, in.DateOfBirth, in.AgeYears, m)
 	required(&nulls, patient.FieldAddress, in.Address, m.SetAddress)
 	required(&nulls, patient.FieldGender, in.Gender, m.SetGender)
 	optional(in.BloodGroup, m.SetBloodGroup, m.ClearBloodGroup)
@@ -60,11 +62,60 @@ func (in UpdatePatientInput) update(ctx context.Context, u *ent.PatientUpdateOne
 	return saved(ctx, nulls, u.Save)
 }
 
-func (in CreatePatientInput) create(db *ent.Client) *ent.PatientCreate {
-	return db.Patient.Create().SetName(in.Name).SetEmail(in.Email).SetPhone(in.Phone).SetDateOfBirth(in.DateOfBirth).
+// CreatePatientInput is a new patient.
+type CreatePatientInput struct {
+	Name             string
+	Email            *string
+	Phone            string
+	DateOfBirth      graphql.Omittable[*scalar.Date]
+	AgeYears         *int
+	Address          string
+	Gender           patient.Gender
+	BloodGroup       *patient.BloodGroup
+	EmergencyContact *string
+	MedicalHistory   *string
+}
+
+func (in CreatePatientInput) create(ctx context.Context) (*ent.Patient, error) {
+	p := ent.FromContext(ctx).Patient.Create().SetName(in.Name).SetNillableEmail(in.Email).SetPhone(in.Phone).
 		SetAddress(in.Address).SetGender(in.Gender).SetNillableBloodGroup(in.BloodGroup).
 		SetNillableEmergencyContact(in.EmergencyContact).SetNillableMedicalHistory(in.MedicalHistory)
+	var nulls scalar.Invalid
+	born(&nulls, in.DateOfBirth, in.AgeYears, p.Mutation())
+	if _, ok := p.Mutation().DateOfBirth(); !ok && nulls == nil {
+		nulls = scalar.Invalid{{Name: patient.FieldDateOfBirth, Err: scalar.Required}}
+	}
+	if nulls != nil {
+		p.SetDateOfBirth(scalar.DateOf(now())) // a stand-in, so that the other fields are checked
+	}
+	return saved(ctx, nulls, p.Save)
 }
+
+// born sets when a patient was born: on a day, or in the year that an age tells.
+func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int, m *ent.PatientMutation) {
+	given, ok := day.ValueOK()
+	switch {
+	case age != nil && given != nil:
+		*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: scalar.Problem("Give the date of birth or the age, not both.")})
+	case age != nil:
+		if *age < 0 || *age > maxAge {
+			*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: badAge})
+			return
+		}
+		m.SetDateOfBirth(scalar.NewDate(scalar.BirthYear(time.Now(), *age), time.January, 1))
+		m.SetBirthDateEstimated(true)
+	case ok:
+		required(invalid, patient.FieldDateOfBirth, day, m.SetDateOfBirth)
+		m.SetBirthDateEstimated(false)
+	}
+}
+
+// An age in place of a date of birth.
+const (
+	ageYears                = "age_years" // as if it were a column
+	maxAge                  = 130
+	badAge   scalar.Problem = "An age is 0 to 130 years."
+)
 
 // UpdateDoctorInput says what changes of a doctor: a field that was left out
 // stays, null clears an optional one and is invalid for another.

@@ -37,7 +37,7 @@ type CreateDoctorInput struct {
 	Name string `json:"name"`
 	// At most 254 characters.
 	Email string `json:"email"`
-	// An Indian phone number in any usual form.
+	// One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00.
 	Phone *string `json:"phone,omitempty"`
 	// 1–100 characters.
 	Specialization string `json:"specialization"`
@@ -53,32 +53,15 @@ type CreateDoctorInput struct {
 	Availability *string `json:"availability,omitempty"`
 }
 
-// A new patient.
-type CreatePatientInput struct {
-	// 1–100 characters.
-	Name string `json:"name"`
-	// At most 254 characters.
-	Email string `json:"email"`
-	// An Indian phone number in any usual form.
-	Phone string `json:"phone"`
-	// Not in the future, not before 1880.
-	DateOfBirth scalar.Date `json:"dateOfBirth"`
-	// At most 20,000 characters.
-	Address string `json:"address"`
-	// The gender.
-	Gender patient.Gender `json:"gender"`
-	// The blood group, if known.
-	BloodGroup *patient.BloodGroup `json:"bloodGroup,omitempty"`
-	// Whom to call, at most 20,000 characters.
-	EmergencyContact *string `json:"emergencyContact,omitempty"`
-	// At most 20,000 characters.
-	MedicalHistory *string `json:"medicalHistory,omitempty"`
-}
-
 // Which doctors: those that match all that is given.
 type DoctorFilter struct {
-	// Any part of the name or specialization, at most 200 characters; without regard to case, in every script.
+	// Words, each of which is a part of the name, specialization, phone or email, in any order; without regard to case,
+	// accents, apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four
+	// digits or more of it. At most 200 characters and 10 words.
 	Search *string `json:"search,omitempty"`
+	// Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
+	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+	SoundsLike *string `json:"soundsLike,omitempty"`
 	// One of these specializations, exactly.
 	Specialization []string `json:"specialization,omitempty"`
 	// At least so many years.
@@ -119,7 +102,7 @@ type MappingFilter struct {
 	AssignedAfter *time.Time `json:"assignedAfter,omitempty"`
 	// Begun before this instant.
 	AssignedBefore *time.Time `json:"assignedBefore,omitempty"`
-	// Any part of the patient's or the doctor's name, at most 200 characters; without regard to case.
+	// Words, each of which is a part of the patient's or the doctor's name; as in the search for patients.
 	Search *string `json:"search,omitempty"`
 }
 
@@ -133,15 +116,20 @@ type MappingOrder struct {
 
 // Which patients: those that match all that is given.
 type PatientFilter struct {
-	// Any part of the name, phone or email, at most 200 characters; without regard to case, in every script.
+	// Words, each of which is a part of the name, phone or email, in any order; without regard to case, accents, apostrophes
+	// and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or more of it. At
+	// most 200 characters and 10 words.
 	Search *string `json:"search,omitempty"`
+	// Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
+	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+	SoundsLike *string `json:"soundsLike,omitempty"`
 	// One of these genders.
 	Gender []patient.Gender `json:"gender,omitempty"`
 	// One of these blood groups.
 	BloodGroup []patient.BloodGroup `json:"bloodGroup,omitempty"`
-	// Born after this day.
+	// Born after this day, or perhaps if only the year is known.
 	BornAfter *scalar.Date `json:"bornAfter,omitempty"`
-	// Born before this day.
+	// Born before this day, or perhaps if only the year is known.
 	BornBefore *scalar.Date `json:"bornBefore,omitempty"`
 	// Recorded after this instant.
 	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
@@ -169,7 +157,7 @@ type RegisterInput struct {
 	Email string `json:"email"`
 	// At least 8 characters after trimming; not all digits, not the username or email, not one of the commonest passwords.
 	Password string `json:"password"`
-	// An Indian phone number in any usual form; unique.
+	// One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00; unique.
 	Phone *string `json:"phone,omitempty"`
 	// What the user is in the clinic.
 	Role user.Role `json:"role"`
@@ -189,7 +177,9 @@ type SpecializationStat struct {
 
 // Which users: those that match all that is given.
 type UserFilter struct {
-	// Any part of the username, email or phone, at most 200 characters; without regard to case, in every script.
+	// Words, each of which is a part of the username, email or phone, in any order; without regard to case, accents,
+	// apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or
+	// more of it. At most 200 characters and 10 words.
 	Search *string `json:"search,omitempty"`
 	// Of this role.
 	Role *user.Role `json:"role,omitempty"`
@@ -211,7 +201,7 @@ type UserOrder struct {
 type DoctorOrderField string
 
 const (
-	// The name, without regard to case.
+	// The name, without regard to case, accents, apostrophes and hyphens.
 	DoctorOrderFieldName DoctorOrderField = "NAME"
 	// The years of experience.
 	DoctorOrderFieldExperienceYears DoctorOrderField = "EXPERIENCE_YEARS"
@@ -266,6 +256,73 @@ func (e *DoctorOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e DoctorOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a patient has in common with the one that is about to be recorded.
+type DuplicateReason string
+
+const (
+	// The phone number. Families share one.
+	DuplicateReasonSamePhone DuplicateReason = "SAME_PHONE"
+	// The email. Families share one.
+	DuplicateReasonSameEmail DuplicateReason = "SAME_EMAIL"
+	// The name, without regard to case, accents, apostrophes and hyphens.
+	DuplicateReasonSameName DuplicateReason = "SAME_NAME"
+	// Each word of the name, in another spelling or order.
+	DuplicateReasonSimilarName DuplicateReason = "SIMILAR_NAME"
+	// The date of birth; if one of the two is estimated, the year, give or take one.
+	DuplicateReasonSameBirthDate DuplicateReason = "SAME_BIRTH_DATE"
+)
+
+var AllDuplicateReason = []DuplicateReason{
+	DuplicateReasonSamePhone,
+	DuplicateReasonSameEmail,
+	DuplicateReasonSameName,
+	DuplicateReasonSimilarName,
+	DuplicateReasonSameBirthDate,
+}
+
+func (e DuplicateReason) IsValid() bool {
+	switch e {
+	case DuplicateReasonSamePhone, DuplicateReasonSameEmail, DuplicateReasonSameName, DuplicateReasonSimilarName, DuplicateReasonSameBirthDate:
+		return true
+	}
+	return false
+}
+
+func (e DuplicateReason) String() string {
+	return string(e)
+}
+
+func (e *DuplicateReason) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = DuplicateReason(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid DuplicateReason", str)
+	}
+	return nil
+}
+
+func (e DuplicateReason) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *DuplicateReason) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e DuplicateReason) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -395,7 +452,7 @@ const (
 	PatientOrderFieldCreatedAt PatientOrderField = "CREATED_AT"
 	// When the record last changed.
 	PatientOrderFieldUpdatedAt PatientOrderField = "UPDATED_AT"
-	// The name, without regard to case.
+	// The name, without regard to case, accents, apostrophes and hyphens.
 	PatientOrderFieldName PatientOrderField = "NAME"
 	// The date of birth.
 	PatientOrderFieldDateOfBirth PatientOrderField = "DATE_OF_BIRTH"

@@ -74,6 +74,8 @@ func write(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([
 		return doctors.Append(ctx, b, v, selections), nil
 	case *ent.Mapping:
 		return mappings.Append(ctx, b, v, selections), nil
+	case *PossibleDuplicate:
+		return duplicates.Append(ctx, b, v, selections), nil
 	case interface {
 		Append(context.Context, []byte, ast.SelectionSet) []byte
 	}:

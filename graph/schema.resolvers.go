@@ -10,7 +10,9 @@ import (
 	"caregraph/internal/auth"
 	"caregraph/internal/care"
 	"caregraph/internal/reading"
+	"caregraph/internal/scalar"
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -51,7 +53,7 @@ func (r *mutationResolver) UpdateUser(ctx context.Context, id int, input UpdateU
 }
 
 func (r *mutationResolver) CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error) {
-	return patients.Shown(ctx)(input.create(ent.FromContext(ctx)).Save(ctx))
+	return patients.Shown(ctx)(input.create(ctx))
 }
 
 func (r *mutationResolver) UpdatePatient(ctx context.Context, id int, input UpdatePatientInput) (*ent.Patient, error) {
@@ -114,6 +116,10 @@ func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent
 	return reading.Value[[]*ent.Doctor](ctx, &patients, obj)
 }
 
+func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
+	panic(fmt.Errorf("not implemented: Patient - patient"))
+}
+
 func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
 	return r.viewer(ctx)
 }
@@ -132,6 +138,10 @@ func (r *queryResolver) Patient(ctx context.Context, id int) (*ent.Patient, erro
 
 func (r *queryResolver) Patients(ctx context.Context, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
 	return patients.List(ctx)
+}
+
+func (r *queryResolver) PossibleDuplicates(ctx context.Context, name string, dateOfBirth *scalar.Date, ageYears *int, phone *string, email *string, first int) ([]*PossibleDuplicate, error) {
+	return possibleDuplicates(ctx, newcomer{name, dateOfBirth, ageYears, phone, email}, first)
 }
 
 func (r *queryResolver) Doctor(ctx context.Context, id int) (*ent.Doctor, error) {
@@ -174,6 +184,10 @@ func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Patient() PatientResolver { return &patientResolver{r} }
 
+func (r *Resolver) PossibleDuplicate() PossibleDuplicateResolver {
+	return &possibleDuplicateResolver{r}
+}
+
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
@@ -181,11 +195,12 @@ func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
-	doctorResolver   struct{ *Resolver }
-	mappingResolver  struct{ *Resolver }
-	mutationResolver struct{ *Resolver }
-	patientResolver  struct{ *Resolver }
-	queryResolver    struct{ *Resolver }
-	sessionResolver  struct{ *Resolver }
-	userResolver     struct{ *Resolver }
+	doctorResolver            struct{ *Resolver }
+	mappingResolver           struct{ *Resolver }
+	mutationResolver          struct{ *Resolver }
+	patientResolver           struct{ *Resolver }
+	possibleDuplicateResolver struct{ *Resolver }
+	queryResolver             struct{ *Resolver }
+	sessionResolver           struct{ *Resolver }
+	userResolver              struct{ *Resolver }
 )

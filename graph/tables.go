@@ -119,6 +119,24 @@ var sessions = reading.Table[ent.Session]{
 	},
 }
 
+// duplicates have no table of their own: possibleDuplicates finds them.
+var duplicates = reading.Table[PossibleDuplicate]{
+	Object: "PossibleDuplicate",
+	Node:   func(d *PossibleDuplicate) (int, *reading.Loaded) { return d.PatientID, &d.loaded },
+	Values: map[string]reading.Appender[PossibleDuplicate]{
+		"reasons": func(b []byte, d *PossibleDuplicate) []byte {
+			b = append(b, '[')
+			for i, r := range d.Reasons {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = reading.AppendString(b, r)
+			}
+			return append(b, ']')
+		},
+	},
+}
+
 // day is the ordering by a column of dates.
 func day[T any](column string, of func(*T) scalar.Date) reading.Ordering[T] {
 	return reading.Ordering[T]{

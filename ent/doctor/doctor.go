@@ -25,6 +25,8 @@ const (
 	FieldName = "name"
 	// FieldNameKey holds the string denoting the name_key field in the database.
 	FieldNameKey = "name_key"
+	// FieldNameSound holds the string denoting the name_sound field in the database.
+	FieldNameSound = "name_sound"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
 	// FieldPhone holds the string denoting the phone field in the database.
@@ -64,6 +66,7 @@ var Columns = []string{
 	FieldDeletedAt,
 	FieldName,
 	FieldNameKey,
+	FieldNameSound,
 	FieldEmail,
 	FieldPhone,
 	FieldSpecialization,
@@ -91,7 +94,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "caregraph/ent/runtime"
 var (
-	Hooks  [4]ent.Hook
+	Hooks  [5]ent.Hook
 	Policy ent.Policy
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
 	DefaultCreatedAt func() time.Time
@@ -101,6 +104,8 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultNameSound holds the default value on creation for the "name_sound" field.
+	DefaultNameSound string
 	// EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	EmailValidator func(string) error
 	// PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
@@ -150,6 +155,11 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByNameKey orders the results by the name_key field.
 func ByNameKey(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNameKey, opts...).ToFunc()
+}
+
+// ByNameSound orders the results by the name_sound field.
+func ByNameSound(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameSound, opts...).ToFunc()
 }
 
 // ByEmail orders the results by the email field.

@@ -81,6 +81,11 @@ func NameKey(v string) predicate.Doctor {
 	return predicate.Doctor(sql.FieldEQ(FieldNameKey, v))
 }
 
+// NameSound applies equality check predicate on the "name_sound" field. It's identical to NameSoundEQ.
+func NameSound(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldEQ(FieldNameSound, v))
+}
+
 // Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
 func Email(v string) predicate.Doctor {
 	return predicate.Doctor(sql.FieldEQ(FieldEmail, v))
@@ -385,6 +390,71 @@ func NameKeyEqualFold(v string) predicate.Doctor {
 // NameKeyContainsFold applies the ContainsFold predicate on the "name_key" field.
 func NameKeyContainsFold(v string) predicate.Doctor {
 	return predicate.Doctor(sql.FieldContainsFold(FieldNameKey, v))
+}
+
+// NameSoundEQ applies the EQ predicate on the "name_sound" field.
+func NameSoundEQ(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldEQ(FieldNameSound, v))
+}
+
+// NameSoundNEQ applies the NEQ predicate on the "name_sound" field.
+func NameSoundNEQ(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldNEQ(FieldNameSound, v))
+}
+
+// NameSoundIn applies the In predicate on the "name_sound" field.
+func NameSoundIn(vs ...string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldIn(FieldNameSound, vs...))
+}
+
+// NameSoundNotIn applies the NotIn predicate on the "name_sound" field.
+func NameSoundNotIn(vs ...string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldNotIn(FieldNameSound, vs...))
+}
+
+// NameSoundGT applies the GT predicate on the "name_sound" field.
+func NameSoundGT(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldGT(FieldNameSound, v))
+}
+
+// NameSoundGTE applies the GTE predicate on the "name_sound" field.
+func NameSoundGTE(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldGTE(FieldNameSound, v))
+}
+
+// NameSoundLT applies the LT predicate on the "name_sound" field.
+func NameSoundLT(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldLT(FieldNameSound, v))
+}
+
+// NameSoundLTE applies the LTE predicate on the "name_sound" field.
+func NameSoundLTE(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldLTE(FieldNameSound, v))
+}
+
+// NameSoundContains applies the Contains predicate on the "name_sound" field.
+func NameSoundContains(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldContains(FieldNameSound, v))
+}
+
+// NameSoundHasPrefix applies the HasPrefix predicate on the "name_sound" field.
+func NameSoundHasPrefix(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldHasPrefix(FieldNameSound, v))
+}
+
+// NameSoundHasSuffix applies the HasSuffix predicate on the "name_sound" field.
+func NameSoundHasSuffix(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldHasSuffix(FieldNameSound, v))
+}
+
+// NameSoundEqualFold applies the EqualFold predicate on the "name_sound" field.
+func NameSoundEqualFold(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldEqualFold(FieldNameSound, v))
+}
+
+// NameSoundContainsFold applies the ContainsFold predicate on the "name_sound" field.
+func NameSoundContainsFold(v string) predicate.Doctor {
+	return predicate.Doctor(sql.FieldContainsFold(FieldNameSound, v))
 }
 
 // EmailEQ applies the EQ predicate on the "email" field.

@@ -17,6 +17,7 @@ var (
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "name_key", Type: field.TypeString},
+		{Name: "name_sound", Type: field.TypeString, Default: ""},
 		{Name: "email", Type: field.TypeString},
 		{Name: "phone", Type: field.TypeString, Nullable: true},
 		{Name: "specialization", Type: field.TypeString},
@@ -36,32 +37,38 @@ var (
 			{
 				Name:    "doctor_license_number",
 				Unique:  true,
-				Columns: []*schema.Column{DoctorsColumns[10]},
+				Columns: []*schema.Column{DoctorsColumns[11]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
 			},
 			{
-				Name:    "doctor_name_key_id",
+				Name:    "doctor_name",
 				Unique:  false,
 				Columns: []*schema.Column{DoctorsColumns[5], DoctorsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					IncludeColumns: []string{
 						DoctorsColumns[3].Name,
 
-						DoctorsColumns[9].Name,
+						DoctorsColumns[10].Name,
+
+						DoctorsColumns[8].Name,
+
+						DoctorsColumns[7].Name,
+
+						DoctorsColumns[6].Name,
 					},
 				},
 			},
 			{
 				Name:    "doctor_experience_years_id",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[11], DoctorsColumns[0]},
+				Columns: []*schema.Column{DoctorsColumns[12], DoctorsColumns[0]},
 			},
 			{
 				Name:    "doctor_consultation_fee_id",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[12], DoctorsColumns[0]},
+				Columns: []*schema.Column{DoctorsColumns[13], DoctorsColumns[0]},
 			},
 			{
 				Name:    "doctor_created_at_id",
@@ -71,7 +78,7 @@ var (
 			{
 				Name:    "doctor_specialization",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[8]},
+				Columns: []*schema.Column{DoctorsColumns[9]},
 			},
 		},
 	}
@@ -192,9 +199,11 @@ var (
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "name_key", Type: field.TypeString},
-		{Name: "email", Type: field.TypeString},
+		{Name: "name_sound", Type: field.TypeString, Default: ""},
+		{Name: "email", Type: field.TypeString, Nullable: true},
 		{Name: "phone", Type: field.TypeString},
 		{Name: "date_of_birth", Type: field.TypeTime, SchemaType: map[string]string{"postgres": "date", "sqlite3": "date"}},
+		{Name: "birth_date_estimated", Type: field.TypeBool, Default: false},
 		{Name: "address", Type: field.TypeString, Size: 2147483647},
 		{Name: "gender", Type: field.TypeEnum, Enums: []string{"male", "female", "other"}},
 		{Name: "blood_group", Type: field.TypeEnum, Nullable: true, Enums: []string{"A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"}},
@@ -210,16 +219,62 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "patients_users_patients",
-				Columns:    []*schema.Column{PatientsColumns[14]},
+				Columns:    []*schema.Column{PatientsColumns[16]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
+				Name:    "patient_owner_name",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[5], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						PatientsColumns[8].Name,
+
+						PatientsColumns[7].Name,
+
+						PatientsColumns[6].Name,
+					},
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_name",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[5], PatientsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					IncludeColumns: []string{
+						PatientsColumns[8].Name,
+
+						PatientsColumns[7].Name,
+
+						PatientsColumns[6].Name,
+					},
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_phone_created_by_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[8], PatientsColumns[16]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
+				Name:    "patient_email_created_by_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[7], PatientsColumns[16]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NULL",
+				},
+			},
+			{
 				Name:    "patient_created_by_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[1], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[1], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -235,7 +290,7 @@ var (
 			{
 				Name:    "patient_created_by_id_updated_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[2], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[2], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -249,35 +304,9 @@ var (
 				},
 			},
 			{
-				Name:    "patient_created_by_id_name_key_id",
-				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[5], PatientsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					IncludeColumns: []string{
-						PatientsColumns[7].Name,
-
-						PatientsColumns[6].Name,
-					},
-					Where: "deleted_at IS NULL",
-				},
-			},
-			{
-				Name:    "patient_name_key_id",
-				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[5], PatientsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					IncludeColumns: []string{
-						PatientsColumns[7].Name,
-
-						PatientsColumns[6].Name,
-					},
-					Where: "deleted_at IS NULL",
-				},
-			},
-			{
 				Name:    "patient_created_by_id_date_of_birth_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[14], PatientsColumns[8], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[9], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -285,7 +314,7 @@ var (
 			{
 				Name:    "patient_date_of_birth_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[8], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[9], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},

@@ -28,12 +28,16 @@ const (
 	FieldName = "name"
 	// FieldNameKey holds the string denoting the name_key field in the database.
 	FieldNameKey = "name_key"
+	// FieldNameSound holds the string denoting the name_sound field in the database.
+	FieldNameSound = "name_sound"
 	// FieldEmail holds the string denoting the email field in the database.
 	FieldEmail = "email"
 	// FieldPhone holds the string denoting the phone field in the database.
 	FieldPhone = "phone"
 	// FieldDateOfBirth holds the string denoting the date_of_birth field in the database.
 	FieldDateOfBirth = "date_of_birth"
+	// FieldBirthDateEstimated holds the string denoting the birth_date_estimated field in the database.
+	FieldBirthDateEstimated = "birth_date_estimated"
 	// FieldAddress holds the string denoting the address field in the database.
 	FieldAddress = "address"
 	// FieldGender holds the string denoting the gender field in the database.
@@ -75,9 +79,11 @@ var Columns = []string{
 	FieldCreatedByID,
 	FieldName,
 	FieldNameKey,
+	FieldNameSound,
 	FieldEmail,
 	FieldPhone,
 	FieldDateOfBirth,
+	FieldBirthDateEstimated,
 	FieldAddress,
 	FieldGender,
 	FieldBloodGroup,
@@ -101,7 +107,7 @@ func ValidColumn(column string) bool {
 //
 //	import _ "caregraph/ent/runtime"
 var (
-	Hooks  [3]ent.Hook
+	Hooks  [4]ent.Hook
 	Policy ent.Policy
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
 	DefaultCreatedAt func() time.Time
@@ -111,10 +117,14 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultNameSound holds the default value on creation for the "name_sound" field.
+	DefaultNameSound string
 	// EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	EmailValidator func(string) error
 	// PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
 	PhoneValidator func(string) error
+	// DefaultBirthDateEstimated holds the default value on creation for the "birth_date_estimated" field.
+	DefaultBirthDateEstimated bool
 	// AddressValidator is a validator for the "address" field. It is called by the builders before save.
 	AddressValidator func(string) error
 	// EmergencyContactValidator is a validator for the "emergency_contact" field. It is called by the builders before save.
@@ -214,6 +224,11 @@ func ByNameKey(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNameKey, opts...).ToFunc()
 }
 
+// ByNameSound orders the results by the name_sound field.
+func ByNameSound(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameSound, opts...).ToFunc()
+}
+
 // ByEmail orders the results by the email field.
 func ByEmail(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEmail, opts...).ToFunc()
@@ -227,6 +242,11 @@ func ByPhone(opts ...sql.OrderTermOption) OrderOption {
 // ByDateOfBirth orders the results by the date_of_birth field.
 func ByDateOfBirth(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDateOfBirth, opts...).ToFunc()
+}
+
+// ByBirthDateEstimated orders the results by the birth_date_estimated field.
+func ByBirthDateEstimated(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBirthDateEstimated, opts...).ToFunc()
 }
 
 // ByAddress orders the results by the address field.

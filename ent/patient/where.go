@@ -86,6 +86,11 @@ func NameKey(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldNameKey, v))
 }
 
+// NameSound applies equality check predicate on the "name_sound" field. It's identical to NameSoundEQ.
+func NameSound(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldNameSound, v))
+}
+
 // Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
 func Email(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldEmail, v))
@@ -99,6 +104,11 @@ func Phone(v string) predicate.Patient {
 // DateOfBirth applies equality check predicate on the "date_of_birth" field. It's identical to DateOfBirthEQ.
 func DateOfBirth(v scalar.Date) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldDateOfBirth, v))
+}
+
+// BirthDateEstimated applies equality check predicate on the "birth_date_estimated" field. It's identical to BirthDateEstimatedEQ.
+func BirthDateEstimated(v bool) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldBirthDateEstimated, v))
 }
 
 // Address applies equality check predicate on the "address" field. It's identical to AddressEQ.
@@ -396,6 +406,71 @@ func NameKeyContainsFold(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldContainsFold(FieldNameKey, v))
 }
 
+// NameSoundEQ applies the EQ predicate on the "name_sound" field.
+func NameSoundEQ(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldNameSound, v))
+}
+
+// NameSoundNEQ applies the NEQ predicate on the "name_sound" field.
+func NameSoundNEQ(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldNameSound, v))
+}
+
+// NameSoundIn applies the In predicate on the "name_sound" field.
+func NameSoundIn(vs ...string) predicate.Patient {
+	return predicate.Patient(sql.FieldIn(FieldNameSound, vs...))
+}
+
+// NameSoundNotIn applies the NotIn predicate on the "name_sound" field.
+func NameSoundNotIn(vs ...string) predicate.Patient {
+	return predicate.Patient(sql.FieldNotIn(FieldNameSound, vs...))
+}
+
+// NameSoundGT applies the GT predicate on the "name_sound" field.
+func NameSoundGT(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldGT(FieldNameSound, v))
+}
+
+// NameSoundGTE applies the GTE predicate on the "name_sound" field.
+func NameSoundGTE(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldGTE(FieldNameSound, v))
+}
+
+// NameSoundLT applies the LT predicate on the "name_sound" field.
+func NameSoundLT(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldLT(FieldNameSound, v))
+}
+
+// NameSoundLTE applies the LTE predicate on the "name_sound" field.
+func NameSoundLTE(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldLTE(FieldNameSound, v))
+}
+
+// NameSoundContains applies the Contains predicate on the "name_sound" field.
+func NameSoundContains(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldContains(FieldNameSound, v))
+}
+
+// NameSoundHasPrefix applies the HasPrefix predicate on the "name_sound" field.
+func NameSoundHasPrefix(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldHasPrefix(FieldNameSound, v))
+}
+
+// NameSoundHasSuffix applies the HasSuffix predicate on the "name_sound" field.
+func NameSoundHasSuffix(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldHasSuffix(FieldNameSound, v))
+}
+
+// NameSoundEqualFold applies the EqualFold predicate on the "name_sound" field.
+func NameSoundEqualFold(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldEqualFold(FieldNameSound, v))
+}
+
+// NameSoundContainsFold applies the ContainsFold predicate on the "name_sound" field.
+func NameSoundContainsFold(v string) predicate.Patient {
+	return predicate.Patient(sql.FieldContainsFold(FieldNameSound, v))
+}
+
 // EmailEQ applies the EQ predicate on the "email" field.
 func EmailEQ(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldEmail, v))
@@ -449,6 +524,16 @@ func EmailHasPrefix(v string) predicate.Patient {
 // EmailHasSuffix applies the HasSuffix predicate on the "email" field.
 func EmailHasSuffix(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldHasSuffix(FieldEmail, v))
+}
+
+// EmailIsNil applies the IsNil predicate on the "email" field.
+func EmailIsNil() predicate.Patient {
+	return predicate.Patient(sql.FieldIsNull(FieldEmail))
+}
+
+// EmailNotNil applies the NotNil predicate on the "email" field.
+func EmailNotNil() predicate.Patient {
+	return predicate.Patient(sql.FieldNotNull(FieldEmail))
 }
 
 // EmailEqualFold applies the EqualFold predicate on the "email" field.
@@ -564,6 +649,16 @@ func DateOfBirthLT(v scalar.Date) predicate.Patient {
 // DateOfBirthLTE applies the LTE predicate on the "date_of_birth" field.
 func DateOfBirthLTE(v scalar.Date) predicate.Patient {
 	return predicate.Patient(sql.FieldLTE(FieldDateOfBirth, v))
+}
+
+// BirthDateEstimatedEQ applies the EQ predicate on the "birth_date_estimated" field.
+func BirthDateEstimatedEQ(v bool) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldBirthDateEstimated, v))
+}
+
+// BirthDateEstimatedNEQ applies the NEQ predicate on the "birth_date_estimated" field.
+func BirthDateEstimatedNEQ(v bool) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldBirthDateEstimated, v))
 }
 
 // AddressEQ applies the EQ predicate on the "address" field.

@@ -38,6 +38,8 @@ func init() {
 	doctor.Hooks[2] = doctorHooks[1]
 
 	doctor.Hooks[3] = doctorHooks[2]
+
+	doctor.Hooks[4] = doctorHooks[3]
 	doctorMixinFields0 := doctorMixin[0].Fields()
 	_ = doctorMixinFields0
 	doctorFields := schema.Doctor{}.Fields()
@@ -56,36 +58,40 @@ func init() {
 	doctorDescName := doctorFields[0].Descriptor()
 	// doctor.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	doctor.NameValidator = doctorDescName.Validators[0].(func(string) error)
+	// doctorDescNameSound is the schema descriptor for name_sound field.
+	doctorDescNameSound := doctorFields[2].Descriptor()
+	// doctor.DefaultNameSound holds the default value on creation for the name_sound field.
+	doctor.DefaultNameSound = doctorDescNameSound.Default.(string)
 	// doctorDescEmail is the schema descriptor for email field.
-	doctorDescEmail := doctorFields[2].Descriptor()
+	doctorDescEmail := doctorFields[3].Descriptor()
 	// doctor.EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	doctor.EmailValidator = doctorDescEmail.Validators[0].(func(string) error)
 	// doctorDescPhone is the schema descriptor for phone field.
-	doctorDescPhone := doctorFields[3].Descriptor()
+	doctorDescPhone := doctorFields[4].Descriptor()
 	// doctor.PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
 	doctor.PhoneValidator = doctorDescPhone.Validators[0].(func(string) error)
 	// doctorDescSpecialization is the schema descriptor for specialization field.
-	doctorDescSpecialization := doctorFields[4].Descriptor()
+	doctorDescSpecialization := doctorFields[5].Descriptor()
 	// doctor.SpecializationValidator is a validator for the "specialization" field. It is called by the builders before save.
 	doctor.SpecializationValidator = doctorDescSpecialization.Validators[0].(func(string) error)
 	// doctorDescLicenseNumber is the schema descriptor for license_number field.
-	doctorDescLicenseNumber := doctorFields[6].Descriptor()
+	doctorDescLicenseNumber := doctorFields[7].Descriptor()
 	// doctor.LicenseNumberValidator is a validator for the "license_number" field. It is called by the builders before save.
 	doctor.LicenseNumberValidator = doctorDescLicenseNumber.Validators[0].(func(string) error)
 	// doctorDescExperienceYears is the schema descriptor for experience_years field.
-	doctorDescExperienceYears := doctorFields[7].Descriptor()
+	doctorDescExperienceYears := doctorFields[8].Descriptor()
 	// doctor.ExperienceYearsValidator is a validator for the "experience_years" field. It is called by the builders before save.
 	doctor.ExperienceYearsValidator = doctorDescExperienceYears.Validators[0].(func(int) error)
 	// doctorDescConsultationFee is the schema descriptor for consultation_fee field.
-	doctorDescConsultationFee := doctorFields[8].Descriptor()
+	doctorDescConsultationFee := doctorFields[9].Descriptor()
 	// doctor.ConsultationFeeValidator is a validator for the "consultation_fee" field. It is called by the builders before save.
 	doctor.ConsultationFeeValidator = doctorDescConsultationFee.Validators[0].(func(int64) error)
 	// doctorDescAddress is the schema descriptor for address field.
-	doctorDescAddress := doctorFields[9].Descriptor()
+	doctorDescAddress := doctorFields[10].Descriptor()
 	// doctor.AddressValidator is a validator for the "address" field. It is called by the builders before save.
 	doctor.AddressValidator = doctorDescAddress.Validators[0].(func(string) error)
 	// doctorDescAvailability is the schema descriptor for availability field.
-	doctorDescAvailability := doctorFields[10].Descriptor()
+	doctorDescAvailability := doctorFields[11].Descriptor()
 	// doctor.AvailabilityValidator is a validator for the "availability" field. It is called by the builders before save.
 	doctor.AvailabilityValidator = doctorDescAvailability.Validators[0].(func(string) error)
 	guess.Policy = privacy.NewPolicies(schema.Guess{})
@@ -151,6 +157,8 @@ func init() {
 	patient.Hooks[1] = patientHooks[0]
 
 	patient.Hooks[2] = patientHooks[1]
+
+	patient.Hooks[3] = patientHooks[2]
 	patientMixinFields0 := patientMixin[0].Fields()
 	_ = patientMixinFields0
 	patientFields := schema.Patient{}.Fields()
@@ -169,24 +177,32 @@ func init() {
 	patientDescName := patientFields[1].Descriptor()
 	// patient.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	patient.NameValidator = patientDescName.Validators[0].(func(string) error)
+	// patientDescNameSound is the schema descriptor for name_sound field.
+	patientDescNameSound := patientFields[3].Descriptor()
+	// patient.DefaultNameSound holds the default value on creation for the name_sound field.
+	patient.DefaultNameSound = patientDescNameSound.Default.(string)
 	// patientDescEmail is the schema descriptor for email field.
-	patientDescEmail := patientFields[3].Descriptor()
+	patientDescEmail := patientFields[4].Descriptor()
 	// patient.EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	patient.EmailValidator = patientDescEmail.Validators[0].(func(string) error)
 	// patientDescPhone is the schema descriptor for phone field.
-	patientDescPhone := patientFields[4].Descriptor()
+	patientDescPhone := patientFields[5].Descriptor()
 	// patient.PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
 	patient.PhoneValidator = patientDescPhone.Validators[0].(func(string) error)
+	// patientDescBirthDateEstimated is the schema descriptor for birth_date_estimated field.
+	patientDescBirthDateEstimated := patientFields[7].Descriptor()
+	// patient.DefaultBirthDateEstimated holds the default value on creation for the birth_date_estimated field.
+	patient.DefaultBirthDateEstimated = patientDescBirthDateEstimated.Default.(bool)
 	// patientDescAddress is the schema descriptor for address field.
-	patientDescAddress := patientFields[6].Descriptor()
+	patientDescAddress := patientFields[8].Descriptor()
 	// patient.AddressValidator is a validator for the "address" field. It is called by the builders before save.
 	patient.AddressValidator = patientDescAddress.Validators[0].(func(string) error)
 	// patientDescEmergencyContact is the schema descriptor for emergency_contact field.
-	patientDescEmergencyContact := patientFields[9].Descriptor()
+	patientDescEmergencyContact := patientFields[11].Descriptor()
 	// patient.EmergencyContactValidator is a validator for the "emergency_contact" field. It is called by the builders before save.
 	patient.EmergencyContactValidator = patientDescEmergencyContact.Validators[0].(func(string) error)
 	// patientDescMedicalHistory is the schema descriptor for medical_history field.
-	patientDescMedicalHistory := patientFields[10].Descriptor()
+	patientDescMedicalHistory := patientFields[12].Descriptor()
 	// patient.MedicalHistoryValidator is a validator for the "medical_history" field. It is called by the builders before save.
 	patient.MedicalHistoryValidator = patientDescMedicalHistory.Validators[0].(func(string) error)
 	session.Policy = privacy.NewPolicies(schema.Session{})

@@ -25,10 +25,12 @@ func (Doctor) Fields() []ent.Field {
 		field.String("name").Validate(scalar.FilledLine(100)),
 		field.String("name_key").
 			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
+		field.String("name_sound").Default("").
+			Comment("What finds the name in other spellings, see scalar.SoundKey. Empty until store.Rekey fills it."),
 		field.String("email").Validate(scalar.Email).
 			Comment("In lower case."),
 		field.String("phone").Optional().Nillable().Validate(scalar.Phone).
-			Comment("10 digits, without country code."),
+			Comment("See scalar.NormalPhone."),
 		field.String("specialization").Validate(scalar.FilledLine(100)),
 		field.String("specialization_key").
 			Comment("The specialization as it is searched: folded, see scalar.Fold."),
@@ -53,7 +55,7 @@ func (Doctor) Edges() []ent.Edge {
 func (Doctor) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("license_number").Unique().Annotations(entsql.IndexWhere("deleted_at IS NULL")),
-		index.Fields("name_key", "id").Annotations(entsql.IncludeColumns("deleted_at", "specialization_key")), // all that a search reads
+		index.Fields("name_key", "id").StorageKey("doctor_name").Annotations(entsql.IncludeColumns("deleted_at", "specialization_key", "phone", "email", "name_sound")), // all that a search reads
 		index.Fields("experience_years", "id"),
 		index.Fields("consultation_fee", "id"),
 		index.Fields("created_at", "id"),
@@ -65,8 +67,9 @@ func (Doctor) Indexes() []ent.Index {
 func (Doctor) Hooks() []ent.Hook {
 	return []ent.Hook{
 		checked(Doctor{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone, "license_number": scalar.NormalLicense}, nil),
-		folded("name", "name_key"),
-		folded("specialization", "specialization_key"),
+		keyed("name", "name_key", scalar.Fold),
+		keyed("name", "name_sound", scalar.SoundKey),
+		keyed("specialization", "specialization_key", scalar.Fold),
 	}
 }
 

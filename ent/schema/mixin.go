@@ -130,13 +130,13 @@ func check(v any, validators []any) error {
 	return nil
 }
 
-// folded returns the hook that keeps the folded form of a text field in the
-// column key, by which the text is searched and ordered.
-func folded(field, key string) ent.Hook {
+// keyed returns the hook that keeps what key makes of a text field in a column, by
+// which the text is searched or ordered.
+func keyed(field, column string, key func(string) string) ent.Hook {
 	return func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
 			if s, ok := m.Field(field); ok {
-				if err := m.SetField(key, scalar.Fold(s.(string))); err != nil {
+				if err := m.SetField(column, key(s.(string))); err != nil {
 					return nil, err
 				}
 			}

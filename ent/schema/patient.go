@@ -29,12 +29,16 @@ func (Patient) Fields() []ent.Field {
 		field.String("name").Validate(scalar.FilledLine(100)),
 		field.String("name_key").
 			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
-		field.String("email").Validate(scalar.Email).
+		field.String("name_sound").Default("").
+			Comment("What finds the name in other spellings, see scalar.SoundKey. Empty until store.Rekey fills it."),
+		field.String("email").Optional().Nillable().Validate(scalar.Email).
 			Comment("In lower case. Not unique: families share one."),
 		field.String("phone").Validate(scalar.Phone).
-			Comment("10 digits, without country code."),
+			Comment("See scalar.NormalPhone. Not unique: families share one."),
 		field.Time("date_of_birth").GoType(scalar.Date{}).SchemaType(map[string]string{dialect.Postgres: "date", dialect.SQLite: "date"}).
 			Comment("Not in the future, not before 1880."),
+		field.Bool("birth_date_estimated").Default(false).
+			Comment("Only the year is known, and that from an age; date_of_birth is its first day."),
 		field.Text("address").Validate(scalar.Filled(scalar.FreeText)),
 		field.Enum("gender").Values("male", "female", "other"),
 		field.Enum("blood_group").Optional().Nillable().
@@ -57,19 +61,22 @@ func (Patient) Edges() []ent.Edge {
 }
 
 // Indexes of the Patient: two for each order, behind the owner and, for staff,
-// without. They hold what is not deleted, so that a count reads nothing else,
-// and that by name all that a search reads.
+// without. They hold what is not deleted, so that a count reads nothing else, and
+// those by name all that a search reads. Two more find who has a phone number or an
+// e-mail address.
 func (Patient) Indexes() []ent.Index {
-	var indexes []ent.Index
-	for _, order := range []string{"created_at", "updated_at", "name_key", "date_of_birth"} {
-		holds := []schema.Annotation{entsql.IndexWhere("deleted_at IS NULL")}
-		if order == "name_key" {
-			holds = append(holds, entsql.IncludeColumns("phone", "email"))
-		}
+	live := entsql.IndexWhere("deleted_at IS NULL")
+	indexes := []ent.Index{
+		index.Fields("created_by_id", "name_key", "id").StorageKey("patient_owner_name").Annotations(live, entsql.IncludeColumns("phone", "email", "name_sound")),
+		index.Fields("name_key", "id").StorageKey("patient_name").Annotations(live, entsql.IncludeColumns("phone", "email", "name_sound")),
+		index.Fields("phone", "created_by_id").Annotations(live),
+		index.Fields("email", "created_by_id").Annotations(live),
+	}
+	for _, order := range []string{"created_at", "updated_at", "date_of_birth"} {
 		indexes = append(
 			indexes,
-			index.Fields("created_by_id", order, "id").Annotations(holds...),
-			index.Fields(order, "id").Annotations(holds...),
+			index.Fields("created_by_id", order, "id").Annotations(live),
+			index.Fields(order, "id").Annotations(live),
 		)
 	}
 	return indexes
@@ -79,7 +86,8 @@ func (Patient) Indexes() []ent.Index {
 func (Patient) Hooks() []ent.Hook {
 	return []ent.Hook{
 		checked(Patient{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, dates{"date_of_birth": scalar.BirthDate}),
-		folded("name", "name_key"),
+		keyed("name", "name_key", scalar.Fold),
+		keyed("name", "name_sound", scalar.SoundKey),
 	}
 }
 

@@ -21,11 +21,11 @@ func (User) Fields() []ent.Field {
 		field.String("username").Unique().Validate(scalar.Username).
 			Comment("In the form NFKC."),
 		field.String("username_key").Default("").
-			Comment("The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Migrate fills it."),
+			Comment("The username as it is searched and ordered: folded, see scalar.Fold. Empty until store.Rekey fills it."),
 		field.String("email").Unique().Validate(scalar.Email).
 			Comment("In lower case."),
 		field.String("phone").Optional().Nillable().Unique().Validate(scalar.Phone).
-			Comment("10 digits, without country code."),
+			Comment("See scalar.NormalPhone."),
 		field.Enum("role").Values("patient", "doctor"),
 		field.String("password_hash").Sensitive().
 			Comment("argon2id in PHC form, or a hash of the Django original."),
@@ -63,7 +63,7 @@ func (User) Indexes() []ent.Index {
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
 		checked(User{}.Fields(), text{"username": scalar.NormalUsername, "email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
-		folded("username", "username_key"),
+		keyed("username", "username_key", scalar.Fold),
 	}
 }
 

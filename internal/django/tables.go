@@ -8,6 +8,7 @@ import (
 	"caregraph/ent/migrate"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
+	"caregraph/internal/scalar"
 )
 
 // table is a table of ours and where its rows come from.
@@ -46,7 +47,7 @@ var tables = []*table{
 		columns: []column{
 			{name: "id", as: integer(nil)},
 			{name: "username", as: username(user.UsernameValidator)},
-			{name: "username_key", from: "coalesce(t.username, '')", as: folded, derived: true},
+			{name: "username_key", from: "coalesce(t.username, '')", as: key(scalar.Fold), derived: true},
 			{name: "email", as: email(user.EmailValidator)},
 			{name: "phone", held: "nullif(t.phone, '')", as: filled(text(user.PhoneValidator))},
 			{name: "role", as: text(nil)},
@@ -71,11 +72,12 @@ var tables = []*table{
 			{name: "created_at", as: instant},
 			{name: "updated_at", as: instant},
 			{name: "name", as: text(doctor.NameValidator)},
-			{name: "name_key", from: "coalesce(t.name, '')", as: folded, derived: true},
+			{name: "name_key", from: "coalesce(t.name, '')", as: key(scalar.Fold), derived: true},
+			{name: "name_sound", from: "coalesce(t.name, '')", as: key(scalar.SoundKey), derived: true},
 			{name: "email", as: email(doctor.EmailValidator)},
 			{name: "phone", held: "nullif(t.phone, '')", as: filled(text(doctor.PhoneValidator))},
 			{name: "specialization", as: text(doctor.SpecializationValidator)},
-			{name: "specialization_key", from: "coalesce(t.specialization, '')", as: folded, derived: true},
+			{name: "specialization_key", from: "coalesce(t.specialization, '')", as: key(scalar.Fold), derived: true},
 			{name: "license_number", as: text(doctor.LicenseNumberValidator)},
 			{name: "experience_years", as: integer(doctor.ExperienceYearsValidator)},
 			{name: "consultation_fee", from: "t.consultation_fee::text", held: "t.consultation_fee * 100", as: rupees(doctor.ConsultationFeeValidator)},
@@ -92,7 +94,8 @@ var tables = []*table{
 			{name: "created_at", as: instant},
 			{name: "updated_at", as: instant},
 			{name: "name", as: text(patient.NameValidator)},
-			{name: "name_key", from: "coalesce(t.name, '')", as: folded, derived: true},
+			{name: "name_key", from: "coalesce(t.name, '')", as: key(scalar.Fold), derived: true},
+			{name: "name_sound", from: "coalesce(t.name, '')", as: key(scalar.SoundKey), derived: true},
 			{name: "email", as: email(patient.EmailValidator)},
 			{name: "phone", as: text(patient.PhoneValidator)},
 			{name: "date_of_birth", from: "t.date_of_birth::text", held: "t.date_of_birth", as: birthDate},

@@ -103,10 +103,12 @@ func filled(read reader) reader {
 	}
 }
 
-// folded reads text in the form in which it is searched.
-func folded(v any) (any, error) {
-	s, err := plain(v)
-	return scalar.Fold(s), err
+// key reads text in a form in which it is searched.
+func key(of func(string) string) reader {
+	return func(v any) (any, error) {
+		s, err := plain(v)
+		return of(s), err
+	}
 }
 
 func plain(v any) (string, error) {

@@ -183,7 +183,9 @@ func (d *describer) selection(set ast.SelectionSet) object {
 			return reference(name)
 		case *ast.Field:
 			properties[s.Alias] = d.field(s)
-			required = append(required, s.Alias)
+			if s.Alias != onlyIfTrue {
+				required = append(required, s.Alias)
+			}
 		}
 	}
 	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,19 +47,20 @@ func (s *Server) fields(operation *ast.OperationDefinition) ast.FieldList {
 	return nil
 }
 
-// leftEmpty has, by operation, the field that has no value if its text is empty.
-var leftEmpty = map[string]string{"Register": "phone", "CreatePatient": "bloodGroup", "UpdatePatient": "bloodGroup"}
+// leftEmpty has, by operation, the fields that have no value if their text is empty: a
+// form sends it for what was left empty.
+var leftEmpty = map[string][]string{"Register": {"phone"}, "CreatePatient": {"bloodGroup", "email"}, "UpdatePatient": {"bloodGroup", "email"}}
 
 // fill makes the variables input and refresh of the members of a body. It
 // returns the members whose shape is wrong. Those have a stand-in, so that a
-// rehearsal can tell what is wrong with the others. Empty text in the
-// field optional is no value: a form sends it for what was left empty.
-func (s *Server) fill(variables map[string]any, fields ast.FieldList, optional string, body map[string]any) problems {
+// rehearsal can tell what is wrong with the others. Empty text in one of the fields
+// optional is no value.
+func (s *Server) fill(variables map[string]any, fields ast.FieldList, optional []string, body map[string]any) problems {
 	input, wrong := map[string]any{}, problems{}
 	for _, f := range fields {
 		key, message := Key(f.Name), ""
 		value, given := body[key]
-		if text, ok := value.(string); ok && f.Name == optional && strings.TrimSpace(text) == "" {
+		if text, ok := value.(string); ok && slices.Contains(optional, f.Name) && strings.TrimSpace(text) == "" {
 			value = nil
 		}
 		if value == nil && !f.Type.NonNull {
@@ -122,6 +124,10 @@ func coerce(t *ast.Definition, value any, required bool) (coerced any, wrong str
 // wholeNumber matches the decimals of a number that has none.
 var wholeNumber = regexp.MustCompile(`\.0*$`)
 
+// onlyIfTrue is a member that records have only if it is true: a record of which all
+// is known has the documented members. Another one follows it.
+const onlyIfTrue = "birth_date_estimated"
+
 // literals returns JSON that GraphQL wrote in the words of the REST API: ids as
 // numbers, enums as the documented literals, and an object that stands for one
 // of its members, such as {"email":…} for created_by, as that member. It goes
@@ -138,6 +144,10 @@ func literals(src []byte) []byte {
 		dst = append(dst, src[:end]...)
 		if src = src[end:]; !bytes.HasPrefix(src, []byte(":")) {
 			continue // no key
+		}
+		if string(name) == `"`+onlyIfTrue+`"` && bytes.HasPrefix(src, []byte(":false,")) {
+			dst, src = dst[:len(dst)-len(name)], src[len(":false,"):]
+			continue
 		}
 		dst, src = append(dst, ':'), src[1:]
 		closing := 0

@@ -80,7 +80,7 @@ func doctors(size Size) table {
 	return table{
 		"doctors",
 		[]string{
-			"id", "created_at", "updated_at", "name", "name_key", "email", "phone", "specialization", "specialization_key",
+			"id", "created_at", "updated_at", "name", "name_key", "name_sound", "email", "phone", "specialization", "specialization_key",
 			"license_number", "experience_years", "consultation_fee", "address", "availability",
 		},
 		func(yield func([]any) bool) {
@@ -90,7 +90,7 @@ func doctors(size Size) table {
 				name, specialization := "Dr. "+fullName(r), pick(r, specializations)
 				fee := scalar.Rupees(300_00 + 50_00*r.Int64N(60))
 				if !yield([]any{
-					id, at, at, name, scalar.Fold(name), email(name[len("Dr. "):]), phone(id), specialization, scalar.Fold(specialization),
+					id, at, at, name, scalar.Fold(name), scalar.SoundKey(name), email(name[len("Dr. "):]), phone(id), specialization, scalar.Fold(specialization),
 					fmt.Sprintf("MCI-%06d", id), r.IntN(45), fee, address(r), "Mon-Sat 10:00-17:00",
 				}) {
 					return
@@ -104,7 +104,7 @@ func patients(size Size) table {
 	return table{
 		"patients",
 		[]string{
-			"id", "created_at", "updated_at", "name", "name_key", "email", "phone", "date_of_birth", "address", "gender",
+			"id", "created_at", "updated_at", "name", "name_key", "name_sound", "email", "phone", "date_of_birth", "address", "gender",
 			"blood_group", "emergency_contact", "medical_history", "created_by_id",
 		},
 		func(yield func([]any) bool) {
@@ -114,7 +114,7 @@ func patients(size Size) table {
 				name := fullName(r)
 				born := scalar.DateOf(time.Date(1930, 1, 1+r.IntN(90*365), 0, 0, 0, 0, time.UTC))
 				if !yield([]any{
-					id, at, at.Add(time.Duration(r.IntN(1000)) * time.Hour), name, scalar.Fold(name), email(name), phone(id), born, address(r), pick(r, genders),
+					id, at, at.Add(time.Duration(r.IntN(1000)) * time.Hour), name, scalar.Fold(name), scalar.SoundKey(name), email(name), phone(id), born, address(r), pick(r, genders),
 					seldom(r, bloodGroups), seldom(r, givenNames), seldom(r, histories), size.owner(id),
 				}) {
 					return

@@ -19,8 +19,12 @@ const badDate = Problem("Date has wrong format. Use one of these formats instead
 
 // DateOf returns the calendar date of t in UTC.
 func DateOf(t time.Time) Date {
-	y, m, d := t.UTC().Date()
-	return Date{time.Date(y, m, d, 0, 0, 0, 0, time.UTC)}
+	return NewDate(t.UTC().Date())
+}
+
+// NewDate returns a date of the calendar.
+func NewDate(year int, month time.Month, day int) Date {
+	return Date{time.Date(year, month, day, 0, 0, 0, 0, time.UTC)}
 }
 
 // ParseDate returns the date written as YYYY-MM-DD in the digits of any script; the
@@ -73,6 +77,13 @@ func (d Date) Age(now time.Time) int {
 	}
 	return max(years, 0)
 }
+
+// Year returns the year of the date.
+func (d Date) Year() int { return d.day.Year() }
+
+// BirthYear returns the year in which somebody was born who is so many years old on
+// the day of now in India, or nearly: it may be the one before.
+func BirthYear(now time.Time, age int) int { return now.Add(ist).UTC().Year() - age }
 
 // ist is the offset of Indian Standard Time, in which "today" is meant.
 const ist = 5*time.Hour + 30*time.Minute

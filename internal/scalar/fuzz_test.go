@@ -10,10 +10,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// FuzzPhone checks that a phone number is 10 digits once it is normalised, and
-// stays as it is when it is normalised again.
+// FuzzPhone checks that a phone number stays as it is when it is normalised again,
+// and is a national number of India or an international one.
 func FuzzPhone(f *testing.F) {
-	for _, s := range []string{"9876543210", "+91 98765 43210", "09876543210", "98765-43210", "0091 9876543210", "+91+919876543210", "", "phone", "९८७६५४३२१०", "(987) 654.3210", "\x00"} {
+	for _, s := range []string{
+		"9876543210", "+91 98765 43210", "09876543210", "0091 9876543210", "091-98765-43210", "+977 9841234567", "1800 123 4567", "022-2345 6789", "९८७६५४३२१०", "(987) 654.3210",
+		"+91+919876543210", "9876543210/9876543211", "9876543210 ext 5", "tel:9876543210", "0000000000", "", "phone", "\x00", strings.Repeat("9", 4000), "+800 1234 5678", "112",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -27,7 +30,7 @@ func FuzzPhone(f *testing.F) {
 			}
 			return
 		}
-		if len(normal) != 10 || strings.Trim(normal, "0123456789") != "" {
+		if digits := strings.TrimPrefix(normal, "+"); len(digits) < 4 || len(digits) > 17 || strings.Trim(digits, "0123456789") != "" {
 			t.Errorf("%q is taken as %q", s, normal)
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -157,43 +156,6 @@ func Email(s string) error {
 	return nil
 }
 
-// NormalPhone returns the 10 digits of an Indian phone number written in the digits
-// of any script, with spaces, dashes, parentheses, a leading 0, or the country code
-// 91. Anything else is returned as it is.
-func NormalPhone(s string) string {
-	number := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" -().\u00a0", r) {
-			return -1
-		}
-		return r
-	}, Digits(s))
-	switch {
-	case strings.HasPrefix(number, "+91"):
-		number = number[3:]
-	case strings.HasPrefix(number, "0091") && len(number) == 14:
-		number = number[4:]
-	case strings.HasPrefix(number, "91") && len(number) == 12:
-		number = number[2:]
-	case strings.HasPrefix(number, "0") && len(number) == 11:
-		number = number[1:]
-	}
-	if Phone(number) != nil {
-		return s
-	}
-	return number
-}
-
-// Phone checks a normalised phone number: 10 digits.
-func Phone(s string) error {
-	if s == "" {
-		return Blank
-	}
-	if len(s) != 10 || strings.Trim(s, "0123456789") != "" {
-		return Problem("Enter a valid 10-digit phone number.")
-	}
-	return nil
-}
-
 // NormalLicense returns a license number in upper case.
 func NormalLicense(s string) string { return strings.ToUpper(s) }
 
@@ -234,13 +196,6 @@ func Username(s string) error {
 		}
 	}
 	return nil
-}
-
-// Fold returns s in the form in which names are searched and ordered: without
-// regard to case, width and composition, in every script, the same on every
-// database.
-func Fold(s string) string {
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s))))
 }
 
 // Invalid lists every invalid field of an input.

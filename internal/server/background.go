@@ -30,6 +30,28 @@ func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
 	}
 }
 
+// rekeyEvery is how often rows that a server of an older version wrote are looked for.
+const rekeyEvery = time.Minute
+
+// rekey keeps what is stored beside names as this server would store it, until ctx
+// ends. Until it has done so after an update, a search may miss names.
+func rekey(ctx context.Context, db *store.DB, log *slog.Logger) {
+	for {
+		changed, err := db.Rekey(ctx)
+		if err != nil && ctx.Err() == nil {
+			log.Warn("searches may miss names", "err", fault.Safe(err), "again_in", rekeyEvery.String())
+		}
+		if changed > 0 {
+			log.Info("names can be found as this version finds them", "rows", changed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rekeyEvery):
+		}
+	}
+}
+
 // How long indexSearch waits before it tries again: at first, and at most.
 const (
 	indexAgain     = 30 * time.Second

@@ -65,6 +65,7 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	for _, missing := range cfg.Unguarded() {
 		log.Warn("not for the open internet", "why", missing)
 	}
+	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
 	go sweep(ctx, auth.New(db.Client(), cfg.Auth()), log)
 	server := &http.Server{

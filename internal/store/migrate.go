@@ -238,13 +238,12 @@ func wait(ctx context.Context, tx *sql.Tx, milliseconds string) error {
 	return err
 }
 
-// normalize puts usernames in the form NFKC and e-mail addresses in that of a line,
-// and fills username_key where it is empty. A server of an older version adds users
-// without, even while newer servers run. A value that would become that of another
-// user stays.
+// normalize puts usernames in the form NFKC and e-mail addresses in that of a line. A
+// server of an older version writes others, even while newer servers run. A value that
+// would become that of another user stays.
 func normalize(ctx context.Context, tx *sql.Tx) error {
 	rows, err := tx.QueryContext(ctx, `SELECT id, username, email FROM users
-		WHERE username_key = '' OR octet_length(username) <> length(username) OR octet_length(email) <> length(email) ORDER BY id`)
+		WHERE octet_length(username) <> length(username) OR octet_length(email) <> length(email) ORDER BY id`)
 	if err != nil {
 		return err
 	}
@@ -274,9 +273,6 @@ func normalize(ctx context.Context, tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, "UPDATE users SET email = $1 WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM users WHERE email = $1)", normal, u.id); err != nil {
 				return err
 			}
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE users SET username_key = $1 WHERE id = $2 AND username_key = ''", scalar.Fold(u.username), u.id); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -20,16 +20,45 @@ import (
 // viewer may see.
 var ErrNoTrigrams = errors.New("extensions are missing; let the owner of the database run CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin")
 
-// searched are the indexes of PostgreSQL that find a part of a text. They need
-// extensions, so they are no migrations. patient_search finds patients by their owner
-// and the text together: most owners have few of the patients that a text matches.
-// For an owner who has most of them, patient_text takes two thirds of the time.
-var searched = []struct{ name, on string }{
-	{"patient_search", "patients USING gin (created_by_id, name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
-	{"patient_text", "patients USING gin (name_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
-	{"doctor_search", "doctors USING gin (name_key gin_trgm_ops, specialization_key gin_trgm_ops)"},
-	{"user_search", "users USING gin (username_key gin_trgm_ops, phone gin_trgm_ops, email gin_trgm_ops)"},
+// What a search looks in, by table.
+var (
+	UserText    = Text{"username_key", "phone", "email"}
+	PatientText = Text{"name_key", "phone", "email"}
+	DoctorText  = Text{"name_key", "specialization_key", "phone", "email"}
+)
+
+// Text is the text of several columns, one after another with blanks between.
+type Text []string
+
+// SQL returns the expression of the text, which an index has, over columns that are
+// qualified.
+func (t Text) SQL(qualified func(column string) string) string {
+	parts := make([]string, len(t))
+	for i, column := range t {
+		parts[i] = "coalesce(" + qualified(column) + ", '')"
+	}
+	return "(" + strings.Join(parts, " || ' ' || ") + ")"
 }
+
+// trigrams returns the text as a column of a trigram index.
+func (t Text) trigrams() string {
+	return t.SQL(func(column string) string { return column }) + " gin_trgm_ops"
+}
+
+// searched are the indexes of PostgreSQL that find a part of a text, and names that
+// sound alike. They need extensions, so they are no migrations. patient_owner_find finds
+// patients by their owner and the text together: most owners have few of the patients
+// that a text matches. For an owner who has most of them, patient_find takes two thirds
+// of the time.
+var searched = []struct{ name, on string }{
+	{"patient_owner_find", "patients USING gin (created_by_id, " + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
+	{"patient_find", "patients USING gin (" + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
+	{"doctor_find", "doctors USING gin (" + DoctorText.trigrams() + ", name_sound gin_trgm_ops)"},
+	{"user_find", "users USING gin (" + UserText.trigrams() + ")"},
+}
+
+// outdated are the indexes that servers of older versions searched by.
+var outdated = []string{"patient_search", "patient_text", "doctor_search", "user_search"}
 
 var trigram = regexp.MustCompile("[0-9A-Za-z]{3}")
 
@@ -81,6 +110,11 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 	for _, index := range searched {
 		if err == nil {
 			err = addIndex(ctx, c, index.name, "CREATE INDEX CONCURRENTLY "+index.name+" ON "+index.on)
+		}
+	}
+	for _, name := range outdated {
+		if err == nil {
+			_, err = c.ExecContext(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+name)
 		}
 	}
 	if err != nil {

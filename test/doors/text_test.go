@@ -18,6 +18,7 @@ import (
 // what is written in its usual form, and what is refused.
 func TestText(t *testing.T) {
 	const oneLine = "Line breaks and control characters are not allowed."
+	const onePhone = "Enter one phone number, without an extension. A second one fits in the emergency contact of a patient, or in the address of a doctor."
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := harness.New(t, db)
 		asha := a.Register(t, "asha")
@@ -40,6 +41,14 @@ func TestText(t *testing.T) {
 			{"phone", "+९१ ९८७६५ ४३२१०", "9876543210", ""},
 			{"phone", "٠٩٨٧٦٥٤٣٢١٠", "9876543210", ""},
 			{"phone", "\u202d98765 43210\u202c", "9876543210", ""},
+			{"phone", "+977 9841234567", "+9779841234567", ""},
+			{"phone", "+971501234567", "+971501234567", ""},
+			{"phone", "+44 20 7946 0958", "+442079460958", ""},
+			{"phone", "+1 555 123 4567", "+15551234567", ""},
+			{"phone", "098765४3210", "9876543210", ""},
+			{"phone", "091-98765-43210", "9876543210", ""},
+			{"phone", "tel:9876543210", "9876543210", ""},
+			{"phone", "1800 123 4567", "18001234567", ""},
 			{"email", " Asha@Example.COM\u200b", "asha@example.com", ""},
 			{"dateOfBirth", "1990-5-7", "1990-05-07", ""},
 			{"dateOfBirth", " १९९०-०५-१५ ", "1990-05-15", ""},
@@ -53,6 +62,9 @@ func TestText(t *testing.T) {
 			{"name", "Asha\x1b[2J", "", oneLine},
 			{"name", "\u200b\u2060", "", "This field may not be blank."},
 			{"name", "\u200d\u200c", "", "This field may not be blank."},
+			{"phone", "9876543210/9876543211", "", onePhone},
+			{"phone", "9876543210 ext 5", "", onePhone},
+			{"phone", "0000000000", "", "Enter a valid 10-digit phone number."},
 			{"phone", "98765\n43210", "", "Enter a valid 10-digit phone number."},
 			{"phone", "९८७६५ ४३२१", "", "Enter a valid 10-digit phone number."},
 			{"email", "a\n@example.com", "", oneLine},

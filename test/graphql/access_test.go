@@ -113,6 +113,18 @@ var access = []struct {
 		`{"patients":{"edges":[{"node":{"name":"Arjun"}},{"node":{"name":"Bela"}}]}}`,
 	},
 	{
+		"Query.possibleDuplicates", `{ possibleDuplicates(name: "Arjun", phone: "9876543210") { reasons patient { name } } }`, harness.Unauthenticated,
+		`{"possibleDuplicates":[{"reasons":["SAME_PHONE","SAME_NAME"],"patient":{"name":"Arjun"}}]}`,
+		`{"possibleDuplicates":[{"reasons":["SAME_PHONE"],"patient":{"name":"Bela"}}]}`,
+		`{"possibleDuplicates":[{"reasons":["SAME_PHONE","SAME_NAME"],"patient":{"name":"Arjun"}},{"reasons":["SAME_PHONE"],"patient":{"name":"Bela"}}]}`,
+	},
+	{
+		"PossibleDuplicate.patient", `{ possibleDuplicates(name: "Bela") { patient { name mappings { doctor { name } } } } }`, harness.Unauthenticated,
+		`{"possibleDuplicates":[]}`,
+		`{"possibleDuplicates":[{"patient":{"name":"Bela","mappings":[{"doctor":{"name":"Dr. Rao"}},{"doctor":{"name":"Dr. Shah"}}]}}]}`,
+		`{"possibleDuplicates":[{"patient":{"name":"Bela","mappings":[{"doctor":{"name":"Dr. Rao"}},{"doctor":{"name":"Dr. Shah"}}]}}]}`,
+	},
+	{
 		"Query.doctor", `query($doctor: ID!) { doctor(id: $doctor) { name specialization } }`, harness.Unauthenticated,
 		`{"doctor":{"name":"Dr. Rao","specialization":"Neurology"}}`,
 		`{"doctor":{"name":"Dr. Rao","specialization":"Neurology"}}`,

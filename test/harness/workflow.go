@@ -36,7 +36,7 @@ func (a *API) Fill(t testing.TB, owner Caller, n int, license string) int {
 	main := a.CreateDoctor(t, owner, "Dr. Name 0", license+"-MAIN1")
 	for i := range n {
 		variables := map[string]any{
-			"doctor": main, "name": []string{"Name 0", "name 0", "Name 1", "NAME 2", "name 3"}[i%5], "birth": fmt.Sprintf("19%02d-01-31", 50+i%4),
+			"doctor": main, "name": []string{"Name n0", "name n0", "Name n1", "NAME n2", "name n3"}[i%5], "birth": fmt.Sprintf("19%02d-01-31", 50+i%4),
 			"gender": []string{"MALE", "FEMALE"}[i%2], "years": i % 6, "fee": i % 3 * 950, "license": fmt.Sprint(license, 100+i),
 		}
 		patient := a.Create(t, owner, `mutation($name: String!, $birth: Date!, $gender: Gender!) { result: createPatient(input: {

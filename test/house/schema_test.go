@@ -79,7 +79,7 @@ func TestFoldedColumns(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
 	var columns, others int
 	err := db.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER (WHERE collation_name IS DISTINCT FROM 'C')
-		FROM information_schema.columns WHERE table_schema = 'public' AND column_name LIKE '%\_key'`).Scan(&columns, &others)
+		FROM information_schema.columns WHERE table_schema = 'public' AND (column_name LIKE '%\_key' OR column_name LIKE '%\_sound')`).Scan(&columns, &others)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func TestRESTFields(t *testing.T) {
 		{"/api/doctors/", goodDoctor, "address", 20_000, true, true},
 		{"/api/doctors/", goodDoctor, "availability", 200, true, true},
 		{"/api/patients/", goodPatient, "name", 100, false, false},
-		{"/api/patients/", goodPatient, "email", 254, false, false},
+		{"/api/patients/", goodPatient, "email", 254, true, true},
 		{"/api/patients/", goodPatient, "phone", 0, false, false},
 		{"/api/patients/", goodPatient, "address", 20_000, false, false},
 		{"/api/patients/", goodPatient, "emergency_contact", 20_000, true, true},
@@ -317,7 +317,7 @@ func TestRESTErrors(t *testing.T) {
 		{"all missing", "POST /api/auth/register/", "", `{}`, 400, `{"email":` + required + `,"password":` + required + `,"role":` + required + `,"username":` + required + `}`, ""},
 		{"all missing", "POST /api/auth/login/", "", `{}`, 400, `{"email":` + required + `,"password":` + required + `}`, ""},
 		{"all missing", "POST /api/doctors/", "$asha", `{}`, 400, `{"consultation_fee":` + required + `,"email":` + required + `,"experience_years":` + required + `,"license_number":` + required + `,"name":` + required + `,"specialization":` + required + `}`, ""},
-		{"all missing", "POST /api/patients/", "$asha", `{}`, 400, `{"address":` + required + `,"date_of_birth":` + required + `,"email":` + required + `,"gender":` + required + `,"name":` + required + `,"phone":` + required + `}`, ""},
+		{"all missing", "POST /api/patients/", "$asha", `{}`, 400, `{"address":` + required + `,"date_of_birth":` + required + `,"gender":` + required + `,"name":` + required + `,"phone":` + required + `}`, ""},
 		{"all missing", "POST /api/mappings/", "$asha", `{}`, 400, `{"doctor":` + required + `,"patient":` + required + `}`, ""},
 		{"no body", "POST /api/mappings/", "$asha", ``, 400, `{"doctor":` + required + `,"patient":` + required + `}`, ""},
 		{
