@@ -16,8 +16,9 @@ const earlyRows = 3_000
 // the conditions searches. PostgreSQL can only guess how many rows match such a
 // condition and where in the order they are: patients called Zoya all come last.
 // So the query first reads the first rows of the order, from an index that has
-// everything that is searched; if many rows match, they fill the page. If they do
-// not, it finds every match by a trigram index, which is quick if few rows match.
+// everything that is searched; if many rows match, they fill the page, and a short list
+// ends there. Otherwise it finds every match by a trigram index, which is quick if few
+// rows match.
 func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
 	narrow := func(s *sql.Selector) {
 		for _, condition := range conditions {
@@ -34,7 +35,8 @@ func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
 		first := s.Clone().Select("*").OrderBy(by...).Limit(earlyRows).As(s.TableName())
 		early := sql.Dialect(s.Dialect()).Select(id).From(first).OrderBy(by...).Limit(most)
 		narrow(early)
-		late := s.Clone().Select(id).Where(sql.ExprP(fmt.Sprintf("so_far.rows < %d", most))).Limit(most)
+		more := s.Clone().Select(id).OrderBy(by...).Offset(earlyRows).Limit(1)
+		late := s.Clone().Select(id).Where(sql.ExprP("so_far.lacks")).Limit(most)
 		narrow(late)
 		late.OrderExpr(sql.ExprFunc(func(b *sql.Builder) {
 			// The same order, written so that the index of the order does not fit
@@ -49,8 +51,12 @@ func (p *Page[T]) found(conditions []Where) func(*sql.Selector) {
 		s.Where(sql.P(func(b *sql.Builder) {
 			// A lateral join, because PostgreSQL would start parallel workers
 			// before it looks at a condition that needs no row.
-			b.Ident(id).WriteString(" = ANY(ARRAY(SELECT id FROM early UNION ALL SELECT late.id FROM (SELECT count(*) AS rows FROM early) AS so_far CROSS JOIN LATERAL ")
-			b.Wrap(func(b *sql.Builder) { b.Join(late) }).WriteString(" AS late))")
+			b.Ident(id).WriteString(" = ANY(ARRAY(SELECT id FROM early UNION ALL SELECT late.id FROM ")
+			b.Wrap(func(b *sql.Builder) {
+				b.WriteString(fmt.Sprintf("SELECT count(*) < %d AND EXISTS ", most))
+				b.Wrap(func(b *sql.Builder) { b.Join(more) }).WriteString(" AS lacks FROM early")
+			})
+			b.WriteString(" AS so_far CROSS JOIN LATERAL ").Wrap(func(b *sql.Builder) { b.Join(late) }).WriteString(" AS late))")
 		})).OrderBy(by...).Limit(most).Prefix(sql.ExprFunc(func(b *sql.Builder) {
 			b.WriteString("WITH early AS MATERIALIZED ").Wrap(func(b *sql.Builder) { b.Join(early) })
 		}))

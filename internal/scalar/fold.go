@@ -19,7 +19,7 @@ const Keys = 1
 // with one blank between words. Marks of every other script stay, because there they
 // are letters: a vowel sign tells Indic names apart.
 func Fold(s string) string {
-	s = strings.ReplaceAll(norm.NFC.String(s), "´", "") // which NFKD makes a blank
+	s = strings.ReplaceAll(norm.NFC.String(s), "´", "")                             // which NFKD makes a blank
 	s = norm.NFKD.String(strings.ToLower(cases.Fold().String(norm.NFKD.String(s)))) // Fold alone turns Cherokee over
 	var b strings.Builder
 	var base rune // the character that a mark belongs to

@@ -131,7 +131,7 @@ func (db *DB) build(ctx context.Context, name, index, statement string, w *waite
 		return false, err
 	}
 	defer stop()
-	if err := addIndex(ctx, c, index, statement); err != nil {
+	if _, err := addIndex(ctx, c, index, statement); err != nil {
 		return false, err
 	}
 	_, err = c.ExecContext(ctx, "INSERT INTO migrations (name) VALUES ($1)", name)

@@ -107,10 +107,16 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 	if pq.As(err, pqerror.InsufficientPrivilege, pqerror.UndefinedFile, pqerror.FeatureNotSupported) != nil {
 		return ErrNoTrigrams
 	}
+	added := false
 	for _, index := range searched {
 		if err == nil {
-			err = addIndex(ctx, c, index.name, "CREATE INDEX CONCURRENTLY "+index.name+" ON "+index.on)
+			var built bool
+			built, err = addIndex(ctx, c, index.name, "CREATE INDEX CONCURRENTLY "+index.name+" ON "+index.on)
+			added = added || built
 		}
+	}
+	if added && err == nil {
+		_, err = c.ExecContext(ctx, "ANALYZE users, doctors, patients") // what is in an expression is counted only if an index has it
 	}
 	for _, name := range outdated {
 		if err == nil {
@@ -147,20 +153,20 @@ func (db *DB) unlimited(ctx context.Context) (c *sql.Conn, end func(), err error
 }
 
 // addIndex runs a CREATE INDEX CONCURRENTLY for an index that is missing, or that a
-// build which was cut short left invalid.
-func addIndex(ctx context.Context, c *sql.Conn, name, statement string) error {
+// build which was cut short left invalid. It tells whether it did.
+func addIndex(ctx context.Context, c *sql.Conn, name, statement string) (added bool, err error) {
 	var valid bool
-	err := c.QueryRowContext(ctx, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name).Scan(&valid)
+	err = c.QueryRowContext(ctx, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name).Scan(&valid)
 	switch {
 	case err == nil && valid:
-		return nil
+		return false, nil
 	case err == nil:
 		if _, err := c.ExecContext(ctx, "DROP INDEX CONCURRENTLY "+name); err != nil {
-			return err
+			return false, err
 		}
 	case !errors.Is(err, sql.ErrNoRows):
-		return err
+		return false, err
 	}
 	_, err = c.ExecContext(ctx, statement)
-	return err
+	return true, err
 }

@@ -226,8 +226,10 @@ func TestPossibleDuplicates(t *testing.T) {
 		add("राजेश कुमार", "9876500004", "", `dateOfBirth: "2010-10-10"`)
 		year := harness.Today().Year() - 45
 		for _, tt := range []struct{ why, arguments, want string }{
-			{"the very same", `name: "lakshmi devi", phone: "+91 98765 43210", email: "Family@Example.com", dateOfBirth: "1980-05-03"`,
-				"Lakshmi Devi: SAME_PHONE SAME_EMAIL SAME_NAME SAME_BIRTH_DATE; Ravi Devi: SAME_PHONE SAME_EMAIL"},
+			{
+				"the very same", `name: "lakshmi devi", phone: "+91 98765 43210", email: "Family@Example.com", dateOfBirth: "1980-05-03"`,
+				"Lakshmi Devi: SAME_PHONE SAME_EMAIL SAME_NAME SAME_BIRTH_DATE; Ravi Devi: SAME_PHONE SAME_EMAIL",
+			},
 			{"in another spelling", `name: "Laxmi Devi", phone: "9876599999", dateOfBirth: "1980-05-03"`, "Lakshmi Devi: SIMILAR_NAME SAME_BIRTH_DATE"},
 			{"in another script", `name: "लक्ष्मी"`, "Lakshmi Devi: SIMILAR_NAME"},
 			{"another of the family", `name: "Asha Devi", phone: "098765 43210", dateOfBirth: "2015-01-01"`, "Ravi Devi: SAME_PHONE; Lakshmi Devi: SAME_PHONE"},
