@@ -32,6 +32,10 @@ func TestSearchPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := harness.New(t, db)
+	few := a.Register(t, "few").ID // whose list is short
+	if _, err := db.ExecContext(t.Context(), "UPDATE patients SET created_by_id = $1 WHERE id % 1000 = 0", few); err != nil {
+		t.Fatal(err)
+	}
 	token := a.SignIn(t, sample.Email(1), sample.Password)
 	searches := make(chan string, 1) // statements that look for a part of a text
 	db.Wrap = func(d dialect.Driver) dialect.Driver {
@@ -59,7 +63,7 @@ func TestSearchPlan(t *testing.T) {
 		{"first names, first in the other order", "zoy", "", "NAME, direction: DESC", 1, strings.ReplaceAll(early, "Scan", "Scan Backward")},
 		{"family names, found with each first name", "shar", "", "NAME", 1, early},
 		{"nobody", "zzq", "", "NAME", 1, late},
-		{"nobody, in a short list", "zzq", "", "NAME", 99, early},
+		{"nobody, in a short list", "zzq", "", "NAME", few, early},
 		{"everybody's email", "exa", "", "NAME", 1, early},
 		{"too short for the trigram index", "z", "", "NAME", 1, "^Limit.*\n.*Index Scan using patient_owner_name"},
 		{"spread evenly over the order", "zoy", "", "CREATED_AT", 1, "^Limit.*\n.*created_at_id"},
@@ -77,6 +81,43 @@ func TestSearchPlan(t *testing.T) {
 				t.Error("nothing is searched")
 			}
 		})
+	}
+}
+
+// TestDuplicatesPlan checks that PostgreSQL finds possible duplicates by indexes, for an
+// owner of many patients and for staff.
+func TestDuplicatesPlan(t *testing.T) {
+	db := storetest.Open(t, storetest.URL(t, dialect.Postgres))
+	if err := sample.Generate(t.Context(), db, sample.Size{Users: 2, Doctors: 20, Patients: 24_000, Mappings: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.IndexSearch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := harness.New(t, db)
+	owner, staff := a.SignIn(t, sample.Email(1), sample.Password), a.Staff(t, "boss").Token
+	var statements []string
+	db.Wrap = func(d dialect.Driver) dialect.Driver {
+		return dialect.DebugWithContext(d, func(_ context.Context, v ...any) {
+			_, query, _ := strings.Cut(fmt.Sprint(v...), "query=")
+			if query, _, _ = strings.Cut(query, " args="); strings.Contains(query, `FROM "patients"`) {
+				statements = append(statements, query)
+			}
+		})
+	}
+	server := httptest.NewServer(server.Handler(db, a.Cfg, slog.New(slog.DiscardHandler)))
+	defer server.Close()
+	a.URL = server.URL
+	for _, token := range []string{owner, staff} {
+		statements = nil
+		a.Must(t, harness.Caller{Token: token}, `{ possibleDuplicates(name: "Zoya Sharma", phone: "9000000007", email: "x@example.com") { reasons patient { name } } }`, nil)
+		if len(statements) != 2 {
+			t.Fatalf("it takes %d statements, want 2: %s", len(statements), statements)
+		}
+		plan := explain(t, db, "ANALYZE "+statements[0], "% soy %", 1)
+		if strings.Contains(plan, "Seq Scan") || !regexp.MustCompile(`patient_(owner_)?find`).MatchString(plan) || !strings.Contains(plan, "patient_phone_created_by_id") {
+			t.Errorf("the plan is\n%s", plan)
+		}
 	}
 }
 
