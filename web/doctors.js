@@ -2,27 +2,29 @@
 import { gql, refused, request } from "./api.js";
 import { h, rows } from "./dom.js";
 import { form } from "./form.js";
-import { blood, line, number, rupees } from "./format.js";
+import { age, blood, line, name, number, readNumber, rupees } from "./format.js";
 import { list } from "./list.js";
 import { details, reach, remover, store } from "./record.js";
 import { count, t } from "./text.js";
 import { define, link } from "./view.js";
 
 const listDocument = gql`
-	query DoctorList($first: Int, $after: Cursor, $last: Int, $before: Cursor, $filter: DoctorFilter, $orderBy: DoctorOrder) {
+	query DoctorList($first: Int, $after: Cursor, $last: Int, $before: Cursor, $filter: DoctorFilter, $orderBy: DoctorOrder, $similar: DoctorFilter, $named: Boolean!) {
 		doctors(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
 			totalCount
 			pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-			nodes { id name specialization experienceYears consultationFee availability patients(first: 0) { totalCount } }
+			nodes { ...row }
 		}
+		similar: doctors(first: 10, filter: $similar) @include(if: $named) { nodes { ...row } }
 		specializationStats { specialization }
-	}`;
+	}
+	fragment row on Doctor { id name specialization experienceYears consultationFee availability patients(first: 0) { totalCount } }`;
 
 const readDocument = gql`
 	query DoctorRecord($id: ID!) {
 		doctor(id: $id) {
 			id name email phone specialization licenseNumber experienceYears consultationFee address availability
-			patients(first: 50, orderBy: {field: NAME}) { totalCount nodes { id name age bloodGroup } }
+			patients(first: 50, orderBy: {field: NAME}) { totalCount nodes { id name age birthDateEstimated bloodGroup } }
 		}
 	}`;
 
@@ -55,10 +57,10 @@ list("cg-doctors", {
 	],
 	actions: () => [link("/doctors/new", { class: "button primary" }, t("newDoctor"))],
 	async read(page, { q, specialization, years, fee }, signal) {
-		const filter = { search: q?.trim(), specialization, minExperienceYears: years && Number(years), maxConsultationFee: fee };
-		const data = await request(listDocument, { ...page, filter }, signal);
+		const filter = { specialization, minExperienceYears: years && Number(years), maxConsultationFee: fee }, soundsLike = name(q);
+		const data = await request(listDocument, { ...page, filter: { ...filter, search: q }, similar: { ...filter, soundsLike }, named: !!soundsLike }, signal);
 		known = data.specializationStats.map((/** @type {any} */ s) => s.specialization).sort();
-		return data.doctors;
+		return { ...data.doctors, similar: data.similar };
 	},
 });
 
@@ -74,7 +76,7 @@ define("cg-doctor", {
 			h("div.columns",
 				details([[t("availability"), d.availability], ...reach(d.phone, d.email), [t("license"), d.licenseNumber], [t("address"), d.address]]),
 				h("section.card", h("h2", t("caseload"), h("span.tag.on", number(totalCount))),
-					nodes[0] ? rows("ul.rows", nodes, (p) => [link("/patients/" + p.id, p.name), h("span.muted.end", line(count("years", p.age), p.bloodGroup && blood(p.bloodGroup)))])
+					nodes[0] ? rows("ul.rows", nodes, (p) => [link("/patients/" + p.id, p.name), h("span.muted.end", line(age(p), p.bloodGroup && blood(p.bloodGroup)))])
 						: h("p.muted", t("noCaseload")),
 					totalCount > nodes.length && h("p.aside.muted", t("more", number(totalCount - nodes.length))))),
 		];
@@ -97,8 +99,8 @@ form("cg-doctor-form", {
 		{ name: "address", label: "address", type: "area", value: d.address, hint: "optional", wide: true },
 	],
 	async save(values, v) {
-		const years = values.experienceYears.trim(), fee = values.consultationFee.replace(/[₹,\s]/g, "");
-		if (!/^-?\d{1,9}$/.test(years)) throw refused("experienceYears", t("notWhole"));
-		await store(v, "/doctors", { ...values, experienceYears: Number(years), consultationFee: fee }, ["phone", "availability", "address"], createDocument, updateDocument);
+		const years = readNumber(values.experienceYears), fee = values.consultationFee.replace(/[₹,\s]/g, "");
+		if (typeof years === "string") throw refused("experienceYears", t("notWhole"));
+		await store(v, "/doctors", { ...values, experienceYears: years, consultationFee: fee }, ["phone", "availability", "address"], createDocument, updateDocument);
 	},
 });

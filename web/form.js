@@ -39,17 +39,19 @@ export const submit = (v, names, save) => async (/** @type {any} */ event) => {
 	event.preventDefault();
 	if (v.state.busy) return;
 	const { pathname } = location, form = event.currentTarget;
-	v.state = { busy: true };
+	/** @param {object} now */
+	const state = (now) => Object.assign(v.state, { busy: false, errors: {}, wrong: "" }, now);
+	state({ busy: true });
 	v.draw();
 	try {
 		await save(typed(form), form);
 		drafts.delete(pathname);
-		v.state = {};
+		state({});
 	} catch (error) {
 		if (!(error instanceof Failure)) throw error;
 		const errors = /** @type {Record<string, string>} */ ({}), known = names();
 		for (const { field, message } of error.faults) if (known.includes(field)) errors[field] ??= said(message);
-		v.state = { errors, wrong: Object.keys(errors)[0] ? "" : say(error) };
+		state({ errors, wrong: Object.keys(errors)[0] ? "" : say(error) });
 	}
 	if (!v.isConnected) return;
 	v.draw();
@@ -57,14 +59,15 @@ export const submit = (v, names, save) => async (/** @type {any} */ event) => {
 };
 
 /** Defines a view that is a form. @param {string} tag @param {FormParts} parts */
-export const form = (tag, { heading, load, back, fields, save, action = "save", below }) => define(tag, {
+export const form = (tag, { heading, load, back, fields, save, action = "save", below, oninput, beside }) => define(tag, {
 	heading, load, back, still: true,
 	content(data, v) {
 		const draft = back && drafts.get(location.pathname), { errors, wrong, busy } = v.state, all = fields(data);
 		return [
-			h("form.card.form", { novalidate: true, oninput: back && keep, onsubmit: submit(v, () => all.map((f) => f.name), (values) => save(values, v)) },
+			h("form.card.form", { novalidate: true, oninput: back && ((e) => (keep(e), oninput?.(typed(e.currentTarget), v))), onsubmit: submit(v, () => all.map((f) => f.name), (values) => save(values, v)) },
 				h("div.fields", ...all.map((f) => field({ ...f, value: draft?.[f.name] ?? f.value }, errors?.[f.name]))),
 				wrong && problem(wrong),
+				beside?.(v),
 				h("div.actions", sender(t(action), busy), back && link(back(v)[0], { class: "button", onclick: () => drafts.delete(location.pathname) }, t("cancel")))),
 			below?.(),
 		];

@@ -1,5 +1,6 @@
 // Indian formats: dates, rupees, phone numbers.
-import { locale, t } from "./text.js";
+import { h } from "./dom.js";
+import { count, locale, t } from "./text.js";
 
 /** @param {Intl.DateTimeFormatOptions} options @returns {(when: string | number) => string} */
 const format = (options) => (when) => new Intl.DateTimeFormat(locale(), { timeZone: "Asia/Kolkata", ...options }).format(new Date(when));
@@ -19,8 +20,17 @@ export const rupees = (amount) => new Intl.NumberFormat(locale(), { style: "curr
 /** 1,50,000. @param {number} n */
 export const number = (n) => new Intl.NumberFormat(locale()).format(n);
 
-/** +91 98765 43210. @param {string} ten digits */
-export const phone = (ten) => `+91 ${ten.slice(0, 5)} ${ten.slice(5)}`;
+/** +91 98765 43210; a number of more digits, or of another country, as it is. @param {string} stored */
+export const phone = (stored) => stored.length === 10 ? `+91 ${stored.slice(0, 5)} ${stored.slice(5)}` : stored;
+
+/** A phone number that calls. @param {string | null} stored */
+export const call = (stored) => stored && h("a", { href: "tel:" + (stored.length === 10 ? "+91" : "") + stored }, phone(stored));
+
+/** An age, which may be reckoned: about 45 years. @param {any} patient */
+export const age = (patient) => patient.birthDateEstimated ? t("about", count("years", patient.age)) : count("years", patient.age);
+
+/** The date of birth, or about which year. @param {any} patient */
+export const birth = (patient) => patient.birthDateEstimated ? t("about", patient.dateOfBirth.slice(0, 4)) : date(patient.dateOfBirth);
 
 /** A+, AB−. @param {string | null} group */
 export const blood = (group) => (group ? group.replace("_POSITIVE", "+").replace("_NEGATIVE", "−") : t("notKnown"));
@@ -40,8 +50,11 @@ export function readDate(text) {
 /** A date as it is typed: 15/05/1990. @param {string} [iso] */
 export const typedDate = (iso) => iso?.split("-").reverse().join("/");
 
-/** What to search for: a phone number as it is stored, other text as it is. @param {string} [text] */
-export function readSearch(text) {
-	const digits = text?.replace(/[\s()+-]/g, "") ?? "";
-	return /^\d{4,}$/.test(digits) ? digits.replace(/^(91|0)(?=\d{10}$)/, "") : text?.trim();
+/** What to search for by its sound: what was typed if it may be a name. @param {string} [text] */
+export const name = (text) => /^[^@\d]*\p{L}[^@\d]*$/u.test(text ?? "") ? text : undefined;
+
+/** A whole number, typed in any digits of India; otherwise the text. @param {string} text */
+export function readNumber(text) {
+	const digits = text.trim().replace(/[०-९]/g, (d) => String(d.charCodeAt(0) - 0x966));
+	return /^-?\d{1,9}$/.test(digits) ? Number(digits) : text;
 }

@@ -2,7 +2,7 @@
 // reload and the back button keep it.
 import { h, icon } from "./dom.js";
 import { count, t } from "./text.js";
-import { define, ghosts, link, root } from "./view.js";
+import { define, ghosts, go, link, root } from "./view.js";
 
 const pageSize = 25;
 const debounce = 40; // milliseconds after a key
@@ -31,18 +31,29 @@ export function list(tag, { path, heading, search, counted, columns, filters, re
 	const change = (v, changes) => {
 		history.replaceState(null, "", root + having(changes));
 		v.draw();
-		v.refresh();
+		return v.refresh();
 	};
-	/** @param {HTMLElement[]} rows @param {View} [v] */
-	const table = (rows, v) => h("div.card.table", part("table", { "aria-label": t(heading) },
+	/** @param {HTMLElement[]} rows @param {View} [v] @param {Key} [label] */
+	const table = (rows, v, label = heading) => h("div.card.table", part("table", { "aria-label": t(label) },
 		part("thead", {}, part("tr", {}, ...columns.map(({ label, order }) => {
 			const up = order === sorting(), down = "-" + order === sorting();
 			return part("th", { scope: "col", "aria-sort": up ? "ascending" : down && "descending" },
-				order ? h("button", { type: "button", onclick: () => v && change(v, { sort: up ? "-" + order : order }) }, t(label), up ? " ↑" : down && " ↓") : t(label));
+				order && v ? h("button", { type: "button", onclick: () => change(v, { sort: up ? "-" + order : order }) }, t(label), up ? " ↑" : down && " ↓") : t(label));
 		}))),
 		part("tbody", {}, ...rows)));
 	/** @param {(column: ListParts["columns"][0]) => Child | Child[]} content @param {Props} [props] */
 	const row = (content, props = {}) => part("tr", props, ...columns.map((c) => part("td", { class: c.class, "data-label": t(c.label) }, ...[content(c)].flat())));
+
+	/** @param {any[]} records */
+	const filled = (records) => records.map((r) => row((c) => c.cell(r), { "data-key": r.id }));
+	/** Searches at once, and opens the only match. @param {View} v @param {string} q */
+	const open = async (v, q) => {
+		clearTimeout(v.state.typing);
+		await change(v, { q });
+		if (!v.isConnected || !v.data || v.failure || (params().get("q") ?? "") !== q) return;
+		const { nodes: [only, other], pageInfo } = v.data;
+		if (q.trim() && only && !other && !pageInfo.hasNextPage && !pageInfo.hasPreviousPage) go(path + "/" + only.id);
+	};
 
 	define(tag, {
 		heading: () => t(heading), actions,
@@ -58,7 +69,7 @@ export function list(tag, { path, heading, search, counted, columns, filters, re
 				id: "filter-" + name, "aria-label": t(label), class: name === "sort" ? "narrow" : value && "set", value,
 				onchange: (e) => change(v, { [name]: e.target.value }),
 			}, ...options.map(([value, text]) => h("option", { value }, text)));
-			return [h("form.tools", { role: "search", onsubmit: (e) => e.preventDefault() },
+			return [h("form.tools", { role: "search", onsubmit: (e) => (e.preventDefault(), open(v, e.currentTarget.elements.q.value)) },
 				h("div.search", icon("search"), h("input", {
 					type: "search", id: "q", "aria-label": t(search), placeholder: t(search), maxlength: 200, autocomplete: "off", value: now.get("q") ?? "",
 					oninput(e) {
@@ -70,17 +81,28 @@ export function list(tag, { path, heading, search, counted, columns, filters, re
 				choice("sort", "sortBy", sorting(), columns.flatMap(({ label, order }) => order ? [[order, t(label) + " ↑"], ["-" + order, t(label) + " ↓"]] : [])),
 				["q", ...all.map((f) => f.name)].some((name) => now.get(name)) && link(path, { class: "button quiet" }, t("clear")))];
 		},
-		content({ nodes, pageInfo, totalCount }, v) {
+		content(page, v) {
+			const { nodes, pageInfo, totalCount } = page, others = similar(page, page.similar);
 			/** @param {"previous" | "next"} name @param {boolean} there @param {Record<string, string>} place */
 			const turn = (name, there, place) => there ? link(having(place), { class: "button" }, t(name)) : h("span");
 			return [
 				h("p.count", { role: "status" }, count(counted, totalCount)),
-				nodes.length ? table(nodes.map((/** @type {any} */ r) => row((c) => c.cell(r), { "data-key": r.id })), v)
+				nodes.length ? table(filled(nodes), v)
 					: h("div.card.empty", t(params().size ? "noMatch" : "noneYet")),
 				(pageInfo.hasNextPage || pageInfo.hasPreviousPage) && h("nav.pages", { "aria-label": t("pages") },
 					turn("previous", pageInfo.hasPreviousPage, { before: pageInfo.startCursor }), turn("next", pageInfo.hasNextPage, { after: pageInfo.endCursor })),
+				...(others[0] ? [h("h2.similar", t("similarNames")), table(filled(others), undefined, "similarNames")] : []),
 			];
 		},
 		skeleton: () => [h("p.count", { role: "status" }, t("loading")), table(ghosts(8).map(() => row(() => ghosts(1))))],
 	});
+}
+
+/**
+ * Those whose names sound like what was searched for, unless they are on the page of the matches, or may be on another.
+ * @param {any} page @param {any} [alike] @returns {any[]}
+ */
+export function similar({ nodes, pageInfo }, alike) {
+	const shown = new Set(nodes.map((/** @type {any} */ r) => r.id));
+	return pageInfo.hasNextPage || pageInfo.hasPreviousPage ? [] : alike?.nodes.filter((/** @type {any} */ r) => !shown.has(r.id)) ?? [];
 }

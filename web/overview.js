@@ -1,8 +1,8 @@
 // The overview: how many, who needs a doctor, what happened last.
 import { gql, request } from "./api.js";
 import { h, rows, svg } from "./dom.js";
-import { dayOf, number } from "./format.js";
-import { count, t } from "./text.js";
+import { age, dayOf, number } from "./format.js";
+import { t } from "./text.js";
 import { define, ghosts, link } from "./view.js";
 
 const overviewDocument = gql`
@@ -10,7 +10,7 @@ const overviewDocument = gql`
 		patients(first: 0) { totalCount }
 		doctors(first: 0) { totalCount }
 		active: mappings(first: 0, filter: {active: true}) { totalCount }
-		unassigned: patients(first: 6, filter: {assigned: false}) { totalCount nodes { id name age createdAt } }
+		unassigned: patients(first: 6, filter: {assigned: false}) { totalCount nodes { id name age birthDateEstimated createdAt } }
 		specializationStats { specialization doctorCount }
 		recent: mappings(first: 6) { nodes { id isActive assignedDate patient { id name } doctor { name specialization } } }
 	}`;
@@ -32,7 +32,7 @@ define("cg-overview", {
 			h("div.columns",
 				h("section.card", h("h2", t("bySpecialization")), ...chart(specializationStats)),
 				h("section.card", h("h2", t("unassigned")),
-					unassigned.nodes[0] ? rows("ul.rows", unassigned.nodes, (p) => [link("/patients/" + p.id, p.name), h("span.muted", count("years", p.age)), h("span.muted.end", dayOf(p.createdAt))])
+					unassigned.nodes[0] ? rows("ul.rows", unassigned.nodes, (p) => [link("/patients/" + p.id, p.name), h("span.muted", age(p)), h("span.muted.end", dayOf(p.createdAt))])
 						: h("p.muted", t("everybodyAssigned")),
 					unassigned.nodes[5] && h("p.aside", link(missing, t("showAll"))))),
 			h("section.card", h("h2", t("recentCare")),

@@ -2,16 +2,16 @@
 import { gql, refused, request } from "./api.js";
 import { h, rows } from "./dom.js";
 import { announce, ask, field, keep, problem, sender, submit } from "./form.js";
-import { blood, date, dayOf, line } from "./format.js";
+import { age, birth, blood, dayOf, line } from "./format.js";
 import "./picker.js";
 import { details, reach, remover } from "./record.js";
-import { count, t } from "./text.js";
+import { t } from "./text.js";
 import { define, drafts, link } from "./view.js";
 
 export const chartDocument = gql`
 	query PatientRecord($id: ID!) {
 		patient(id: $id) {
-			id name email phone dateOfBirth age address gender bloodGroup emergencyContact medicalHistory createdAt
+			id name email phone dateOfBirth birthDateEstimated age address gender bloodGroup emergencyContact medicalHistory createdAt
 			createdBy { username }
 			mappings { id isActive assignedDate endedAt notes doctor { id name specialization availability } createdBy { username } }
 		}
@@ -38,10 +38,10 @@ define("cg-patient", {
 	content(p, v) {
 		const now = p.mappings.filter((/** @type {any} */ m) => m.isActive);
 		return [
-			h("p.summary", line(count("years", p.age), t(p.gender), p.bloodGroup && blood(p.bloodGroup), t("recordNo", p.id))),
+			h("p.summary", line(age(p), t(p.gender), p.bloodGroup && blood(p.bloodGroup), t("recordNo", p.id))),
 			h("div.columns",
 				details([
-					[t("dateOfBirth"), date(p.dateOfBirth)],
+					[t("dateOfBirth"), birth(p)],
 					...reach(p.phone, p.email),
 					[t("bloodGroup"), blood(p.bloodGroup)],
 					[t("emergencyContact"), p.emergencyContact],

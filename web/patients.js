@@ -1,28 +1,40 @@
 // The list of patients, and the form of one.
-import { gql, request } from "./api.js";
-import { h } from "./dom.js";
+import { Failure, gql, refused, request } from "./api.js";
+import { h, icon, rows } from "./dom.js";
 import { form } from "./form.js";
-import { blood, date, dayOf, phone, readDate, readSearch, typedDate } from "./format.js";
+import { age, birth, blood, call, dayOf, line, name, phone, readDate, readNumber, typedDate } from "./format.js";
 import { list } from "./list.js";
 import { chartDocument } from "./patient.js";
 import { store } from "./record.js";
-import { count, t } from "./text.js";
-import { link } from "./view.js";
+import { t } from "./text.js";
+import { drafts, link } from "./view.js";
 
 const listDocument = gql`
-	query PatientList($first: Int, $after: Cursor, $last: Int, $before: Cursor, $filter: PatientFilter, $orderBy: PatientOrder) {
+	query PatientList($first: Int, $after: Cursor, $last: Int, $before: Cursor, $filter: PatientFilter, $orderBy: PatientOrder, $similar: PatientFilter, $named: Boolean!) {
 		patients(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
 			totalCount
 			pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-			nodes { id name dateOfBirth age gender bloodGroup phone createdAt doctors { id name } }
+			nodes { ...row }
 		}
-	}`;
+		similar: patients(first: 10, filter: $similar, orderBy: {field: NAME}) @include(if: $named) { nodes { ...row } }
+	}
+	fragment row on Patient { id name dateOfBirth birthDateEstimated age gender bloodGroup phone createdAt doctors { id name } }`;
 
 const createDocument = gql`
 	mutation CreatePatient($input: CreatePatientInput!) { createPatient(input: $input) { id } }`;
 
 const updateDocument = gql`
 	mutation UpdatePatient($id: ID!, $input: UpdatePatientInput!) { updatePatient(id: $id, input: $input) { id } }`;
+
+const duplicatesDocument = gql`
+	query PossibleDuplicates($name: String!, $dateOfBirth: Date, $ageYears: Int, $phone: String, $email: String) {
+		possibleDuplicates(name: $name, dateOfBirth: $dateOfBirth, ageYears: $ageYears, phone: $phone, email: $email, first: 5) {
+			reasons
+			patient { id name dateOfBirth birthDateEstimated age phone }
+		}
+	}`;
+
+const pause = 250; // milliseconds after a key until duplicates are looked for
 
 /** @returns {Option[]} */
 const genders = () => [["FEMALE", t("FEMALE")], ["MALE", t("MALE")], ["OTHER", t("OTHER")]];
@@ -34,10 +46,10 @@ list("cg-patients", {
 	path: "/patients", heading: "patients", search: "searchPatients", counted: "patientCount",
 	columns: [
 		{ label: "name", order: "NAME", class: "main", cell: (p) => link("/patients/" + p.id, p.name) },
-		{ label: "age", order: "DATE_OF_BIRTH", cell: (p) => [count("years", p.age), h("small", date(p.dateOfBirth))] },
+		{ label: "age", order: "DATE_OF_BIRTH", cell: (p) => [age(p), !p.birthDateEstimated && h("small", birth(p))] },
 		{ label: "gender", cell: (p) => t(p.gender) },
 		{ label: "bloodGroup", cell: (p) => (p.bloodGroup ? blood(p.bloodGroup) : "–") },
-		{ label: "phone", class: "line", cell: (p) => phone(p.phone) },
+		{ label: "phone", class: "line", cell: (p) => call(p.phone) },
 		{ label: "doctorsNow", cell: (p) => p.doctors.map((/** @type {any} */ d) => d.name).join(", ") || h("span.tag.alert", t("none")) },
 		{ label: "recorded", order: "CREATED_AT", cell: (p) => dayOf(p.createdAt) },
 	],
@@ -48,26 +60,78 @@ list("cg-patients", {
 	],
 	actions: () => [link("/patients/new", { class: "button primary" }, t("newPatient"))],
 	async read(page, { q, gender, blood, assigned }, signal) {
-		const filter = { search: readSearch(q), gender, bloodGroup: blood, assigned: assigned && assigned === "true" };
-		return (await request(listDocument, { ...page, filter }, signal)).patients;
+		const filter = { gender, bloodGroup: blood, assigned: assigned && assigned === "true" }, soundsLike = name(q);
+		const data = await request(listDocument, { ...page, filter: { ...filter, search: q }, similar: { ...filter, soundsLike }, named: !!soundsLike }, signal);
+		return { ...data.patients, similar: data.similar };
 	},
 });
+
+/** When somebody was born, of a form: by a day, or else by an age. @param {Record<string, string>} values */
+const born = (values) => values.ageYears.trim() && !values.dateOfBirth.trim() ? { ageYears: readNumber(values.ageYears) } : { dateOfBirth: readDate(values.dateOfBirth) };
+
+/** Looks for patients who may be the new one, when enough of it was typed. @param {Record<string, string> | undefined} values @param {View} v */
+function look(values, v) {
+	const { state } = v;
+	clearTimeout(state.waiting);
+	state.looking?.abort();
+	if (v.ids[0] || !values) return;
+	const { name, phone, email } = values, { dateOfBirth: day, ageYears } = /** @type {any} */ (born(values));
+	const dateOfBirth = /^\d{4}-\d\d-\d\d$/.test(day) ? day : undefined;
+	/** @param {any[]} found */
+	const show = (found) => {
+		state.found = found;
+		v.draw();
+	};
+	if (!name.trim() || !(phone.trim() || dateOfBirth || typeof ageYears === "number")) return show([]);
+	state.waiting = setTimeout(async () => {
+		const { signal } = (state.looking = new AbortController());
+		const variables = { name, phone, email, dateOfBirth, ageYears: typeof ageYears === "number" ? ageYears : undefined };
+		/** @type {any[]} */
+		let found = [];
+		try {
+			found = (await request(duplicatesDocument, variables, signal)).possibleDuplicates;
+		} catch (error) {
+			if (!(error instanceof Failure) && !signal.aborted) throw error;
+		}
+		if (signal.aborted || !v.isConnected) return;
+		show(found.filter(({ reasons: [first, second] }) => second || first !== "SIMILAR_NAME").map(({ patient, reasons }) => ({ ...patient, reasons })));
+	}, pause);
+}
 
 form("cg-patient-form", {
 	heading: (v) => t(v.ids[0] ? "editPatient" : "newPatient"),
 	back: (v) => v.data?.id ? ["/patients/" + v.data.id, v.data.name] : ["/patients", t("patients")],
-	load: async ({ ids: [id] }, signal) => (id ? (await request(chartDocument, { id }, signal)).patient : {}),
+	async load(v, signal) {
+		const [id] = v.ids, patient = id && (await request(chartDocument, { id }, signal)).patient;
+		if (!id) look(drafts.get(location.pathname), v);
+		return patient?.birthDateEstimated ? { ...patient, dateOfBirth: null, ageYears: patient.age } : patient ?? {};
+	},
 	fields: (p) => [
 		{ name: "name", label: "name", value: p.name, wide: true },
 		{ name: "dateOfBirth", label: "dateOfBirth", value: typedDate(p.dateOfBirth), hint: "dateHint" },
-		{ name: "gender", label: "gender", type: "radio", value: p.gender ?? "OTHER", options: genders() },
+		{ name: "ageYears", label: "orAge", value: p.ageYears, hint: "ageHint" },
 		{ name: "phone", label: "phone", type: "tel", value: p.phone, hint: "phoneHint" },
-		{ name: "email", label: "email", type: "email", value: p.email },
+		{ name: "email", label: "email", type: "email", value: p.email, hint: "optional" },
+		{ name: "gender", label: "gender", type: "radio", value: p.gender, options: genders() },
 		{ name: "bloodGroup", label: "bloodGroup", type: "select", value: p.bloodGroup, options: [["", t("notKnown")], ...groups] },
-		{ name: "emergencyContact", label: "emergencyContact", value: p.emergencyContact, hint: "optional" },
+		{ name: "emergencyContact", label: "emergencyContact", value: p.emergencyContact, hint: "optional", wide: true },
 		{ name: "address", label: "address", type: "area", value: p.address, wide: true },
 		{ name: "medicalHistory", label: "medicalHistory", type: "area", value: p.medicalHistory, hint: "optional", wide: true },
 	],
-	save: (values, v) => store(v, "/patients", { ...values, dateOfBirth: readDate(values.dateOfBirth) },
-		["bloodGroup", "emergencyContact", "medicalHistory"], createDocument, updateDocument),
+	oninput: look,
+	beside: ({ state: { found } }) => h("div", { role: "status" }, found?.[0] && h("section.found",
+		h("h2", icon("warn"), t("perhapsThere")),
+		rows("ul.people", found, (p) => [
+			h("div", h("strong", p.name), h("small", line(age(p), !p.birthDateEstimated && birth(p), phone(p.phone))), h("small", line(...p.reasons.map((/** @type {Key} */ r) => t(r))))),
+			link("/patients/" + p.id, { class: "button", onclick: () => drafts.delete(location.pathname) }, t("openInstead"))]))),
+	async save(values, v) {
+		const { ageYears, dateOfBirth, ...rest } = values, when = /** @type {any} */ (born(values));
+		if (typeof when.ageYears === "string") throw refused("ageYears", t("notWhole"));
+		if (ageYears.trim() && dateOfBirth.trim()) throw refused("ageYears", t("dateOrAge"));
+		if (!values.gender) {
+			const blank = ["name", "phone", "address"].filter((name) => !values[name].trim()).map((name) => refused(name, "This field may not be blank."));
+			throw new Failure("BAD_USER_INPUT", [...blank, refused("gender", t("chooseGender"))].flatMap(({ faults }) => faults));
+		}
+		await store(v, "/patients", { ...rest, ...when }, ["email", "bloodGroup", "emergencyContact", "medicalHistory"], createDocument, updateDocument);
+	},
 });

@@ -1,11 +1,16 @@
 // A field that finds a doctor as one types.
 import { Failure, gql, request } from "./api.js";
 import { h, update } from "./dom.js";
-import { line } from "./format.js";
+import { line, name } from "./format.js";
+import { similar } from "./list.js";
 import { say, t } from "./text.js";
 
 const findDocument = gql`
-	query FindDoctor($search: String!) { doctors(first: 8, filter: {search: $search}) { nodes { id name specialization availability } } }`;
+	query FindDoctor($search: String!, $name: String, $named: Boolean!) {
+		doctors(first: 8, filter: {search: $search}) { pageInfo { hasNextPage hasPreviousPage } nodes { ...found } }
+		similar: doctors(first: 8, filter: {soundsLike: $name}) @include(if: $named) { nodes { ...found } }
+	}
+	fragment found on Doctor { id name specialization availability }`;
 
 const debounce = 40; // milliseconds after a key
 
@@ -52,8 +57,10 @@ class Picker extends HTMLElement {
 		this.#typing = setTimeout(async () => {
 			const { signal } = (this.#finding = new AbortController());
 			try {
-				const { nodes } = (await request(findDocument, { search: this.#input.value.trim() }, signal)).doctors;
-				if (!signal.aborted) this.#show(nodes, nodes[0] ? "" : t("noDoctorFound"));
+				const search = this.#input.value, named = name(search);
+				const { doctors, similar: alike } = await request(findDocument, { search, name: named, named: !!named }, signal);
+				const found = [...doctors.nodes, ...similar(doctors, alike)];
+				if (!signal.aborted) this.#show(found, found[0] ? "" : t("noDoctorFound"));
 			} catch (error) {
 				if (!signal.aborted) this.#show([], say(error instanceof Failure ? error : new Failure("NONSENSE")));
 			}

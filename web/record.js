@@ -2,17 +2,17 @@
 import { request } from "./api.js";
 import { h } from "./dom.js";
 import { announce, ask } from "./form.js";
-import { phone } from "./format.js";
+import { call } from "./format.js";
 import { t } from "./text.js";
 import { go } from "./view.js";
 
 /** Terms and what they are. @param {[string, Child][]} pairs */
 export const details = (pairs) => h("section.card", h("h2", t("details")), h("dl", ...pairs.map(([term, what]) => h("div", h("dt", term), h("dd.text", what || t("notKnown"))))));
 
-/** How to reach somebody. @param {string | null} ten digits @param {string} email @returns {[string, Child][]} */
-export const reach = (ten, email) => [
-	[t("phone"), ten && h("a", { href: "tel:+91" + ten }, phone(ten))],
-	[t("email"), h("a", { href: "mailto:" + encodeURIComponent(email) }, email)],
+/** How to reach somebody. @param {string | null} phone @param {string | null} email @returns {[string, Child][]} */
+export const reach = (phone, email) => [
+	[t("phone"), call(phone)],
+	[t("email"), email && h("a", { href: "mailto:" + encodeURIComponent(email) }, email)],
 ];
 
 /**

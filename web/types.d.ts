@@ -75,6 +75,10 @@ interface FormParts extends Pick<Parts, "heading" | "load" | "back"> {
 	/** What the button says. */
 	action?: Key;
 	below?(): Child;
+	/** Is told what was typed so far. */
+	oninput?(values: Record<string, string>, v: View): unknown;
+	/** Stands above the button. */
+	beside?(v: View): Child;
 }
 
 /** A view that is a list. */

@@ -159,16 +159,6 @@ func (f file) send(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Size returns how many bytes all files have as they are sent, uncompressed.
-func Size() int {
-	size := 0
-	_, files := load()
-	for _, f := range files {
-		size += len(f.text)
-	}
-	return size
-}
-
 // Documents returns the GraphQL documents that the dashboard sends, by the name
 // of the operation, exactly as it sends them.
 func Documents() map[string]string {
