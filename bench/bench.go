@@ -181,6 +181,9 @@ func start(ctx context.Context, binary string, postgres *storetest.Server, name 
 	if err := b.db.IndexSearch(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := b.db.Rekey(ctx); err != nil { // which the server would do beside the first requests
+		return nil, err
+	}
 	if b.tokens, err = signIn(ctx, b.db, min(connections, size.Users)); err != nil {
 		return nil, err
 	}

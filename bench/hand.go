@@ -21,7 +21,7 @@ const (
 
 	patientsPage    = "SELECT id, name, phone, gender, blood_group, date_of_birth, created_at, updated_at FROM patients WHERE created_by_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $2"
 	patientsCount   = "SELECT count(*) FROM patients WHERE created_by_id = $1 AND deleted_at IS NULL"
-	patientsSearch  = "SELECT id, name, phone, date_of_birth, gender FROM patients WHERE created_by_id = $1 AND deleted_at IS NULL AND (name_key LIKE $2 OR phone LIKE $2 OR email LIKE $2) ORDER BY name_key, id LIMIT $3"
+	patientsSearch  = "SELECT id, name, phone, date_of_birth, gender FROM patients WHERE created_by_id = $1 AND deleted_at IS NULL AND (coalesce(name_key, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(email, '')) LIKE $2 ORDER BY name_key, id LIMIT $3"
 	patientsByID    = "SELECT id, name FROM patients WHERE id = ANY($1) AND created_by_id = $2 AND deleted_at IS NULL"
 	patientsFree    = "SELECT count(*) FROM patients p WHERE created_by_id = $1 AND deleted_at IS NULL AND NOT EXISTS (SELECT FROM mappings WHERE patient_id = p.id AND owner_id = $1 AND is_active)"
 	patientShort    = "SELECT id, name, phone, gender FROM patients WHERE id = $1 AND created_by_id = $2 AND deleted_at IS NULL"

@@ -102,7 +102,7 @@ SELECT json_build_object('data', json_build_object('patients', json_build_object
       WHERE m.patient_id = p.id AND m.owner_id = $1 AND m.is_active AND m.deleted_at IS NULL AND d.deleted_at IS NULL))
   ORDER BY p.name_key, p.id), '[]')
   FROM (SELECT * FROM patients WHERE created_by_id = $1 AND deleted_at IS NULL
-    AND (name_key LIKE '%' || $2 || '%' OR phone LIKE '%' || $2 || '%' OR email LIKE '%' || $2 || '%') ORDER BY name_key, id LIMIT $3::int) p))))`
+    AND (coalesce(name_key, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(email, '')) LIKE '%' || $2 || '%' ORDER BY name_key, id LIMIT $3::int) p))))`
 
 const sqlPatient = `
 SELECT json_build_object('data', json_build_object('patient', (SELECT json_build_object('id', id::text, 'name', name, 'phone', phone, 'gender', upper(gender))

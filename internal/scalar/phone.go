@@ -106,6 +106,9 @@ func phone(s string) (string, bool) {
 	if len(s) > 200 {
 		return "", false
 	}
+	if len(s) == 10 && s[0] >= '1' && s[0] <= '9' && strings.Trim(s, "0123456789") == "" { // most are stored so already, and possible
+		return s, strings.Trim(s, s[:1]) != ""
+	}
 	s = plainPhone(s)
 	if !written.MatchString(s) {
 		return "", false

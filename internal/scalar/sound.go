@@ -3,6 +3,7 @@ package scalar
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mozillazg/go-unidecode"
 	"golang.org/x/text/unicode/norm"
@@ -120,7 +121,10 @@ func latin(word string) string {
 			b.WriteByte('a')
 		}
 		open = indic && (place >= firstConsonant && place <= lastConsonant || place >= firstOther && place <= lastOther)
-		text := unidecode.Unidecode(string(r))
+		text := string(r)
+		if r >= utf8.RuneSelf {
+			text = unidecode.Unidecode(text)
+		}
 		switch {
 		case indic && (place == virama || place == visarga), unicode.Is(unicode.M, r) && !indic:
 			text = ""
