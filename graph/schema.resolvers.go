@@ -12,7 +12,6 @@ import (
 	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -117,7 +116,7 @@ func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent
 }
 
 func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
-	panic(fmt.Errorf("not implemented: Patient - patient"))
+	return reading.Value[*ent.Patient](ctx, &duplicates, obj)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
