@@ -121,8 +121,8 @@ func (in newcomer) reasons() ([]reason, error) {
 		weight        int
 		normal        func(string) string
 	}{
-		{"phone", patient.FieldPhone, in.phone, DuplicateReasonSamePhone, 4, scalar.NormalPhone},
-		{"email", patient.FieldEmail, in.email, DuplicateReasonSameEmail, 3, scalar.NormalEmail},
+		{"phone", patient.FieldPhone, in.phone, DuplicateReasonSamePhone, 6, scalar.NormalPhone},
+		{"email", patient.FieldEmail, in.email, DuplicateReasonSameEmail, 5, scalar.NormalEmail},
 		{"name", patient.FieldNameKey, &in.name, DuplicateReasonSameName, 1, scalar.Fold},
 	} {
 		if typed.text != nil {

@@ -225,7 +225,7 @@ func bornAfter(day scalar.Date) predicate.Patient {
 // How long a search may be.
 const (
 	maxSearch = 200 // characters
-	maxWords  = 10
+	maxWords  = 10  // what follows them is left out
 )
 
 // words returns the words of a search, in the forms in which each may be found: folded
@@ -239,23 +239,46 @@ func words(search *string) ([][]string, error) {
 		return nil, &reading.Invalid{Field: "search", Message: err.Error()}
 	}
 	text := scalar.OneLine(*search)
-	if number := scalar.PartOfPhone(text); number != "" {
-		return [][]string{{number}}, nil
+	if scalar.PartOfPhone(text) != "" {
+		return [][]string{forms(text)}, nil
 	}
-	var words [][]string
-	for word := range strings.FieldsSeq(text) {
-		var forms []string
-		for _, form := range []string{scalar.Fold(word), strings.ToLower(word), scalar.PartOfPhone(word)} {
-			if form != "" && !slices.Contains(forms, form) {
-				forms = append(forms, form)
+	var words, marks [][]string
+	for _, word := range joined(strings.Fields(text)) {
+		bare := strings.Trim(word, ",;")
+		if scalar.Fold(bare) != "" {
+			words = append(words, forms(bare))
+		} else {
+			marks = append(marks, forms(word))
+		}
+	}
+	if words == nil { // beside words, marks alone mean nothing
+		words = marks
+	}
+	return words[:min(len(words), maxWords)], nil
+}
+
+// forms returns the forms of a text, each once.
+func forms(text string) []string {
+	var forms []string
+	for _, form := range []string{scalar.PartOfPhone(text), scalar.Fold(text), strings.ToLower(text)} {
+		if form != "" && !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+// joined makes one word of the groups of a phone number.
+func joined(words []string) []string {
+	for i := range words {
+		for n := len(words); n > i+1; n-- {
+			number := strings.Join(words[i:n], " ")
+			if normal := scalar.NormalPhone(number); normal != number && scalar.Phone(normal) == nil {
+				return append(append(slices.Clone(words[:i]), normal), joined(words[n:])...)
 			}
 		}
-		words = append(words, forms)
 	}
-	if len(words) > maxWords {
-		return nil, &reading.Invalid{Field: "search", Message: "A search has at most 10 words."}
-	}
-	return words, nil
+	return words
 }
 
 // searched returns the conditions that every word of a search is in the text.
@@ -311,10 +334,7 @@ func sounds(field, name string) ([]string, error) {
 		return nil, &reading.Invalid{Field: field, Message: err.Error()}
 	}
 	keys := scalar.Sounds(scalar.OneLine(name))
-	if len(keys) > maxWords {
-		return nil, &reading.Invalid{Field: field, Message: "A search has at most 10 words."}
-	}
-	return keys, nil
+	return keys[:min(len(keys), maxWords)], nil
 }
 
 // indexed returns the column if the trigram indexes of internal/store can find the

@@ -603,7 +603,8 @@ input UserFilter {
   """
   Words, each of which is a part of the username, email or phone, in any order; without regard to case, accents,
   apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or
-  more of it. At most 200 characters and 10 words.
+  more of it. At most 200 characters, of which the first 10
+  words count.
   """
   search: String
   "Of this role."
@@ -619,12 +620,13 @@ input PatientFilter {
   """
   Words, each of which is a part of the name, phone or email, in any order; without regard to case, accents, apostrophes
   and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or more of it. At
-  most 200 characters and 10 words.
+  most 200 characters, of which the first 10 words count.
   """
   search: String
   """
   Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
-  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters, of which the first 10
+  words count.
   """
   soundsLike: String
   "One of these genders."
@@ -650,12 +652,14 @@ input DoctorFilter {
   """
   Words, each of which is a part of the name, specialization, phone or email, in any order; without regard to case,
   accents, apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four
-  digits or more of it. At most 200 characters and 10 words.
+  digits or more of it. At most 200 characters, of which the first 10
+  words count.
   """
   search: String
   """
   Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
-  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+  लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters, of which the first 10
+  words count.
   """
   soundsLike: String
   "One of these specializations, exactly."
@@ -939,7 +943,7 @@ input UpdatePatientInput {
   email: String
   "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00."
   phone: String
-  "Not in the future, not before 1880; birthDateEstimated becomes false. Not together with ageYears."
+  "Not in the future, not before 1880; birthDateEstimated becomes false unless it is the day that is there. Not together with ageYears."
   dateOfBirth: Date
   "The age in completed years, 0–130, if the date of birth is not known: dateOfBirth becomes 1 January of that year, and birthDateEstimated true."
   ageYears: Int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
 
 	"caregraph/ent"
@@ -53,7 +54,12 @@ func (in UpdatePatientInput) update(ctx context.Context, u *ent.PatientUpdateOne
 	required(&nulls, patient.FieldName, in.Name, m.SetName)
 	optional(in.Email, m.SetEmail, m.ClearEmail)
 	required(&nulls, patient.FieldPhone, in.Phone, m.SetPhone)
-	born(&nulls, in.DateOfBirth, in.AgeYears, m)
+	if born(&nulls, in.DateOfBirth, in.AgeYears, m) {
+		day := *in.DateOfBirth.Value()
+		u.Modify(func(s *sql.UpdateBuilder) { // a record that comes back as it is stays as it is
+			s.Set(patient.FieldBirthDateEstimated, sql.ExprFunc(func(b *sql.Builder) { b.WriteString("birth_date_estimated AND date_of_birth = ").Arg(day) }))
+		})
+	}
 	required(&nulls, patient.FieldAddress, in.Address, m.SetAddress)
 	required(&nulls, patient.FieldGender, in.Gender, m.SetGender)
 	optional(in.BloodGroup, m.SetBloodGroup, m.ClearBloodGroup)
@@ -91,8 +97,9 @@ func (in CreatePatientInput) create(ctx context.Context) (*ent.Patient, error) {
 	return saved(ctx, nulls, p.Save)
 }
 
-// born sets when a patient was born: on a day, or in the year that an age tells.
-func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int, m *ent.PatientMutation) {
+// born sets when a patient was born: on a day, or in the year that an age tells. It
+// tells whether it was a day.
+func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int, m *ent.PatientMutation) (exact bool) {
 	given, ok := day.ValueOK()
 	switch {
 	case age != nil && given != nil:
@@ -100,14 +107,14 @@ func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int
 	case age != nil:
 		if *age < 0 || *age > maxAge {
 			*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: badAge})
-			return
+			return false
 		}
 		m.SetDateOfBirth(scalar.NewDate(scalar.BirthYear(time.Now(), *age), time.January, 1))
 		m.SetBirthDateEstimated(true)
 	case ok:
 		required(invalid, patient.FieldDateOfBirth, day, m.SetDateOfBirth)
-		m.SetBirthDateEstimated(false)
 	}
+	return given != nil && age == nil
 }
 
 // An age in place of a date of birth.

@@ -57,10 +57,12 @@ type CreateDoctorInput struct {
 type DoctorFilter struct {
 	// Words, each of which is a part of the name, specialization, phone or email, in any order; without regard to case,
 	// accents, apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four
-	// digits or more of it. At most 200 characters and 10 words.
+	// digits or more of it. At most 200 characters, of which the first 10
+	// words count.
 	Search *string `json:"search,omitempty"`
 	// Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
-	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters, of which the first 10
+	// words count.
 	SoundsLike *string `json:"soundsLike,omitempty"`
 	// One of these specializations, exactly.
 	Specialization []string `json:"specialization,omitempty"`
@@ -118,10 +120,11 @@ type MappingOrder struct {
 type PatientFilter struct {
 	// Words, each of which is a part of the name, phone or email, in any order; without regard to case, accents, apostrophes
 	// and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or more of it. At
-	// most 200 characters and 10 words.
+	// most 200 characters, of which the first 10 words count.
 	Search *string `json:"search,omitempty"`
 	// Words of the name, in any order and in the spelling of any Indian script or of Latin letters: Laxmi finds Lakshmi and
-	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters and 10 words.
+	// लक्ष्मी. It finds whole words, and nothing if it has no letter. At most 200 characters, of which the first 10
+	// words count.
 	SoundsLike *string `json:"soundsLike,omitempty"`
 	// One of these genders.
 	Gender []patient.Gender `json:"gender,omitempty"`
@@ -179,7 +182,8 @@ type SpecializationStat struct {
 type UserFilter struct {
 	// Words, each of which is a part of the username, email or phone, in any order; without regard to case, accents,
 	// apostrophes and hyphens, in every script. A phone number is found in whatever form it is typed, or by four digits or
-	// more of it. At most 200 characters and 10 words.
+	// more of it. At most 200 characters, of which the first 10
+	// words count.
 	Search *string `json:"search,omitempty"`
 	// Of this role.
 	Role *user.Role `json:"role,omitempty"`

@@ -89,6 +89,7 @@ export default {
 	chooseGender: "Choose what fits.",
 	about: "about {0}",
 	perhapsThere: "Perhaps recorded already",
+	lookFirst: "Somebody is perhaps recorded already: see above. Save again to record another patient.",
 	openInstead: "Open this record instead",
 	SAME_PHONE: "same phone",
 	SAME_EMAIL: "same e-mail",

@@ -20,11 +20,14 @@ export const rupees = (amount) => new Intl.NumberFormat(locale(), { style: "curr
 /** 1,50,000. @param {number} n */
 export const number = (n) => new Intl.NumberFormat(locale()).format(n);
 
+/** @param {string} stored */
+const indian = (stored) => /^\d{10}$/.test(stored);
+
 /** +91 98765 43210; a number of more digits, or of another country, as it is. @param {string} stored */
-export const phone = (stored) => stored.length === 10 ? `+91 ${stored.slice(0, 5)} ${stored.slice(5)}` : stored;
+export const phone = (stored) => indian(stored) ? `+91 ${stored.slice(0, 5)} ${stored.slice(5)}` : stored;
 
 /** A phone number that calls. @param {string | null} stored */
-export const call = (stored) => stored && h("a", { href: "tel:" + (stored.length === 10 ? "+91" : "") + stored }, phone(stored));
+export const call = (stored) => stored && h("a", { href: "tel:" + (indian(stored) ? "+91" : "") + stored }, phone(stored));
 
 /** An age, which may be reckoned: about 45 years. @param {any} patient */
 export const age = (patient) => patient.birthDateEstimated ? t("about", count("years", patient.age)) : count("years", patient.age);

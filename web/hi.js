@@ -89,6 +89,7 @@ export default {
 	chooseGender: "जो सही हो उसे चुनें।",
 	about: "लगभग {0}",
 	perhapsThere: "शायद पहले से दर्ज है",
+	lookFirst: "शायद कोई पहले से दर्ज है: ऊपर देखें। नया मरीज़ दर्ज करने के लिए फिर सहेजें।",
 	openInstead: "यही रिकॉर्ड खोलें",
 	SAME_PHONE: "वही फ़ोन",
 	SAME_EMAIL: "वही ई-मेल",

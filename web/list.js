@@ -49,8 +49,9 @@ export function list(tag, { path, heading, search, counted, columns, filters, re
 	/** Searches at once, and opens the only match. @param {View} v @param {string} q */
 	const open = async (v, q) => {
 		clearTimeout(v.state.typing);
+		const before = v.data;
 		await change(v, { q });
-		if (!v.isConnected || !v.data || v.failure || (params().get("q") ?? "") !== q) return;
+		if (!v.isConnected || v.data === before || v.failure || (params().get("q") ?? "") !== q) return;
 		const { nodes: [only, other], pageInfo } = v.data;
 		if (q.trim() && only && !other && !pageInfo.hasNextPage && !pageInfo.hasPreviousPage) go(path + "/" + only.id);
 	};

@@ -28,7 +28,7 @@ const updateDocument = gql`
 
 const duplicatesDocument = gql`
 	query PossibleDuplicates($name: String!, $dateOfBirth: Date, $ageYears: Int, $phone: String, $email: String) {
-		possibleDuplicates(name: $name, dateOfBirth: $dateOfBirth, ageYears: $ageYears, phone: $phone, email: $email, first: 5) {
+		possibleDuplicates(name: $name, dateOfBirth: $dateOfBirth, ageYears: $ageYears, phone: $phone, email: $email, first: 10) {
 			reasons
 			patient { id name dateOfBirth birthDateEstimated age phone }
 		}
@@ -74,6 +74,7 @@ function look(values, v) {
 	const { state } = v;
 	clearTimeout(state.waiting);
 	state.looking?.abort();
+	state.looked = undefined;
 	if (v.ids[0] || !values) return;
 	const { name, phone, email } = values, { dateOfBirth: day, ageYears } = /** @type {any} */ (born(values));
 	const dateOfBirth = /^\d{4}-\d\d-\d\d$/.test(day) ? day : undefined;
@@ -83,6 +84,8 @@ function look(values, v) {
 		v.draw();
 	};
 	if (!name.trim() || !(phone.trim() || dateOfBirth || typeof ageYears === "number")) return show([]);
+	let done = () => {};
+	state.looked = new Promise((resolve) => (done = () => resolve(undefined)));
 	state.waiting = setTimeout(async () => {
 		const { signal } = (state.looking = new AbortController());
 		const variables = { name, phone, email, dateOfBirth, ageYears: typeof ageYears === "number" ? ageYears : undefined };
@@ -93,8 +96,8 @@ function look(values, v) {
 		} catch (error) {
 			if (!(error instanceof Failure) && !signal.aborted) throw error;
 		}
-		if (signal.aborted || !v.isConnected) return;
-		show(found.filter(({ reasons: [first, second] }) => second || first !== "SIMILAR_NAME").map(({ patient, reasons }) => ({ ...patient, reasons })));
+		if (!signal.aborted && v.isConnected) show(found.filter(({ reasons: [first, second] }) => second || first !== "SIMILAR_NAME").slice(0, 5).map(({ patient, reasons }) => ({ ...patient, reasons })));
+		done();
 	}, pause);
 }
 
@@ -132,6 +135,9 @@ form("cg-patient-form", {
 			const blank = ["name", "phone", "address"].filter((name) => !values[name].trim()).map((name) => refused(name, "This field may not be blank."));
 			throw new Failure("BAD_USER_INPUT", [...blank, refused("gender", t("chooseGender"))].flatMap(({ faults }) => faults));
 		}
+		const { state } = v, known = state.found?.[0];
+		await state.looked; // a quick hand is told, too
+		if (state.found?.[0] && !known) throw refused("", t("lookFirst"));
 		await store(v, "/patients", { ...rest, ...when }, ["email", "bloodGroup", "emergencyContact", "medicalHistory"], createDocument, updateDocument);
 	},
 });

@@ -49,7 +49,7 @@ func (s *Server) fields(operation *ast.OperationDefinition) ast.FieldList {
 
 // leftEmpty has, by operation, the fields that have no value if their text is empty: a
 // form sends it for what was left empty.
-var leftEmpty = map[string][]string{"Register": {"phone"}, "CreatePatient": {"bloodGroup", "email"}, "UpdatePatient": {"bloodGroup", "email"}}
+var leftEmpty = map[string][]string{"Register": {"phone"}, "CreatePatient": {"bloodGroup", "email", "ageYears"}, "UpdatePatient": {"bloodGroup", "email", "ageYears"}}
 
 // fill makes the variables input and refresh of the members of a body. It
 // returns the members whose shape is wrong. Those have a stand-in, so that a

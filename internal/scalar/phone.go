@@ -8,6 +8,9 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
+// least is how many digits of a phone number find it.
+const least = 4
+
 // home is the country of a phone number that is written without a country code.
 const home = "IN"
 
@@ -20,10 +23,10 @@ const (
 
 var (
 	// written matches a phone number with what people write into it.
-	written = regexp.MustCompile(`^(?:tel:)?[0-9+(][0-9 +().-]*$`)
+	written = regexp.MustCompile(`^(?:tel: *)?[0-9+(][0-9 +().-]*$`)
 
 	// several matches two phone numbers, or one with an extension.
-	several = regexp.MustCompile(`^(?:tel:)?[0-9+(][0-9 +().-]{5,}(?:[/,;&|]|or |ext|x|#|[0-9] +[0-9+(][0-9 -]{9})[a-z.:=]*[0-9 +().-]*$`)
+	several = regexp.MustCompile(`^(?:tel: *)?[0-9+(][0-9 +().-]{5,}(?:[/,;&|]|or |ext|x|#|[0-9] +[0-9+(][0-9 -]{9})[a-z.:=]*[0-9 +().-]*$`)
 
 	// codeBehindZero matches an Indian number behind 0 and the country code, which the
 	// library takes for a long number that may be possible.
@@ -74,7 +77,8 @@ func Phone(s string) error {
 }
 
 // PartOfPhone returns the digits to look for among stored phone numbers: those of a
-// number in any form, or of a part of one that has four digits or more. It is empty if
+// number in any form, or of a part of one that has four digits or more and may begin
+// with 0 or a country code. It is empty if
 // s is neither.
 func PartOfPhone(s string) string {
 	if number, ok := phone(s); ok {
@@ -89,16 +93,20 @@ func PartOfPhone(s string) string {
 		}
 		return -1
 	}, s)
-	if len(digits) < 4 {
+	if len(digits) < least {
 		return ""
 	}
-	if begun := strings.TrimPrefix(digits, "00"); strings.HasPrefix(s, "+") || begun != digits {
-		return strings.TrimPrefix(begun, "91")
+	rest := digits // without what stands before the number
+	switch begun, abroad := strings.CutPrefix(digits, "00"); {
+	case strings.HasPrefix(s, "+"), abroad && len(digits) >= len("00")+len("91")+least:
+		rest = strings.TrimPrefix(begun, "91")
+	case len(digits) > least+1:
+		rest = strings.TrimPrefix(digits, "0")
 	}
-	if len(digits) > 5 {
-		return strings.TrimPrefix(digits, "0")
+	if len(rest) < least {
+		return digits
 	}
-	return digits
+	return rest
 }
 
 // phone returns a phone number in the form in which it is stored, and whether s is one.

@@ -79,11 +79,17 @@ func (db *DB) Rekey(ctx context.Context) (changed int, err error) {
 			columns = append(columns, k.column)
 			set += fmt.Sprintf("%s = $%d, ", k.column, i+3)
 		}
-		read := fmt.Sprintf("SELECT %s FROM %s WHERE (%s, id) > ($1, $2)%s ORDER BY %[3]s, id LIMIT %[5]d", strings.Join(columns, ", "), d.table, d.written, d.only, rekeyBatch)
+		from := "SELECT " + strings.Join(columns, ", ") + " FROM " + d.table
+		read := fmt.Sprintf("%s WHERE (%s, id) > ($1, $2)%s ORDER BY %[2]s, id LIMIT %[4]d", from, d.written, d.only, rekeyBatch)
+		args := func(at time.Time, id int) []any { return []any{at, id} }
+		if since.IsZero() {
+			read = fmt.Sprintf("%s WHERE id > $1 ORDER BY id LIMIT %d", from, rekeyBatch)
+			args = func(_ time.Time, id int) []any { return []any{id} }
+		}
 		write := fmt.Sprintf("UPDATE %s SET %s WHERE id = $1 AND %s = $2", d.table, strings.TrimSuffix(set, ", "), d.text)
 		for at, id, more := since, 0, true; more; {
 			started := time.Now()
-			rows, err := db.stale(ctx, read, d.keys, &at, &id, &more)
+			rows, err := db.stale(ctx, read, args(at, id), d.keys, &at, &id, &more)
 			if err == nil && len(rows) > 0 {
 				err = db.writeAll(ctx, write, rows)
 			}
@@ -105,8 +111,8 @@ func (db *DB) Rekey(ctx context.Context) (changed int, err error) {
 
 // stale reads a batch of rows, and returns the arguments of the update for those whose
 // keys differ. It moves at and id behind the batch, and tells whether more may follow.
-func (db *DB) stale(ctx context.Context, read string, keys []key, at *time.Time, id *int, more *bool) (updates [][]any, err error) {
-	rows, err := db.QueryContext(ctx, read, *at, *id)
+func (db *DB) stale(ctx context.Context, read string, args []any, keys []key, at *time.Time, id *int, more *bool) (updates [][]any, err error) {
+	rows, err := db.QueryContext(ctx, read, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,7 @@ type dashboard struct {
 	browser context.Context
 	mood    atomic.Value // of the server: what serve does
 	asked   atomic.Int64 // GraphQL requests that have arrived
+	changes atomic.Int64 // of those, the mutations
 }
 
 // Moods of a server.
@@ -87,6 +89,15 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request, proxy http.Han
 		return
 	}
 	d.asked.Add(1)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if bytes.Contains(body, []byte("mutation ")) {
+		d.changes.Add(1)
+	}
 	switch d.mood.Load() {
 	case silent:
 		io.Copy(io.Discard, r.Body) // or else the server does not see that the page has given up

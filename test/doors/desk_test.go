@@ -83,6 +83,7 @@ func TestWhatADeskDoesNotKnow(t *testing.T) {
 		id := a.CreatePatient(t, asha, "Arjun")
 		for _, tt := range []struct{ input, want string }{
 			{`ageYears: 30`, fmt.Sprintf(`{"data":{"updatePatient":{"email":"family@example.com","dateOfBirth":"%d-01-01","birthDateEstimated":true}}}`, year-30)},
+			{fmt.Sprintf(`dateOfBirth: "%d-01-01"`, year-30), fmt.Sprintf(`{"data":{"updatePatient":{"email":"family@example.com","dateOfBirth":"%d-01-01","birthDateEstimated":true}}}`, year-30)}, // as it is
 			{`email: null`, fmt.Sprintf(`{"data":{"updatePatient":{"email":null,"dateOfBirth":"%d-01-01","birthDateEstimated":true}}}`, year-30)},
 			{`dateOfBirth: "1996-02-29"`, `{"data":{"updatePatient":{"email":null,"dateOfBirth":"1996-02-29","birthDateEstimated":false}}}`},
 			{`name: "Arjun", ageYears: null`, `{"data":{"updatePatient":{"email":null,"dateOfBirth":"1996-02-29","birthDateEstimated":false}}}`},
