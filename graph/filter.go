@@ -268,10 +268,13 @@ func forms(text string) []string {
 	return forms
 }
 
+// maxGroups is in how many groups a phone number may be written beside a name.
+const maxGroups = 6
+
 // joined makes one word of the groups of a phone number.
 func joined(words []string) []string {
 	for i := range words {
-		for n := len(words); n > i+1; n-- {
+		for n := min(len(words), i+maxGroups); n > i+1; n-- {
 			number := strings.Join(words[i:n], " ")
 			if normal := scalar.NormalPhone(number); normal != number && scalar.Phone(normal) == nil {
 				return append(append(slices.Clone(words[:i]), normal), joined(words[n:])...)
