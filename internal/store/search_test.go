@@ -19,6 +19,9 @@ func TestIndexSearch(t *testing.T) {
 	if err := sample.Generate(t.Context(), db, sample.Size{Users: 1, Doctors: 20, Patients: 20_000, Mappings: 20}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := db.ExecContext(t.Context(), "CREATE INDEX patient_search ON patients (id)"); err != nil { // of an older version
+		t.Fatal(err)
+	}
 	for range 2 {
 		if err := db.IndexSearch(t.Context()); err != nil {
 			t.Fatal(err)
@@ -33,6 +36,10 @@ func TestIndexSearch(t *testing.T) {
 	plan := storetest.Explain(t, db, "SELECT id FROM patients WHERE "+store.PatientText.SQL(func(column string) string { return "patients." + column })+" LIKE '%zzq%'")
 	if !strings.Contains(plan, "patient_find") && !strings.Contains(plan, "patient_owner_find") { // both have what is searched
 		t.Errorf("no index is used:\n%s", plan)
+	}
+	var older bool
+	if err := db.QueryRowContext(t.Context(), "SELECT to_regclass('patient_search') IS NOT NULL").Scan(&older); err != nil || older {
+		t.Errorf("the index of an older version is there: %t, %v", older, err)
 	}
 	var valid bool
 	err := db.QueryRowContext(t.Context(), "SELECT indisvalid FROM pg_index WHERE indexrelid = 'patient_find'::regclass").Scan(&valid)

@@ -251,6 +251,74 @@ func TestOlderUsers(t *testing.T) {
 	}
 }
 
+// TestOlderPatients checks that patients and their mappings of before a patient could
+// lack an e-mail address stay as they are, with their ids.
+func TestOlderPatients(t *testing.T) {
+	for kind, last := range map[string]string{dialect.SQLite: "0003_users.sql", dialect.Postgres: "0004_search.sql"} {
+		t.Run(kind, func(t *testing.T) {
+			db, err := store.Open(fresh(t, kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			do := func(statement string) {
+				t.Helper()
+				if _, err := db.ExecContext(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do("CREATE TABLE migrations (name varchar(200) PRIMARY KEY)")
+			files, err := filepath.Glob("migrations/" + kind + "/*.sql")
+			if err != nil || len(files) < 4 {
+				t.Fatal(files, err)
+			}
+			for _, path := range files {
+				if filepath.Base(path) > last {
+					break
+				}
+				script, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				do(string(script))
+				do("INSERT INTO migrations (name) VALUES ('" + path + "')")
+			}
+			do(`INSERT INTO users (id, username, email, role, password_hash, is_active, is_staff, date_joined) VALUES (1, 'asha', 'a@example.com', 'doctor', 'x', true, false, '2026-01-02 03:04:05+00:00');
+				INSERT INTO doctors (id, name, name_key, email, specialization, specialization_key, license_number, experience_years, consultation_fee, created_at, updated_at) VALUES (1, 'Rao', 'rao', 'r@example.com', 'ENT', 'ent', 'MH-1', 1, 1, '2026-01-02 03:04:05+00:00', '2026-01-02 03:04:05+00:00')`)
+			for _, name := range []string{"Arjun", "Bela", "Chandra"} {
+				do("INSERT INTO patients (created_by_id, name, name_key, email, phone, date_of_birth, address, gender, blood_group, created_at, updated_at) VALUES (1, '" + name + "', '" + strings.ToLower(name) + "', 'p@example.com', '9876543210', '1990-05-15', 'Pune', 'female', 'A+', '2026-01-02 03:04:05.678901+00:00', '2026-01-02 03:04:05+00:00')")
+			}
+			do("INSERT INTO mappings (patient_id, doctor_id, owner_id, created_by_id, notes, is_active, assigned_date, created_at, updated_at) VALUES (2, 1, 1, 1, 'kept', true, '2026-01-02 03:04:05+00:00', '2026-01-02 03:04:05+00:00', '2026-01-02 03:04:05+00:00'); DELETE FROM patients WHERE id = 3")
+
+			if _, err := db.Migrate(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+				t.Fatal(err)
+			}
+			var got string
+			err = db.QueryRowContext(t.Context(), `SELECT p.id || p.name || p.email || p.phone || p.gender || p.blood_group || m.id || m.notes FROM mappings m JOIN patients p ON p.id = m.patient_id`).Scan(&got)
+			if want := "2Belap@example.com9876543210femaleA+1kept"; err != nil || got != want {
+				t.Errorf("the mapping is %q (%v), want %q", got, err, want)
+			}
+			var created time.Time
+			if err := db.QueryRowContext(t.Context(), "SELECT created_at FROM patients WHERE id = 1").Scan(&created); err != nil || created.UTC().Format(time.RFC3339Nano) != "2026-01-02T03:04:05.678901Z" {
+				t.Errorf("a patient was made at %s (%v)", created, err)
+			}
+			do("INSERT INTO patients (created_by_id, name, name_key, phone, date_of_birth, address, gender, created_at, updated_at) VALUES (1, 'Devi', 'devi', '9876543210', '1990-05-15', 'Pune', 'female', '2026-01-02 03:04:05+00:00', '2026-01-02 03:04:05+00:00')")
+			var newest, orphans int
+			if err := db.QueryRowContext(t.Context(), "SELECT max(id) FROM patients").Scan(&newest); err != nil || newest != 4 {
+				t.Errorf("the new patient has the id %d (%v), want 4", newest, err)
+			}
+			if _, err := db.ExecContext(t.Context(), "INSERT INTO mappings (patient_id, doctor_id, owner_id, created_by_id, is_active, assigned_date, created_at, updated_at) VALUES (99, 1, 1, 1, true, '2026-01-02', '2026-01-02', '2026-01-02')"); err == nil {
+				t.Error("a mapping may have a patient who is not there")
+			}
+			if kind == dialect.SQLite {
+				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pragma_foreign_key_check").Scan(&orphans); err != nil || orphans != 0 {
+					t.Errorf("%d rows refer to nothing (%v)", orphans, err)
+				}
+			}
+		})
+	}
+}
+
 // TestNotReady checks that a database without tables is not ready.
 func TestNotReady(t *testing.T) {
 	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {

@@ -80,6 +80,12 @@ func TestWhatADeskDoesNotKnow(t *testing.T) {
 			}
 		}
 
+		// A form sends what was left empty.
+		status, reply := a.Send(t, "POST", "/api/patients/", asha.Token, `{"name":"N","phone":"9876543210","address":"P","gender":"male","date_of_birth":"1990-05-15","age_years":"","email":" "}`)
+		if status != 201 || !strings.Contains(reply, `"email":null,"phone":"9876543210","date_of_birth":"1990-05-15","address"`) {
+			t.Errorf("what was left empty: %d %s", status, reply)
+		}
+
 		id := a.CreatePatient(t, asha, "Arjun")
 		for _, tt := range []struct{ input, want string }{
 			{`ageYears: 30`, fmt.Sprintf(`{"data":{"updatePatient":{"email":"family@example.com","dateOfBirth":"%d-01-01","birthDateEstimated":true}}}`, year-30)},
