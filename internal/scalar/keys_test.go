@@ -9,7 +9,7 @@ import (
 
 // TestKeys fails when keys change. Then raise Keys, and set the sum here.
 func TestKeys(t *testing.T) {
-	const keys, sum = 1, "9086c82cc6e0f9f2"
+	const keys, sum = 1, "106c89a48d0d3b95"
 	hash := sha256.New()
 	for r := rune(0); r < 0x20000; r++ {
 		fmt.Fprintln(hash, Fold(string(r)), SoundKey(string(r)))

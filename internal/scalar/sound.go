@@ -20,12 +20,19 @@ func Sounds(name string) []string {
 	for word := range strings.FieldsFuncSeq(norm.NFKC.String(name), func(r rune) bool {
 		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Cf) && !strings.ContainsRune(left, r)
 	}) {
-		if key := sound(romanised.Replace(latin(word))); key != "" {
+		word = latin(word)
+		if full, ok := abbreviated[word]; ok {
+			word = full
+		}
+		if key := sound(romanised.Replace(word)); key != "" {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
+
+// abbreviated are the names that Indian papers shorten.
+var abbreviated = map[string]string{"md": "mohammed", "mohd": "mohammed", "mhd": "mohammed", "kr": "kumar"}
 
 // SoundKey returns the keys of a name as they are stored: each between blanks, so that
 // a search for a key between blanks finds no part of another. It is one blank if there

@@ -10,7 +10,7 @@ import (
 const alike = `
 Lakshmi Laxmi Lakshmy Luxmi लक्ष्मी லக்ஷ்மி లక్ష్మి ಲಕ್ಷ್ಮಿ ലക്ഷ്മി লক্ষ্মী લક્ષ્મી ਲਕਸ਼ਮੀ
 Rajesh राजेश ராஜேஷ் రాజేష్ ರಾಜೇಶ್ രാജേഷ് রাজেশ રાજેશ ਰਾਜੇਸ਼ راجیش
-Kumar Kumaar कुमार குமார் కుమార్ ಕುಮಾರ್ കുമാർ কুমার કુમાર ਕੁਮਾਰ کمار
+Kumar Kumaar Kr कुमार குமார் కుమార్ ಕುಮಾರ್ കുമാർ কুমার કુમાર ਕੁਮਾਰ کمار
 Mohammed Muhammad Mohamed Mohammad मोहम्मद মোহাম্মদ محمد Mohd Md
 Sreejith Srijith Sreejit ശ്രീജിത്ത്
 Zakir Jakir Zaakir ज़ाकिर जाकिर ذاکر
