@@ -44,6 +44,7 @@ type changes struct {
 	lower    int // addresses put in lower case
 	empty    int // empty values stored as none
 	names    int // usernames put in the form NFKC
+	phones   int // phone numbers put in the form in which they are searched
 	composed int // texts put in the form NFC
 }
 
@@ -64,6 +65,8 @@ func (r *report) change(t *table, column string, from, to any) {
 		r.changed[t].names++
 	case column == "email":
 		r.changed[t].lower++
+	case column == "phone":
+		r.changed[t].phones++
 	default:
 		r.changed[t].composed++
 	}
@@ -104,6 +107,9 @@ func (r *report) finish(sizes []size) {
 			r.printf("; %d e-mail addresses put in lower case, %d empty values stored as none", c.lower, c.empty)
 			if c.names > 0 {
 				r.printf(", %d usernames put in the form NFKC", c.names)
+			}
+			if c.phones > 0 {
+				r.printf(", %d phone numbers put in the form in which they are searched", c.phones)
 			}
 			if c.composed > 0 {
 				r.printf(", %d texts put in the form NFC", c.composed)

@@ -93,6 +93,21 @@ func email(check func(string) error) reader {
 	}
 }
 
+// phone reads a phone number, and writes it as it is searched. One that check refuses
+// keeps its form.
+func phone(check func(string) error) reader {
+	return func(v any) (any, error) {
+		s, err := plain(v)
+		if err != nil {
+			return nil, err
+		}
+		if normal := scalar.NormalPhone(scalar.OneLine(s)); check(normal) == nil {
+			return normal, nil
+		}
+		return text(check)(s)
+	}
+}
+
 // filled is read, where empty text means that there is no value.
 func filled(read reader) reader {
 	return func(v any) (any, error) {

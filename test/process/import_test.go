@@ -98,7 +98,7 @@ INSERT INTO users_user VALUES
 	(9, 'bcrypt$$2b$12$x', NULL, false, 'no space', '', '', false, false, '2023-02-01 00:00:00+00', 'gone@example.com', NULL, 'patient');
 INSERT INTO doctors_doctor VALUES
 	(2, 'Dr. STRASSE', 'D@Example.com', '', 'Cardiology', 'mci-12', 70, '', 1499.99, '', '2024-01-01 00:00:00.000001+00', '2024-01-02 00:00:00+00'),
-	(4, 'Dr. Iyer', 'iyer@example.com', '9876543210', 'Neurology', 'MCI-4', 0, 'Pune', 0.10, 'Mon-Fri', '2024-01-01 00:00:00+00', '2024-01-02 00:00:00.999999+00');
+	(4, 'Dr. Iyer', 'iyer@example.com', '+919876543210', 'Neurology', 'MCI-4', 0, 'Pune', 0.10, 'Mon-Fri', '2024-01-01 00:00:00+00', '2024-01-02 00:00:00.999999+00');
 INSERT INTO patients_patient VALUES
 	(7, 'Arjun', 'Family@Example.com', '98765', '2000-02-29', '12 MG Road', 'male', 'B+', '', NULL, '2024-05-01 00:00:00.000009+00', '2024-05-02 00:00:00+00', 3),
 	(11, '  ', 'not an address', '9876543210', '2999-01-01', '', 'other', '', 'Meera', 'None.', '2024-05-01 00:00:00+00', '2024-05-02 00:00:00+00', 5),
@@ -199,7 +199,7 @@ func TestImportDjango(t *testing.T) {
 		}
 		for _, want := range []string{
 			"users_user                             4 rows; 1 e-mail addresses put in lower case, 1 empty values stored as none\n",
-			"doctors_doctor                         2 rows; 1 e-mail addresses put in lower case, 1 empty values stored as none\n",
+			"doctors_doctor                         2 rows; 1 e-mail addresses put in lower case, 1 empty values stored as none, 1 phone numbers put in the form in which they are searched\n",
 			"patients_patient                       3 rows; 1 e-mail addresses put in lower case, 1 empty values stored as none\n",
 			"mappings_patientdoctormapping          4 rows\n",
 			"Everything was imported except what the lines that begin with leave name.\n",
@@ -234,7 +234,8 @@ func TestImportDjango(t *testing.T) {
 			`{"data":{"patients":{"nodes":[{"id":"11","name":"  ","email":"not an address","dateOfBirth":"2999-01-01","address":"","bloodGroup":null,"mappings":[{"id":"40"}]}]}}}`)
 		a.Expect(t, "search for a phone that is none", asha, `{ patients(filter: {search: "98765"}, orderBy: {field: NAME, direction: ASC}) { nodes { id } } users(filter: {search: "+91 98765 4321"}) { nodes { id } } }`, nil,
 			`{"data":{"patients":{"nodes":[{"id":"7"},{"id":"12"}]},"users":{"nodes":[{"id":"3"}]}}}`)
-		a.Expect(t, "search", asha, `{ doctors(filter: {search: "strasse"}) { nodes { id } } }`, nil, `{"data":{"doctors":{"nodes":[{"id":"2"}]}}}`)
+		a.Expect(t, "search", asha, `{ doctors(filter: {search: "strasse"}) { nodes { id } } alike: doctors(filter: {soundsLike: "iyyer"}) { nodes { id } } called: doctors(filter: {search: "98765 43210"}) { nodes { id phone } } }`, nil,
+			`{"data":{"doctors":{"nodes":[{"id":"2"}]},"alike":{"nodes":[{"id":"4"}]},"called":{"nodes":[{"id":"4","phone":"9876543210"}]}}}`)
 
 		const arjun = `{"id":7,"name":"Arjun","email":"family@example.com","phone":"98765","date_of_birth":"2000-02-29","address":"12 MG Road","gender":"male","blood_group":"B+","emergency_contact":"","medical_history":null,"created_by":"asha@example.com","created_at":"2024-05-01T00:00:00.000009Z","updated_at":"2024-05-02T00:00:00.000000Z"}`
 		const strasse = `{"id":2,"name":"Dr. STRASSE","email":"d@example.com","phone":null,"specialization":"Cardiology","license_number":"mci-12","experience_years":70,"address":"","consultation_fee":"1499.99","availability":"","created_at":"2024-01-01T00:00:00.000001Z","updated_at":"2024-01-02T00:00:00.000000Z"}`
@@ -289,7 +290,7 @@ CREATE TABLE payroll (id bigint); INSERT INTO payroll VALUES (1);`
 		}; !slices.Equal(left, want) {
 			t.Errorf("left\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))
 		}
-		for _, want := range []string{"Everything was imported except what the lines that begin with leave name.\n", ", 1 usernames put in the form NFKC\n", ", 1 texts put in the form NFC\n", "leave                                  5 found: "} {
+		for _, want := range []string{"Everything was imported except what the lines that begin with leave name.\n", ", 1 usernames put in the form NFKC\n", ", 1 phone numbers put in the form in which they are searched\n", ", 1 texts put in the form NFC\n", "leave                                  5 found: "} {
 			if !strings.Contains(report, want) {
 				t.Errorf("the report lacks %q:\n%s", want, report)
 			}
