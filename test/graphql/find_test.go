@@ -201,6 +201,31 @@ func TestFind(t *testing.T) {
 	})
 }
 
+// TestFindGrown checks that names whose keys are much longer than the names, beside the
+// longest e-mail address, are stored and found.
+func TestFindGrown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		c := a.Register(t, "asha")
+		var squares, rare, other []rune // of which each folds to several letters, and which do not compress
+		for i := range rune(240) {
+			squares, rare, other = append(squares, '㌀'+i*37%88), append(rare, 0x20000+i*97), append(other, 0x2a700+i*13)
+		}
+		email := string(other) + "@example.com"
+		for _, name := range []string{strings.Repeat("ﷺ", 100), strings.Repeat("ǰ", 100), string(squares[:100]), string(rare[:100])} {
+			a.Must(t, c, "mutation($name: String!, $email: String) { createPatient(input: {name: $name, email: $email, phone: \"9876543210\", address: \"x\", gender: OTHER, ageYears: 3}) { id } }",
+				map[string]any{"name": name, "email": email})
+			var answer struct {
+				Data struct{ Patients struct{ TotalCount int } }
+			}
+			a.Read(t, c, "query($q: String!) { patients(filter: {search: $q}) { totalCount } }", map[string]any{"q": string([]rune(name)[:20])}, &answer)
+			if answer.Data.Patients.TotalCount != 1 {
+				t.Errorf("%.40q finds %d patients", name, answer.Data.Patients.TotalCount)
+			}
+		}
+	})
+}
+
 // TestFindDoctors checks that doctors are found as patients are.
 func TestFindDoctors(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
