@@ -137,20 +137,15 @@ func (in newcomer) reasons() ([]reason, error) {
 		return nil, err
 	}
 	if len(keys) > 0 {
-		add(DuplicateReasonSimilarName, 3, func() *sql.Predicate {
-			words := make([]*sql.Predicate, len(keys))
-			for i, key := range keys {
-				words[i] = like(patient.FieldNameSound, "% "+key+" %")
-			}
-			return sql.And(words...)
-		})
+		add(DuplicateReasonSimilarName, 3, func() *sql.Predicate { return alike(patient.FieldNameSound, keys) })
 	}
 	switch {
 	case len(list) == 0: // the day alone makes nobody a duplicate
-	case in.ageYears != nil && (*in.ageYears < 0 || *in.ageYears > maxAge):
-		return nil, &reading.Invalid{Field: "ageYears", Message: badAge.Error()}
 	case in.ageYears != nil:
-		year := scalar.BirthYear(time.Now(), *in.ageYears)
+		year, err := birthYear(*in.ageYears)
+		if err != nil {
+			return nil, &reading.Invalid{Field: "ageYears", Message: err.Error()}
+		}
 		add(DuplicateReasonSameBirthDate, 3, func() *sql.Predicate { return bornAbout(year) })
 	case in.dateOfBirth != nil && in.dateOfBirth.Check() != nil:
 		return nil, &reading.Invalid{Field: "dateOfBirth", Message: in.dateOfBirth.Check().Error()}

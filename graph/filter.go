@@ -276,7 +276,7 @@ func joined(words []string) []string {
 	for i := range words {
 		for n := min(len(words), i+maxGroups); n > i+1; n-- {
 			number := strings.Join(words[i:n], " ")
-			if normal := scalar.NormalPhone(number); normal != number && scalar.Phone(normal) == nil {
+			if normal := scalar.NormalPhone(number); normal != number { // which only a valid one is
 				return append(append(slices.Clone(words[:i]), normal), joined(words[n:])...)
 			}
 		}
@@ -325,10 +325,16 @@ func sounding[P ~func(*sql.Selector)](conditions []P, name *string) ([]P, error)
 	if len(keys) == 0 {
 		return append(conditions, func(s *sql.Selector) { s.Where(sql.False()) }), nil
 	}
-	for _, key := range keys {
-		conditions = append(conditions, func(s *sql.Selector) { s.Where(like(s.C(patient.FieldNameSound), "% "+key+" %")) })
+	return append(conditions, func(s *sql.Selector) { s.Where(alike(s.C(patient.FieldNameSound), keys)) }), nil
+}
+
+// alike is the condition that a stored sound has each of the keys.
+func alike(in string, keys []string) *sql.Predicate {
+	words := make([]*sql.Predicate, len(keys))
+	for i, key := range keys {
+		words[i] = like(in, "% "+key+" %")
 	}
-	return conditions, nil
+	return sql.And(words...)
 }
 
 // sounds returns the keys of the words of a name. It fails with reading.Invalid.

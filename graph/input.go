@@ -105,11 +105,12 @@ func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int
 	case age != nil && given != nil:
 		*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: scalar.Problem("Give the date of birth or the age, not both.")})
 	case age != nil:
-		if *age < 0 || *age > maxAge {
-			*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: badAge})
+		year, err := birthYear(*age)
+		if err != nil {
+			*invalid = append(*invalid, scalar.Field{Name: ageYears, Err: err})
 			return false
 		}
-		m.SetDateOfBirth(scalar.NewDate(scalar.BirthYear(time.Now(), *age), time.January, 1))
+		m.SetDateOfBirth(scalar.NewDate(year, time.January, 1))
 		m.SetBirthDateEstimated(true)
 	case ok:
 		required(invalid, patient.FieldDateOfBirth, day, m.SetDateOfBirth)
@@ -117,12 +118,16 @@ func born(invalid *scalar.Invalid, day graphql.Omittable[*scalar.Date], age *int
 	return given != nil && age == nil
 }
 
-// An age in place of a date of birth.
-const (
-	ageYears                = "age_years" // as if it were a column
-	maxAge                  = 130
-	badAge   scalar.Problem = "An age is 0 to 130 years."
-)
+// ageYears is what an age is called among columns, of which it is none.
+const ageYears = "age_years"
+
+// birthYear returns the year that an age tells.
+func birthYear(age int) (int, error) {
+	if age < 0 || age > 130 {
+		return 0, scalar.Problem("An age is 0 to 130 years.")
+	}
+	return scalar.BirthYear(time.Now(), age), nil
+}
 
 // UpdateDoctorInput says what changes of a doctor: a field that was left out
 // stays, null clears an optional one and is invalid for another.

@@ -78,8 +78,7 @@ func Phone(s string) error {
 
 // PartOfPhone returns the digits to look for among stored phone numbers: those of a
 // number in any form, or of a part of one that has four digits or more and may begin
-// with 0 or a country code. It is empty if
-// s is neither.
+// with 0 or a country code. It is empty if s is neither.
 func PartOfPhone(s string) string {
 	if number, ok := phone(s); ok {
 		return number

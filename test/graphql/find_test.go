@@ -133,9 +133,8 @@ func TestFind(t *testing.T) {
 			{strings.Repeat("\u0301", 200), ""},
 			{"ﷺ", ""},
 			{"ǰose", "José Álvarez"},
-			{"a b", "José Álvarez; A_B"},
 		} {
-			if got := find(c, map[string]any{"search": tt.typed}); tt.typed != "a b" && got != tt.want {
+			if got := find(c, map[string]any{"search": tt.typed}); got != tt.want {
 				t.Errorf("%q finds %q, want %q", tt.typed, got, tt.want)
 			}
 			if got := find(stranger, map[string]any{"search": tt.typed}); got != "" {
@@ -191,12 +190,8 @@ func TestFind(t *testing.T) {
 		if got := find(c, map[string]any{"soundsLike": "rajesh", "search": "कुमार"}); got != "राजेश कुमार" {
 			t.Errorf("both conditions find %q", got)
 		}
-		for _, filter := range []map[string]any{
-			{"search": strings.Repeat("a", 201)}, {"soundsLike": strings.Repeat("a", 201)},
-		} {
-			for name := range filter {
-				a.Expect(t, name, c, "query($filter: PatientFilter) { patients(filter: $filter) { nodes { id } } }", map[string]any{"filter": filter}, "BAD_USER_INPUT:"+name)
-			}
+		for _, by := range []string{"search", "soundsLike"} {
+			a.Expect(t, "too long, "+by, c, "query($filter: PatientFilter) { patients(filter: $filter) { nodes { id } } }", map[string]any{"filter": map[string]any{by: strings.Repeat("a", 201)}}, "BAD_USER_INPUT:"+by)
 		}
 	})
 }
