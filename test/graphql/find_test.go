@@ -281,6 +281,7 @@ func TestPossibleDuplicates(t *testing.T) {
 			{"an estimated year, by a day of it", fmt.Sprintf(`name: "Rajesh Kumar", first: 1, dateOfBirth: "%d-07-07"`, year), "Kumar Rajesh: SIMILAR_NAME SAME_BIRTH_DATE"},
 			{"an estimated year, by the age a year later", `name: "Rajesh Kumar", first: 1, ageYears: 46`, "Kumar Rajesh: SIMILAR_NAME SAME_BIRTH_DATE"},
 			{"an exact day, by the age", fmt.Sprintf(`name: "Lakshmi", ageYears: %d`, harness.Today().Year()-1980), "Lakshmi Devi: SIMILAR_NAME SAME_BIRTH_DATE"},
+			{"an exact day, by another of its year", `name: "Lakshmi", dateOfBirth: "1980-06-06"`, "Lakshmi Devi: SIMILAR_NAME"},
 			{"another age", `name: "Rajesh Kumar", first: 1, ageYears: 30`, "राजेश कुमार: SIMILAR_NAME"},
 			{"the day alone", `name: "", dateOfBirth: "1980-05-03"`, ""},
 			{"nothing", `name: ""`, ""},
