@@ -51,7 +51,7 @@ func (o *options) measureSearch(ctx context.Context, binary string, postgres *st
 		name, change string
 	}{
 		{"100", ""},
-		{"50,000", `UPDATE patients SET created_by_id = 1 WHERE id <= 50000; UPDATE mappings SET owner_id = 1 WHERE patient_id <= 50000`},
+		{"50,000", `UPDATE patients SET clinic_id = 1 WHERE id <= 50000; UPDATE mappings SET clinic_id = 1 WHERE patient_id <= 50000`},
 	} {
 		err := with(ctx, binary, postgres, "owner_of_"+strings.ReplaceAll(owner.name, ",", ""), sample.Full, func(b *bench) error {
 			if owner.change != "" {

@@ -11,10 +11,13 @@ import (
 
 	"caregraph/ent/migrate"
 
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 
@@ -29,14 +32,20 @@ type Client struct {
 	config
 	// Schema is the client for creating, migrating and dropping schema.
 	Schema *migrate.Schema
+	// Clinic is the client for interacting with the Clinic builders.
+	Clinic *ClinicClient
 	// Doctor is the client for interacting with the Doctor builders.
 	Doctor *DoctorClient
 	// Guess is the client for interacting with the Guess builders.
 	Guess *GuessClient
+	// Invitation is the client for interacting with the Invitation builders.
+	Invitation *InvitationClient
 	// Mapping is the client for interacting with the Mapping builders.
 	Mapping *MappingClient
 	// Patient is the client for interacting with the Patient builders.
 	Patient *PatientClient
+	// Practice is the client for interacting with the Practice builders.
+	Practice *PracticeClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// User is the client for interacting with the User builders.
@@ -52,10 +61,13 @@ func NewClient(opts ...Option) *Client {
 
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
+	c.Clinic = NewClinicClient(c.config)
 	c.Doctor = NewDoctorClient(c.config)
 	c.Guess = NewGuessClient(c.config)
+	c.Invitation = NewInvitationClient(c.config)
 	c.Mapping = NewMappingClient(c.config)
 	c.Patient = NewPatientClient(c.config)
+	c.Practice = NewPracticeClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.User = NewUserClient(c.config)
 }
@@ -148,14 +160,17 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:     ctx,
-		config:  cfg,
-		Doctor:  NewDoctorClient(cfg),
-		Guess:   NewGuessClient(cfg),
-		Mapping: NewMappingClient(cfg),
-		Patient: NewPatientClient(cfg),
-		Session: NewSessionClient(cfg),
-		User:    NewUserClient(cfg),
+		ctx:        ctx,
+		config:     cfg,
+		Clinic:     NewClinicClient(cfg),
+		Doctor:     NewDoctorClient(cfg),
+		Guess:      NewGuessClient(cfg),
+		Invitation: NewInvitationClient(cfg),
+		Mapping:    NewMappingClient(cfg),
+		Patient:    NewPatientClient(cfg),
+		Practice:   NewPracticeClient(cfg),
+		Session:    NewSessionClient(cfg),
+		User:       NewUserClient(cfg),
 	}, nil
 }
 
@@ -173,21 +188,24 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:     ctx,
-		config:  cfg,
-		Doctor:  NewDoctorClient(cfg),
-		Guess:   NewGuessClient(cfg),
-		Mapping: NewMappingClient(cfg),
-		Patient: NewPatientClient(cfg),
-		Session: NewSessionClient(cfg),
-		User:    NewUserClient(cfg),
+		ctx:        ctx,
+		config:     cfg,
+		Clinic:     NewClinicClient(cfg),
+		Doctor:     NewDoctorClient(cfg),
+		Guess:      NewGuessClient(cfg),
+		Invitation: NewInvitationClient(cfg),
+		Mapping:    NewMappingClient(cfg),
+		Patient:    NewPatientClient(cfg),
+		Practice:   NewPracticeClient(cfg),
+		Session:    NewSessionClient(cfg),
+		User:       NewUserClient(cfg),
 	}, nil
 }
 
 // Debug returns a new debug-client. It's used to get verbose logging on specific operations.
 //
 //	client.Debug().
-//		Doctor.
+//		Clinic.
 //		Query().
 //		Count(ctx)
 func (c *Client) Debug() *Client {
@@ -210,7 +228,8 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Doctor, c.Guess, c.Mapping, c.Patient, c.Session, c.User,
+		c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient, c.Practice,
+		c.Session, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -220,7 +239,8 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Doctor, c.Guess, c.Mapping, c.Patient, c.Session, c.User,
+		c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient, c.Practice,
+		c.Session, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -229,20 +249,240 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 // Mutate implements the ent.Mutator interface.
 func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
+	case *ClinicMutation:
+		return c.Clinic.mutate(ctx, m)
 	case *DoctorMutation:
 		return c.Doctor.mutate(ctx, m)
 	case *GuessMutation:
 		return c.Guess.mutate(ctx, m)
+	case *InvitationMutation:
+		return c.Invitation.mutate(ctx, m)
 	case *MappingMutation:
 		return c.Mapping.mutate(ctx, m)
 	case *PatientMutation:
 		return c.Patient.mutate(ctx, m)
+	case *PracticeMutation:
+		return c.Practice.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *UserMutation:
 		return c.User.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
+	}
+}
+
+// ClinicClient is a client for the Clinic schema.
+type ClinicClient struct {
+	config
+}
+
+// NewClinicClient returns a client for the Clinic from the given config.
+func NewClinicClient(c config) *ClinicClient {
+	return &ClinicClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `clinic.Hooks(f(g(h())))`.
+func (c *ClinicClient) Use(hooks ...Hook) {
+	c.hooks.Clinic = append(c.hooks.Clinic, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `clinic.Intercept(f(g(h())))`.
+func (c *ClinicClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Clinic = append(c.inters.Clinic, interceptors...)
+}
+
+// Create returns a builder for creating a Clinic entity.
+func (c *ClinicClient) Create() *ClinicCreate {
+	mutation := newClinicMutation(c.config, OpCreate)
+	return &ClinicCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Clinic entities.
+func (c *ClinicClient) CreateBulk(builders ...*ClinicCreate) *ClinicCreateBulk {
+	return &ClinicCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ClinicClient) MapCreateBulk(slice any, setFunc func(*ClinicCreate, int)) *ClinicCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ClinicCreateBulk{err: fmt.Errorf("calling to ClinicClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ClinicCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ClinicCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Clinic.
+func (c *ClinicClient) Update() *ClinicUpdate {
+	mutation := newClinicMutation(c.config, OpUpdate)
+	return &ClinicUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ClinicClient) UpdateOne(_m *Clinic) *ClinicUpdateOne {
+	mutation := newClinicMutation(c.config, OpUpdateOne, withClinic(_m))
+	return &ClinicUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ClinicClient) UpdateOneID(id int) *ClinicUpdateOne {
+	mutation := newClinicMutation(c.config, OpUpdateOne, withClinicID(id))
+	return &ClinicUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Clinic.
+func (c *ClinicClient) Delete() *ClinicDelete {
+	mutation := newClinicMutation(c.config, OpDelete)
+	return &ClinicDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ClinicClient) DeleteOne(_m *Clinic) *ClinicDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ClinicClient) DeleteOneID(id int) *ClinicDeleteOne {
+	builder := c.Delete().Where(clinic.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ClinicDeleteOne{builder}
+}
+
+// Query returns a query builder for Clinic.
+func (c *ClinicClient) Query() *ClinicQuery {
+	return &ClinicQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeClinic},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Clinic entity by its id.
+func (c *ClinicClient) Get(ctx context.Context, id int) (*Clinic, error) {
+	return c.Query().Where(clinic.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ClinicClient) GetX(ctx context.Context, id int) *Clinic {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMembers queries the members edge of a Clinic.
+func (c *ClinicClient) QueryMembers(_m *Clinic) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(clinic.Table, clinic.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, clinic.MembersTable, clinic.MembersColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPatients queries the patients edge of a Clinic.
+func (c *ClinicClient) QueryPatients(_m *Clinic) *PatientQuery {
+	query := (&PatientClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(clinic.Table, clinic.FieldID, id),
+			sqlgraph.To(patient.Table, patient.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, clinic.PatientsTable, clinic.PatientsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryMappings queries the mappings edge of a Clinic.
+func (c *ClinicClient) QueryMappings(_m *Clinic) *MappingQuery {
+	query := (&MappingClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(clinic.Table, clinic.FieldID, id),
+			sqlgraph.To(mapping.Table, mapping.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, clinic.MappingsTable, clinic.MappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPractices queries the practices edge of a Clinic.
+func (c *ClinicClient) QueryPractices(_m *Clinic) *PracticeQuery {
+	query := (&PracticeClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(clinic.Table, clinic.FieldID, id),
+			sqlgraph.To(practice.Table, practice.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, clinic.PracticesTable, clinic.PracticesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInvitations queries the invitations edge of a Clinic.
+func (c *ClinicClient) QueryInvitations(_m *Clinic) *InvitationQuery {
+	query := (&InvitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(clinic.Table, clinic.FieldID, id),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, clinic.InvitationsTable, clinic.InvitationsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ClinicClient) Hooks() []Hook {
+	hooks := c.hooks.Clinic
+	return append(hooks[:len(hooks):len(hooks)], clinic.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *ClinicClient) Interceptors() []Interceptor {
+	return c.inters.Clinic
+}
+
+func (c *ClinicClient) mutate(ctx context.Context, m *ClinicMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ClinicCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ClinicUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ClinicUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ClinicDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Clinic mutation op: %q", m.Op())
 	}
 }
 
@@ -363,6 +603,38 @@ func (c *DoctorClient) QueryMappings(_m *Doctor) *MappingQuery {
 			sqlgraph.From(doctor.Table, doctor.FieldID, id),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, doctor.MappingsTable, doctor.MappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPractices queries the practices edge of a Doctor.
+func (c *DoctorClient) QueryPractices(_m *Doctor) *PracticeQuery {
+	query := (&PracticeClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(doctor.Table, doctor.FieldID, id),
+			sqlgraph.To(practice.Table, practice.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, doctor.PracticesTable, doctor.PracticesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInvitations queries the invitations edge of a Doctor.
+func (c *DoctorClient) QueryInvitations(_m *Doctor) *InvitationQuery {
+	query := (&InvitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(doctor.Table, doctor.FieldID, id),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, doctor.InvitationsTable, doctor.InvitationsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -530,6 +802,204 @@ func (c *GuessClient) mutate(ctx context.Context, m *GuessMutation) (Value, erro
 	}
 }
 
+// InvitationClient is a client for the Invitation schema.
+type InvitationClient struct {
+	config
+}
+
+// NewInvitationClient returns a client for the Invitation from the given config.
+func NewInvitationClient(c config) *InvitationClient {
+	return &InvitationClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `invitation.Hooks(f(g(h())))`.
+func (c *InvitationClient) Use(hooks ...Hook) {
+	c.hooks.Invitation = append(c.hooks.Invitation, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `invitation.Intercept(f(g(h())))`.
+func (c *InvitationClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Invitation = append(c.inters.Invitation, interceptors...)
+}
+
+// Create returns a builder for creating a Invitation entity.
+func (c *InvitationClient) Create() *InvitationCreate {
+	mutation := newInvitationMutation(c.config, OpCreate)
+	return &InvitationCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Invitation entities.
+func (c *InvitationClient) CreateBulk(builders ...*InvitationCreate) *InvitationCreateBulk {
+	return &InvitationCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *InvitationClient) MapCreateBulk(slice any, setFunc func(*InvitationCreate, int)) *InvitationCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &InvitationCreateBulk{err: fmt.Errorf("calling to InvitationClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*InvitationCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &InvitationCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Invitation.
+func (c *InvitationClient) Update() *InvitationUpdate {
+	mutation := newInvitationMutation(c.config, OpUpdate)
+	return &InvitationUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *InvitationClient) UpdateOne(_m *Invitation) *InvitationUpdateOne {
+	mutation := newInvitationMutation(c.config, OpUpdateOne, withInvitation(_m))
+	return &InvitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *InvitationClient) UpdateOneID(id int) *InvitationUpdateOne {
+	mutation := newInvitationMutation(c.config, OpUpdateOne, withInvitationID(id))
+	return &InvitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Invitation.
+func (c *InvitationClient) Delete() *InvitationDelete {
+	mutation := newInvitationMutation(c.config, OpDelete)
+	return &InvitationDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *InvitationClient) DeleteOne(_m *Invitation) *InvitationDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *InvitationClient) DeleteOneID(id int) *InvitationDeleteOne {
+	builder := c.Delete().Where(invitation.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &InvitationDeleteOne{builder}
+}
+
+// Query returns a query builder for Invitation.
+func (c *InvitationClient) Query() *InvitationQuery {
+	return &InvitationQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeInvitation},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Invitation entity by its id.
+func (c *InvitationClient) Get(ctx context.Context, id int) (*Invitation, error) {
+	return c.Query().Where(invitation.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *InvitationClient) GetX(ctx context.Context, id int) *Invitation {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryClinic queries the clinic edge of a Invitation.
+func (c *InvitationClient) QueryClinic(_m *Invitation) *ClinicQuery {
+	query := (&ClinicClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(invitation.Table, invitation.FieldID, id),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, invitation.ClinicTable, invitation.ClinicColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryCreatedBy queries the created_by edge of a Invitation.
+func (c *InvitationClient) QueryCreatedBy(_m *Invitation) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(invitation.Table, invitation.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, invitation.CreatedByTable, invitation.CreatedByColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryDoctor queries the doctor edge of a Invitation.
+func (c *InvitationClient) QueryDoctor(_m *Invitation) *DoctorQuery {
+	query := (&DoctorClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(invitation.Table, invitation.FieldID, id),
+			sqlgraph.To(doctor.Table, doctor.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, invitation.DoctorTable, invitation.DoctorColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPatient queries the patient edge of a Invitation.
+func (c *InvitationClient) QueryPatient(_m *Invitation) *PatientQuery {
+	query := (&PatientClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(invitation.Table, invitation.FieldID, id),
+			sqlgraph.To(patient.Table, patient.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, invitation.PatientTable, invitation.PatientColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *InvitationClient) Hooks() []Hook {
+	hooks := c.hooks.Invitation
+	return append(hooks[:len(hooks):len(hooks)], invitation.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *InvitationClient) Interceptors() []Interceptor {
+	return c.inters.Invitation
+}
+
+func (c *InvitationClient) mutate(ctx context.Context, m *InvitationMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&InvitationCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&InvitationUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&InvitationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&InvitationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Invitation mutation op: %q", m.Op())
+	}
+}
+
 // MappingClient is a client for the Mapping schema.
 type MappingClient struct {
 	config
@@ -638,15 +1108,15 @@ func (c *MappingClient) GetX(ctx context.Context, id int) *Mapping {
 	return obj
 }
 
-// QueryOwner queries the owner edge of a Mapping.
-func (c *MappingClient) QueryOwner(_m *Mapping) *UserQuery {
-	query := (&UserClient{config: c.config}).Query()
+// QueryClinic queries the clinic edge of a Mapping.
+func (c *MappingClient) QueryClinic(_m *Mapping) *ClinicQuery {
+	query := (&ClinicClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
 			sqlgraph.From(mapping.Table, mapping.FieldID, id),
-			sqlgraph.To(user.Table, user.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, mapping.OwnerTable, mapping.OwnerColumn),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, mapping.ClinicTable, mapping.ClinicColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -836,6 +1306,22 @@ func (c *PatientClient) GetX(ctx context.Context, id int) *Patient {
 	return obj
 }
 
+// QueryClinic queries the clinic edge of a Patient.
+func (c *PatientClient) QueryClinic(_m *Patient) *ClinicQuery {
+	query := (&ClinicClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, id),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, patient.ClinicTable, patient.ClinicColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryCreatedBy queries the created_by edge of a Patient.
 func (c *PatientClient) QueryCreatedBy(_m *Patient) *UserQuery {
 	query := (&UserClient{config: c.config}).Query()
@@ -852,6 +1338,22 @@ func (c *PatientClient) QueryCreatedBy(_m *Patient) *UserQuery {
 	return query
 }
 
+// QueryAccount queries the account edge of a Patient.
+func (c *PatientClient) QueryAccount(_m *Patient) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, patient.AccountTable, patient.AccountColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryMappings queries the mappings edge of a Patient.
 func (c *PatientClient) QueryMappings(_m *Patient) *MappingQuery {
 	query := (&MappingClient{config: c.config}).Query()
@@ -861,6 +1363,22 @@ func (c *PatientClient) QueryMappings(_m *Patient) *MappingQuery {
 			sqlgraph.From(patient.Table, patient.FieldID, id),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, patient.MappingsTable, patient.MappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInvitations queries the invitations edge of a Patient.
+func (c *PatientClient) QueryInvitations(_m *Patient) *InvitationQuery {
+	query := (&InvitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, id),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, patient.InvitationsTable, patient.InvitationsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -891,6 +1409,188 @@ func (c *PatientClient) mutate(ctx context.Context, m *PatientMutation) (Value, 
 		return (&PatientDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Patient mutation op: %q", m.Op())
+	}
+}
+
+// PracticeClient is a client for the Practice schema.
+type PracticeClient struct {
+	config
+}
+
+// NewPracticeClient returns a client for the Practice from the given config.
+func NewPracticeClient(c config) *PracticeClient {
+	return &PracticeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `practice.Hooks(f(g(h())))`.
+func (c *PracticeClient) Use(hooks ...Hook) {
+	c.hooks.Practice = append(c.hooks.Practice, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `practice.Intercept(f(g(h())))`.
+func (c *PracticeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Practice = append(c.inters.Practice, interceptors...)
+}
+
+// Create returns a builder for creating a Practice entity.
+func (c *PracticeClient) Create() *PracticeCreate {
+	mutation := newPracticeMutation(c.config, OpCreate)
+	return &PracticeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Practice entities.
+func (c *PracticeClient) CreateBulk(builders ...*PracticeCreate) *PracticeCreateBulk {
+	return &PracticeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PracticeClient) MapCreateBulk(slice any, setFunc func(*PracticeCreate, int)) *PracticeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PracticeCreateBulk{err: fmt.Errorf("calling to PracticeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PracticeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PracticeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Practice.
+func (c *PracticeClient) Update() *PracticeUpdate {
+	mutation := newPracticeMutation(c.config, OpUpdate)
+	return &PracticeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PracticeClient) UpdateOne(_m *Practice) *PracticeUpdateOne {
+	mutation := newPracticeMutation(c.config, OpUpdateOne, withPractice(_m))
+	return &PracticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PracticeClient) UpdateOneID(id int) *PracticeUpdateOne {
+	mutation := newPracticeMutation(c.config, OpUpdateOne, withPracticeID(id))
+	return &PracticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Practice.
+func (c *PracticeClient) Delete() *PracticeDelete {
+	mutation := newPracticeMutation(c.config, OpDelete)
+	return &PracticeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PracticeClient) DeleteOne(_m *Practice) *PracticeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PracticeClient) DeleteOneID(id int) *PracticeDeleteOne {
+	builder := c.Delete().Where(practice.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PracticeDeleteOne{builder}
+}
+
+// Query returns a query builder for Practice.
+func (c *PracticeClient) Query() *PracticeQuery {
+	return &PracticeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePractice},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Practice entity by its id.
+func (c *PracticeClient) Get(ctx context.Context, id int) (*Practice, error) {
+	return c.Query().Where(practice.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PracticeClient) GetX(ctx context.Context, id int) *Practice {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryClinic queries the clinic edge of a Practice.
+func (c *PracticeClient) QueryClinic(_m *Practice) *ClinicQuery {
+	query := (&ClinicClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(practice.Table, practice.FieldID, id),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, practice.ClinicTable, practice.ClinicColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryDoctor queries the doctor edge of a Practice.
+func (c *PracticeClient) QueryDoctor(_m *Practice) *DoctorQuery {
+	query := (&DoctorClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(practice.Table, practice.FieldID, id),
+			sqlgraph.To(doctor.Table, doctor.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, practice.DoctorTable, practice.DoctorColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryUser queries the user edge of a Practice.
+func (c *PracticeClient) QueryUser(_m *Practice) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(practice.Table, practice.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, practice.UserTable, practice.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *PracticeClient) Hooks() []Hook {
+	hooks := c.hooks.Practice
+	return append(hooks[:len(hooks):len(hooks)], practice.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *PracticeClient) Interceptors() []Interceptor {
+	return c.inters.Practice
+}
+
+func (c *PracticeClient) mutate(ctx context.Context, m *PracticeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PracticeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PracticeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PracticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PracticeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Practice mutation op: %q", m.Op())
 	}
 }
 
@@ -1152,6 +1852,22 @@ func (c *UserClient) GetX(ctx context.Context, id int) *User {
 	return obj
 }
 
+// QueryClinic queries the clinic edge of a User.
+func (c *UserClient) QueryClinic(_m *User) *ClinicQuery {
+	query := (&ClinicClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, user.ClinicTable, user.ClinicColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryPatients queries the patients edge of a User.
 func (c *UserClient) QueryPatients(_m *User) *PatientQuery {
 	query := (&PatientClient{config: c.config}).Query()
@@ -1168,15 +1884,31 @@ func (c *UserClient) QueryPatients(_m *User) *PatientQuery {
 	return query
 }
 
-// QueryMappings queries the mappings edge of a User.
-func (c *UserClient) QueryMappings(_m *User) *MappingQuery {
-	query := (&MappingClient{config: c.config}).Query()
+// QueryRecords queries the records edge of a User.
+func (c *UserClient) QueryRecords(_m *User) *PatientQuery {
+	query := (&PatientClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
 			sqlgraph.From(user.Table, user.FieldID, id),
-			sqlgraph.To(mapping.Table, mapping.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, user.MappingsTable, user.MappingsColumn),
+			sqlgraph.To(patient.Table, patient.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.RecordsTable, user.RecordsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryPractices queries the practices edge of a User.
+func (c *UserClient) QueryPractices(_m *User) *PracticeQuery {
+	query := (&PracticeClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(practice.Table, practice.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.PracticesTable, user.PracticesColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -1193,6 +1925,22 @@ func (c *UserClient) QueryCreatedMappings(_m *User) *MappingQuery {
 			sqlgraph.From(user.Table, user.FieldID, id),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, user.CreatedMappingsTable, user.CreatedMappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInvitations queries the invitations edge of a User.
+func (c *UserClient) QueryInvitations(_m *User) *InvitationQuery {
+	query := (&InvitationClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.InvitationsTable, user.InvitationsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -1245,9 +1993,11 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Doctor, Guess, Mapping, Patient, Session, User []ent.Hook
+		Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice, Session,
+		User []ent.Hook
 	}
 	inters struct {
-		Doctor, Guess, Mapping, Patient, Session, User []ent.Interceptor
+		Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice, Session,
+		User []ent.Interceptor
 	}
 )

@@ -62,9 +62,13 @@ type Doctor struct {
 type DoctorEdges struct {
 	// Mappings holds the value of the mappings edge.
 	Mappings []*Mapping `json:"mappings,omitempty"`
+	// Practices holds the value of the practices edge.
+	Practices []*Practice `json:"practices,omitempty"`
+	// Invitations holds the value of the invitations edge.
+	Invitations []*Invitation `json:"invitations,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [3]bool
 }
 
 // MappingsOrErr returns the Mappings value or an error if the edge
@@ -74,6 +78,24 @@ func (e DoctorEdges) MappingsOrErr() ([]*Mapping, error) {
 		return e.Mappings, nil
 	}
 	return nil, &NotLoadedError{edge: "mappings"}
+}
+
+// PracticesOrErr returns the Practices value or an error if the edge
+// was not loaded in eager-loading.
+func (e DoctorEdges) PracticesOrErr() ([]*Practice, error) {
+	if e.loadedTypes[1] {
+		return e.Practices, nil
+	}
+	return nil, &NotLoadedError{edge: "practices"}
+}
+
+// InvitationsOrErr returns the Invitations value or an error if the edge
+// was not loaded in eager-loading.
+func (e DoctorEdges) InvitationsOrErr() ([]*Invitation, error) {
+	if e.loadedTypes[2] {
+		return e.Invitations, nil
+	}
+	return nil, &NotLoadedError{edge: "invitations"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -218,6 +240,16 @@ func (_m *Doctor) Value(name string) (ent.Value, error) {
 // QueryMappings queries the "mappings" edge of the Doctor entity.
 func (_m *Doctor) QueryMappings() *MappingQuery {
 	return NewDoctorClient(_m.config).QueryMappings(_m)
+}
+
+// QueryPractices queries the "practices" edge of the Doctor entity.
+func (_m *Doctor) QueryPractices() *PracticeQuery {
+	return NewDoctorClient(_m.config).QueryPractices(_m)
+}
+
+// QueryInvitations queries the "invitations" edge of the Doctor entity.
+func (_m *Doctor) QueryInvitations() *InvitationQuery {
+	return NewDoctorClient(_m.config).QueryInvitations(_m)
 }
 
 // Update returns a builder for updating this Doctor.

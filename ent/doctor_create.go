@@ -4,7 +4,9 @@ package ent
 
 import (
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
+	"caregraph/ent/practice"
 	"caregraph/internal/scalar"
 	"context"
 	"errors"
@@ -183,6 +185,36 @@ func (_c *DoctorCreate) AddMappings(v ...*Mapping) *DoctorCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddMappingIDs(ids...)
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_c *DoctorCreate) AddPracticeIDs(ids ...int) *DoctorCreate {
+	_c.mutation.AddPracticeIDs(ids...)
+	return _c
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_c *DoctorCreate) AddPractices(v ...*Practice) *DoctorCreate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddPracticeIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_c *DoctorCreate) AddInvitationIDs(ids ...int) *DoctorCreate {
+	_c.mutation.AddInvitationIDs(ids...)
+	return _c
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_c *DoctorCreate) AddInvitations(v ...*Invitation) *DoctorCreate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddInvitationIDs(ids...)
 }
 
 // Mutation returns the DoctorMutation object of the builder.
@@ -419,6 +451,38 @@ func (_c *DoctorCreate) createSpec() (*Doctor, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

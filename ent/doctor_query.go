@@ -4,7 +4,9 @@ package ent
 
 import (
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"context"
 	"database/sql/driver"
@@ -21,12 +23,14 @@ import (
 // DoctorQuery is the builder for querying Doctor entities.
 type DoctorQuery struct {
 	config
-	ctx          *QueryContext
-	order        []doctor.OrderOption
-	inters       []Interceptor
-	predicates   []predicate.Doctor
-	withMappings *MappingQuery
-	modifiers    []func(*sql.Selector)
+	ctx             *QueryContext
+	order           []doctor.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.Doctor
+	withMappings    *MappingQuery
+	withPractices   *PracticeQuery
+	withInvitations *InvitationQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -78,6 +82,50 @@ func (_q *DoctorQuery) QueryMappings() *MappingQuery {
 			sqlgraph.From(doctor.Table, doctor.FieldID, selector),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, doctor.MappingsTable, doctor.MappingsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryPractices chains the current query on the "practices" edge.
+func (_q *DoctorQuery) QueryPractices() *PracticeQuery {
+	query := (&PracticeClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(doctor.Table, doctor.FieldID, selector),
+			sqlgraph.To(practice.Table, practice.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, doctor.PracticesTable, doctor.PracticesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryInvitations chains the current query on the "invitations" edge.
+func (_q *DoctorQuery) QueryInvitations() *InvitationQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(doctor.Table, doctor.FieldID, selector),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, doctor.InvitationsTable, doctor.InvitationsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -272,12 +320,14 @@ func (_q *DoctorQuery) Clone() *DoctorQuery {
 		return nil
 	}
 	return &DoctorQuery{
-		config:       _q.config,
-		ctx:          _q.ctx.Clone(),
-		order:        append([]doctor.OrderOption{}, _q.order...),
-		inters:       append([]Interceptor{}, _q.inters...),
-		predicates:   append([]predicate.Doctor{}, _q.predicates...),
-		withMappings: _q.withMappings.Clone(),
+		config:          _q.config,
+		ctx:             _q.ctx.Clone(),
+		order:           append([]doctor.OrderOption{}, _q.order...),
+		inters:          append([]Interceptor{}, _q.inters...),
+		predicates:      append([]predicate.Doctor{}, _q.predicates...),
+		withMappings:    _q.withMappings.Clone(),
+		withPractices:   _q.withPractices.Clone(),
+		withInvitations: _q.withInvitations.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
@@ -293,6 +343,28 @@ func (_q *DoctorQuery) WithMappings(opts ...func(*MappingQuery)) *DoctorQuery {
 		opt(query)
 	}
 	_q.withMappings = query
+	return _q
+}
+
+// WithPractices tells the query-builder to eager-load the nodes that are connected to
+// the "practices" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *DoctorQuery) WithPractices(opts ...func(*PracticeQuery)) *DoctorQuery {
+	query := (&PracticeClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withPractices = query
+	return _q
+}
+
+// WithInvitations tells the query-builder to eager-load the nodes that are connected to
+// the "invitations" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *DoctorQuery) WithInvitations(opts ...func(*InvitationQuery)) *DoctorQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withInvitations = query
 	return _q
 }
 
@@ -380,8 +452,10 @@ func (_q *DoctorQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Docto
 	var (
 		nodes       = []*Doctor{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [3]bool{
 			_q.withMappings != nil,
+			_q.withPractices != nil,
+			_q.withInvitations != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -409,6 +483,20 @@ func (_q *DoctorQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Docto
 		if err := _q.loadMappings(ctx, query, nodes,
 			func(n *Doctor) { n.Edges.Mappings = []*Mapping{} },
 			func(n *Doctor, e *Mapping) { n.Edges.Mappings = append(n.Edges.Mappings, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withPractices; query != nil {
+		if err := _q.loadPractices(ctx, query, nodes,
+			func(n *Doctor) { n.Edges.Practices = []*Practice{} },
+			func(n *Doctor, e *Practice) { n.Edges.Practices = append(n.Edges.Practices, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withInvitations; query != nil {
+		if err := _q.loadInvitations(ctx, query, nodes,
+			func(n *Doctor) { n.Edges.Invitations = []*Invitation{} },
+			func(n *Doctor, e *Invitation) { n.Edges.Invitations = append(n.Edges.Invitations, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -440,6 +528,69 @@ func (_q *DoctorQuery) loadMappings(ctx context.Context, query *MappingQuery, no
 		node, ok := nodeids[fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "doctor_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *DoctorQuery) loadPractices(ctx context.Context, query *PracticeQuery, nodes []*Doctor, init func(*Doctor), assign func(*Doctor, *Practice)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int]*Doctor)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(practice.FieldDoctorID)
+	}
+	query.Where(predicate.Practice(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(doctor.PracticesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.DoctorID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "doctor_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *DoctorQuery) loadInvitations(ctx context.Context, query *InvitationQuery, nodes []*Doctor, init func(*Doctor), assign func(*Doctor, *Invitation)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int]*Doctor)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(invitation.FieldDoctorID)
+	}
+	query.Where(predicate.Invitation(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(doctor.InvitationsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.DoctorID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "doctor_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "doctor_id" returned %v for node %v`, *fk, n.ID)
 		}
 		assign(node, n)
 	}

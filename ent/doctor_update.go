@@ -4,7 +4,9 @@ package ent
 
 import (
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/internal/scalar"
 	"context"
@@ -272,6 +274,36 @@ func (_u *DoctorUpdate) AddMappings(v ...*Mapping) *DoctorUpdate {
 	return _u.AddMappingIDs(ids...)
 }
 
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_u *DoctorUpdate) AddPracticeIDs(ids ...int) *DoctorUpdate {
+	_u.mutation.AddPracticeIDs(ids...)
+	return _u
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_u *DoctorUpdate) AddPractices(v ...*Practice) *DoctorUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddPracticeIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *DoctorUpdate) AddInvitationIDs(ids ...int) *DoctorUpdate {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *DoctorUpdate) AddInvitations(v ...*Invitation) *DoctorUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
+}
+
 // Mutation returns the DoctorMutation object of the builder.
 func (_u *DoctorUpdate) Mutation() *DoctorMutation {
 	return _u.mutation
@@ -296,6 +328,48 @@ func (_u *DoctorUpdate) RemoveMappings(v ...*Mapping) *DoctorUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMappingIDs(ids...)
+}
+
+// ClearPractices clears all "practices" edges to the Practice entity.
+func (_u *DoctorUpdate) ClearPractices() *DoctorUpdate {
+	_u.mutation.ClearPractices()
+	return _u
+}
+
+// RemovePracticeIDs removes the "practices" edge to Practice entities by IDs.
+func (_u *DoctorUpdate) RemovePracticeIDs(ids ...int) *DoctorUpdate {
+	_u.mutation.RemovePracticeIDs(ids...)
+	return _u
+}
+
+// RemovePractices removes "practices" edges to Practice entities.
+func (_u *DoctorUpdate) RemovePractices(v ...*Practice) *DoctorUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemovePracticeIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *DoctorUpdate) ClearInvitations() *DoctorUpdate {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *DoctorUpdate) RemoveInvitationIDs(ids ...int) *DoctorUpdate {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *DoctorUpdate) RemoveInvitations(v ...*Invitation) *DoctorUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -506,6 +580,96 @@ func (_u *DoctorUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedPracticesIDs(); len(nodes) > 0 && !_u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -776,6 +940,36 @@ func (_u *DoctorUpdateOne) AddMappings(v ...*Mapping) *DoctorUpdateOne {
 	return _u.AddMappingIDs(ids...)
 }
 
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_u *DoctorUpdateOne) AddPracticeIDs(ids ...int) *DoctorUpdateOne {
+	_u.mutation.AddPracticeIDs(ids...)
+	return _u
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_u *DoctorUpdateOne) AddPractices(v ...*Practice) *DoctorUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddPracticeIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *DoctorUpdateOne) AddInvitationIDs(ids ...int) *DoctorUpdateOne {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *DoctorUpdateOne) AddInvitations(v ...*Invitation) *DoctorUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
+}
+
 // Mutation returns the DoctorMutation object of the builder.
 func (_u *DoctorUpdateOne) Mutation() *DoctorMutation {
 	return _u.mutation
@@ -800,6 +994,48 @@ func (_u *DoctorUpdateOne) RemoveMappings(v ...*Mapping) *DoctorUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMappingIDs(ids...)
+}
+
+// ClearPractices clears all "practices" edges to the Practice entity.
+func (_u *DoctorUpdateOne) ClearPractices() *DoctorUpdateOne {
+	_u.mutation.ClearPractices()
+	return _u
+}
+
+// RemovePracticeIDs removes the "practices" edge to Practice entities by IDs.
+func (_u *DoctorUpdateOne) RemovePracticeIDs(ids ...int) *DoctorUpdateOne {
+	_u.mutation.RemovePracticeIDs(ids...)
+	return _u
+}
+
+// RemovePractices removes "practices" edges to Practice entities.
+func (_u *DoctorUpdateOne) RemovePractices(v ...*Practice) *DoctorUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemovePracticeIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *DoctorUpdateOne) ClearInvitations() *DoctorUpdateOne {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *DoctorUpdateOne) RemoveInvitationIDs(ids ...int) *DoctorUpdateOne {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *DoctorUpdateOne) RemoveInvitations(v ...*Invitation) *DoctorUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // Where appends a list predicates to the DoctorUpdate builder.
@@ -1040,6 +1276,96 @@ func (_u *DoctorUpdateOne) sqlSave(ctx context.Context) (_node *Doctor, err erro
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedPracticesIDs(); len(nodes) > 0 && !_u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.PracticesTable,
+			Columns: []string{doctor.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   doctor.InvitationsTable,
+			Columns: []string{doctor.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

@@ -3,10 +3,13 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"context"
@@ -78,12 +81,15 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			doctor.Table:  doctor.ValidColumn,
-			guess.Table:   guess.ValidColumn,
-			mapping.Table: mapping.ValidColumn,
-			patient.Table: patient.ValidColumn,
-			session.Table: session.ValidColumn,
-			user.Table:    user.ValidColumn,
+			clinic.Table:     clinic.ValidColumn,
+			doctor.Table:     doctor.ValidColumn,
+			guess.Table:      guess.ValidColumn,
+			invitation.Table: invitation.ValidColumn,
+			mapping.Table:    mapping.ValidColumn,
+			patient.Table:    patient.ValidColumn,
+			practice.Table:   practice.ValidColumn,
+			session.Table:    session.ValidColumn,
+			user.Table:       user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

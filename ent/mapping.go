@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -27,9 +28,9 @@ type Mapping struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
-	// The patient's owner. Set by the policy, never by a caller.
-	OwnerID int `json:"owner_id,omitempty"`
-	// Who assigned: the owner or staff. Set by the policy, never by a caller.
+	// The patient's clinic. Set by the policy, never by a caller.
+	ClinicID int `json:"clinic_id,omitempty"`
+	// Who assigned. Set by the policy, never by a caller.
 	CreatedByID int `json:"created_by_id,omitempty"`
 	// PatientID holds the value of the "patient_id" field.
 	PatientID int `json:"patient_id,omitempty"`
@@ -54,8 +55,8 @@ type Mapping struct {
 
 // MappingEdges holds the relations/edges for other nodes in the graph.
 type MappingEdges struct {
-	// Owner holds the value of the owner edge.
-	Owner *User `json:"owner,omitempty"`
+	// Clinic holds the value of the clinic edge.
+	Clinic *Clinic `json:"clinic,omitempty"`
 	// CreatedBy holds the value of the created_by edge.
 	CreatedBy *User `json:"created_by,omitempty"`
 	// Patient holds the value of the patient edge.
@@ -67,15 +68,15 @@ type MappingEdges struct {
 	loadedTypes [4]bool
 }
 
-// OwnerOrErr returns the Owner value or an error if the edge
+// ClinicOrErr returns the Clinic value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
-func (e MappingEdges) OwnerOrErr() (*User, error) {
-	if e.Owner != nil {
-		return e.Owner, nil
+func (e MappingEdges) ClinicOrErr() (*Clinic, error) {
+	if e.Clinic != nil {
+		return e.Clinic, nil
 	} else if e.loadedTypes[0] {
-		return nil, &NotFoundError{label: user.Label}
+		return nil, &NotFoundError{label: clinic.Label}
 	}
-	return nil, &NotLoadedError{edge: "owner"}
+	return nil, &NotLoadedError{edge: "clinic"}
 }
 
 // CreatedByOrErr returns the CreatedBy value or an error if the edge
@@ -118,7 +119,7 @@ func (*Mapping) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case mapping.FieldIsActive:
 			values[i] = new(sql.NullBool)
-		case mapping.FieldID, mapping.FieldOwnerID, mapping.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID:
+		case mapping.FieldID, mapping.FieldClinicID, mapping.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID:
 			values[i] = new(sql.NullInt64)
 		case mapping.FieldNotes:
 			values[i] = new(sql.NullString)
@@ -164,11 +165,11 @@ func (_m *Mapping) assignValues(columns []string, values []any) error {
 				_m.DeletedAt = new(time.Time)
 				*_m.DeletedAt = value.Time
 			}
-		case mapping.FieldOwnerID:
+		case mapping.FieldClinicID:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field owner_id", values[i])
+				return fmt.Errorf("unexpected type %T for field clinic_id", values[i])
 			} else if value.Valid {
-				_m.OwnerID = int(value.Int64)
+				_m.ClinicID = int(value.Int64)
 			}
 		case mapping.FieldCreatedByID:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -227,9 +228,9 @@ func (_m *Mapping) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
-// QueryOwner queries the "owner" edge of the Mapping entity.
-func (_m *Mapping) QueryOwner() *UserQuery {
-	return NewMappingClient(_m.config).QueryOwner(_m)
+// QueryClinic queries the "clinic" edge of the Mapping entity.
+func (_m *Mapping) QueryClinic() *ClinicQuery {
+	return NewMappingClient(_m.config).QueryClinic(_m)
 }
 
 // QueryCreatedBy queries the "created_by" edge of the Mapping entity.
@@ -281,8 +282,8 @@ func (_m *Mapping) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
-	builder.WriteString("owner_id=")
-	builder.WriteString(fmt.Sprintf("%v", _m.OwnerID))
+	builder.WriteString("clinic_id=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClinicID))
 	builder.WriteString(", ")
 	builder.WriteString("created_by_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.CreatedByID))

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -67,9 +68,9 @@ func (_c *MappingCreate) SetNillableDeletedAt(v *time.Time) *MappingCreate {
 	return _c
 }
 
-// SetOwnerID sets the "owner_id" field.
-func (_c *MappingCreate) SetOwnerID(v int) *MappingCreate {
-	_c.mutation.SetOwnerID(v)
+// SetClinicID sets the "clinic_id" field.
+func (_c *MappingCreate) SetClinicID(v int) *MappingCreate {
+	_c.mutation.SetClinicID(v)
 	return _c
 }
 
@@ -147,9 +148,9 @@ func (_c *MappingCreate) SetNillableEndedAt(v *time.Time) *MappingCreate {
 	return _c
 }
 
-// SetOwner sets the "owner" edge to the User entity.
-func (_c *MappingCreate) SetOwner(v *User) *MappingCreate {
-	return _c.SetOwnerID(v.ID)
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_c *MappingCreate) SetClinic(v *Clinic) *MappingCreate {
+	return _c.SetClinicID(v.ID)
 }
 
 // SetCreatedBy sets the "created_by" edge to the User entity.
@@ -240,8 +241,8 @@ func (_c *MappingCreate) check() error {
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Mapping.updated_at"`)}
 	}
-	if _, ok := _c.mutation.OwnerID(); !ok {
-		return &ValidationError{Name: "owner_id", err: errors.New(`ent: missing required field "Mapping.owner_id"`)}
+	if _, ok := _c.mutation.ClinicID(); !ok {
+		return &ValidationError{Name: "clinic_id", err: errors.New(`ent: missing required field "Mapping.clinic_id"`)}
 	}
 	if _, ok := _c.mutation.CreatedByID(); !ok {
 		return &ValidationError{Name: "created_by_id", err: errors.New(`ent: missing required field "Mapping.created_by_id"`)}
@@ -263,8 +264,8 @@ func (_c *MappingCreate) check() error {
 	if _, ok := _c.mutation.AssignedDate(); !ok {
 		return &ValidationError{Name: "assigned_date", err: errors.New(`ent: missing required field "Mapping.assigned_date"`)}
 	}
-	if len(_c.mutation.OwnerIDs()) == 0 {
-		return &ValidationError{Name: "owner", err: errors.New(`ent: missing required edge "Mapping.owner"`)}
+	if len(_c.mutation.ClinicIDs()) == 0 {
+		return &ValidationError{Name: "clinic", err: errors.New(`ent: missing required edge "Mapping.clinic"`)}
 	}
 	if len(_c.mutation.CreatedByIDs()) == 0 {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required edge "Mapping.created_by"`)}
@@ -330,21 +331,21 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 		_spec.SetField(mapping.FieldEndedAt, field.TypeTime, value)
 		_node.EndedAt = &value
 	}
-	if nodes := _c.mutation.OwnerIDs(); len(nodes) > 0 {
+	if nodes := _c.mutation.ClinicIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
 			Inverse: true,
-			Table:   mapping.OwnerTable,
-			Columns: []string{mapping.OwnerColumn},
+			Table:   mapping.ClinicTable,
+			Columns: []string{mapping.ClinicColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
-		_node.OwnerID = nodes[0]
+		_node.ClinicID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.CreatedByIDs(); len(nodes) > 0 {
@@ -480,6 +481,18 @@ func (u *MappingUpsert) ClearDeletedAt() *MappingUpsert {
 	return u
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (u *MappingUpsert) SetClinicID(v int) *MappingUpsert {
+	u.Set(mapping.FieldClinicID, v)
+	return u
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateClinicID() *MappingUpsert {
+	u.SetExcluded(mapping.FieldClinicID)
+	return u
+}
+
 // SetNotes sets the "notes" field.
 func (u *MappingUpsert) SetNotes(v string) *MappingUpsert {
 	u.Set(mapping.FieldNotes, v)
@@ -541,9 +554,6 @@ func (u *MappingUpsertOne) UpdateNewValues() *MappingUpsertOne {
 	u.create.conflict = append(u.create.conflict, sql.ResolveWith(func(s *sql.UpdateSet) {
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(mapping.FieldCreatedAt)
-		}
-		if _, exists := u.create.mutation.OwnerID(); exists {
-			s.SetIgnore(mapping.FieldOwnerID)
 		}
 		if _, exists := u.create.mutation.CreatedByID(); exists {
 			s.SetIgnore(mapping.FieldCreatedByID)
@@ -620,6 +630,20 @@ func (u *MappingUpsertOne) UpdateDeletedAt() *MappingUpsertOne {
 func (u *MappingUpsertOne) ClearDeletedAt() *MappingUpsertOne {
 	return u.Update(func(s *MappingUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *MappingUpsertOne) SetClinicID(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateClinicID() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateClinicID()
 	})
 }
 
@@ -858,9 +882,6 @@ func (u *MappingUpsertBulk) UpdateNewValues() *MappingUpsertBulk {
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(mapping.FieldCreatedAt)
 			}
-			if _, exists := b.mutation.OwnerID(); exists {
-				s.SetIgnore(mapping.FieldOwnerID)
-			}
 			if _, exists := b.mutation.CreatedByID(); exists {
 				s.SetIgnore(mapping.FieldCreatedByID)
 			}
@@ -937,6 +958,20 @@ func (u *MappingUpsertBulk) UpdateDeletedAt() *MappingUpsertBulk {
 func (u *MappingUpsertBulk) ClearDeletedAt() *MappingUpsertBulk {
 	return u.Update(func(s *MappingUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *MappingUpsertBulk) SetClinicID(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateClinicID() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateClinicID()
 	})
 }
 

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -26,7 +27,7 @@ type MappingQuery struct {
 	order         []mapping.OrderOption
 	inters        []Interceptor
 	predicates    []predicate.Mapping
-	withOwner     *UserQuery
+	withClinic    *ClinicQuery
 	withCreatedBy *UserQuery
 	withPatient   *PatientQuery
 	withDoctor    *DoctorQuery
@@ -67,9 +68,9 @@ func (_q *MappingQuery) Order(o ...mapping.OrderOption) *MappingQuery {
 	return _q
 }
 
-// QueryOwner chains the current query on the "owner" edge.
-func (_q *MappingQuery) QueryOwner() *UserQuery {
-	query := (&UserClient{config: _q.config}).Query()
+// QueryClinic chains the current query on the "clinic" edge.
+func (_q *MappingQuery) QueryClinic() *ClinicQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
 	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
 		if err := _q.prepareQuery(ctx); err != nil {
 			return nil, err
@@ -80,8 +81,8 @@ func (_q *MappingQuery) QueryOwner() *UserQuery {
 		}
 		step := sqlgraph.NewStep(
 			sqlgraph.From(mapping.Table, mapping.FieldID, selector),
-			sqlgraph.To(user.Table, user.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, mapping.OwnerTable, mapping.OwnerColumn),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, mapping.ClinicTable, mapping.ClinicColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -347,7 +348,7 @@ func (_q *MappingQuery) Clone() *MappingQuery {
 		order:         append([]mapping.OrderOption{}, _q.order...),
 		inters:        append([]Interceptor{}, _q.inters...),
 		predicates:    append([]predicate.Mapping{}, _q.predicates...),
-		withOwner:     _q.withOwner.Clone(),
+		withClinic:    _q.withClinic.Clone(),
 		withCreatedBy: _q.withCreatedBy.Clone(),
 		withPatient:   _q.withPatient.Clone(),
 		withDoctor:    _q.withDoctor.Clone(),
@@ -358,14 +359,14 @@ func (_q *MappingQuery) Clone() *MappingQuery {
 	}
 }
 
-// WithOwner tells the query-builder to eager-load the nodes that are connected to
-// the "owner" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *MappingQuery) WithOwner(opts ...func(*UserQuery)) *MappingQuery {
-	query := (&UserClient{config: _q.config}).Query()
+// WithClinic tells the query-builder to eager-load the nodes that are connected to
+// the "clinic" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *MappingQuery) WithClinic(opts ...func(*ClinicQuery)) *MappingQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
 	for _, opt := range opts {
 		opt(query)
 	}
-	_q.withOwner = query
+	_q.withClinic = query
 	return _q
 }
 
@@ -487,7 +488,7 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 		nodes       = []*Mapping{}
 		_spec       = _q.querySpec()
 		loadedTypes = [4]bool{
-			_q.withOwner != nil,
+			_q.withClinic != nil,
 			_q.withCreatedBy != nil,
 			_q.withPatient != nil,
 			_q.withDoctor != nil,
@@ -514,9 +515,9 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
-	if query := _q.withOwner; query != nil {
-		if err := _q.loadOwner(ctx, query, nodes, nil,
-			func(n *Mapping, e *User) { n.Edges.Owner = e }); err != nil {
+	if query := _q.withClinic; query != nil {
+		if err := _q.loadClinic(ctx, query, nodes, nil,
+			func(n *Mapping, e *Clinic) { n.Edges.Clinic = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -541,11 +542,11 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 	return nodes, nil
 }
 
-func (_q *MappingQuery) loadOwner(ctx context.Context, query *UserQuery, nodes []*Mapping, init func(*Mapping), assign func(*Mapping, *User)) error {
+func (_q *MappingQuery) loadClinic(ctx context.Context, query *ClinicQuery, nodes []*Mapping, init func(*Mapping), assign func(*Mapping, *Clinic)) error {
 	ids := make([]int, 0, len(nodes))
 	nodeids := make(map[int][]*Mapping)
 	for i := range nodes {
-		fk := nodes[i].OwnerID
+		fk := nodes[i].ClinicID
 		if _, ok := nodeids[fk]; !ok {
 			ids = append(ids, fk)
 		}
@@ -554,7 +555,7 @@ func (_q *MappingQuery) loadOwner(ctx context.Context, query *UserQuery, nodes [
 	if len(ids) == 0 {
 		return nil
 	}
-	query.Where(user.IDIn(ids...))
+	query.Where(clinic.IDIn(ids...))
 	neighbors, err := query.All(ctx)
 	if err != nil {
 		return err
@@ -562,7 +563,7 @@ func (_q *MappingQuery) loadOwner(ctx context.Context, query *UserQuery, nodes [
 	for _, n := range neighbors {
 		nodes, ok := nodeids[n.ID]
 		if !ok {
-			return fmt.Errorf(`unexpected foreign-key "owner_id" returned %v`, n.ID)
+			return fmt.Errorf(`unexpected foreign-key "clinic_id" returned %v`, n.ID)
 		}
 		for i := range nodes {
 			assign(nodes[i], n)
@@ -686,8 +687,8 @@ func (_q *MappingQuery) querySpec() *sqlgraph.QuerySpec {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
-		if _q.withOwner != nil {
-			_spec.Node.AddColumnOnce(mapping.FieldOwnerID)
+		if _q.withClinic != nil {
+			_spec.Node.AddColumnOnce(mapping.FieldClinicID)
 		}
 		if _q.withCreatedBy != nil {
 			_spec.Node.AddColumnOnce(mapping.FieldCreatedByID)

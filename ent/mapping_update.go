@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/mapping"
 	"caregraph/ent/predicate"
 	"context"
@@ -52,6 +53,20 @@ func (_u *MappingUpdate) SetNillableDeletedAt(v *time.Time) *MappingUpdate {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *MappingUpdate) ClearDeletedAt() *MappingUpdate {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (_u *MappingUpdate) SetClinicID(v int) *MappingUpdate {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *MappingUpdate) SetNillableClinicID(v *int) *MappingUpdate {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
 	return _u
 }
 
@@ -109,9 +124,20 @@ func (_u *MappingUpdate) ClearEndedAt() *MappingUpdate {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *MappingUpdate) SetClinic(v *Clinic) *MappingUpdate {
+	return _u.SetClinicID(v.ID)
+}
+
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdate) Mutation() *MappingMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *MappingUpdate) ClearClinic() *MappingUpdate {
+	_u.mutation.ClearClinic()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -163,8 +189,8 @@ func (_u *MappingUpdate) check() error {
 			return &ValidationError{Name: "notes", err: fmt.Errorf(`ent: validator failed for field "Mapping.notes": %w`, err)}
 		}
 	}
-	if _u.mutation.OwnerCleared() && len(_u.mutation.OwnerIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "Mapping.owner"`)
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Mapping.clinic"`)
 	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Mapping.created_by"`)
@@ -220,6 +246,35 @@ func (_u *MappingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
 	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.ClinicTable,
+			Columns: []string{mapping.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.ClinicTable,
+			Columns: []string{mapping.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -265,6 +320,20 @@ func (_u *MappingUpdateOne) SetNillableDeletedAt(v *time.Time) *MappingUpdateOne
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *MappingUpdateOne) ClearDeletedAt() *MappingUpdateOne {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (_u *MappingUpdateOne) SetClinicID(v int) *MappingUpdateOne {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *MappingUpdateOne) SetNillableClinicID(v *int) *MappingUpdateOne {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
 	return _u
 }
 
@@ -322,9 +391,20 @@ func (_u *MappingUpdateOne) ClearEndedAt() *MappingUpdateOne {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *MappingUpdateOne) SetClinic(v *Clinic) *MappingUpdateOne {
+	return _u.SetClinicID(v.ID)
+}
+
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdateOne) Mutation() *MappingMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *MappingUpdateOne) ClearClinic() *MappingUpdateOne {
+	_u.mutation.ClearClinic()
+	return _u
 }
 
 // Where appends a list predicates to the MappingUpdate builder.
@@ -389,8 +469,8 @@ func (_u *MappingUpdateOne) check() error {
 			return &ValidationError{Name: "notes", err: fmt.Errorf(`ent: validator failed for field "Mapping.notes": %w`, err)}
 		}
 	}
-	if _u.mutation.OwnerCleared() && len(_u.mutation.OwnerIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "Mapping.owner"`)
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Mapping.clinic"`)
 	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Mapping.created_by"`)
@@ -462,6 +542,35 @@ func (_u *MappingUpdateOne) sqlSave(ctx context.Context) (_node *Mapping, err er
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
+	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.ClinicTable,
+			Columns: []string{mapping.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.ClinicTable,
+			Columns: []string{mapping.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Mapping{config: _u.config}

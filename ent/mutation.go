@@ -3,10 +3,13 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -30,13 +33,821 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeDoctor  = "Doctor"
-	TypeGuess   = "Guess"
-	TypeMapping = "Mapping"
-	TypePatient = "Patient"
-	TypeSession = "Session"
-	TypeUser    = "User"
+	TypeClinic     = "Clinic"
+	TypeDoctor     = "Doctor"
+	TypeGuess      = "Guess"
+	TypeInvitation = "Invitation"
+	TypeMapping    = "Mapping"
+	TypePatient    = "Patient"
+	TypePractice   = "Practice"
+	TypeSession    = "Session"
+	TypeUser       = "User"
 )
+
+// ClinicMutation represents an operation that mutates the Clinic nodes in the graph.
+type ClinicMutation struct {
+	config
+	op                 Op
+	typ                string
+	id                 *int
+	name               *string
+	created_at         *time.Time
+	clearedFields      map[string]struct{}
+	members            map[int]struct{}
+	removedmembers     map[int]struct{}
+	clearedmembers     bool
+	patients           map[int]struct{}
+	removedpatients    map[int]struct{}
+	clearedpatients    bool
+	mappings           map[int]struct{}
+	removedmappings    map[int]struct{}
+	clearedmappings    bool
+	practices          map[int]struct{}
+	removedpractices   map[int]struct{}
+	clearedpractices   bool
+	invitations        map[int]struct{}
+	removedinvitations map[int]struct{}
+	clearedinvitations bool
+	done               bool
+	oldValue           func(context.Context) (*Clinic, error)
+	predicates         []predicate.Clinic
+}
+
+var _ ent.Mutation = (*ClinicMutation)(nil)
+
+// clinicOption allows management of the mutation configuration using functional options.
+type clinicOption func(*ClinicMutation)
+
+// newClinicMutation creates new mutation for the Clinic entity.
+func newClinicMutation(c config, op Op, opts ...clinicOption) *ClinicMutation {
+	m := &ClinicMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeClinic,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withClinicID sets the ID field of the mutation.
+func withClinicID(id int) clinicOption {
+	return func(m *ClinicMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Clinic
+		)
+		m.oldValue = func(ctx context.Context) (*Clinic, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Clinic.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withClinic sets the old Clinic of the mutation.
+func withClinic(node *Clinic) clinicOption {
+	return func(m *ClinicMutation) {
+		m.oldValue = func(context.Context) (*Clinic, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ClinicMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ClinicMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ClinicMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ClinicMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Clinic.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetName sets the "name" field.
+func (m *ClinicMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ClinicMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Clinic entity.
+// If the Clinic object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClinicMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ClinicMutation) ResetName() {
+	m.name = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ClinicMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ClinicMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Clinic entity.
+// If the Clinic object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClinicMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ClinicMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// AddMemberIDs adds the "members" edge to the User entity by ids.
+func (m *ClinicMutation) AddMemberIDs(ids ...int) {
+	if m.members == nil {
+		m.members = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.members[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMembers clears the "members" edge to the User entity.
+func (m *ClinicMutation) ClearMembers() {
+	m.clearedmembers = true
+}
+
+// MembersCleared reports if the "members" edge to the User entity was cleared.
+func (m *ClinicMutation) MembersCleared() bool {
+	return m.clearedmembers
+}
+
+// RemoveMemberIDs removes the "members" edge to the User entity by IDs.
+func (m *ClinicMutation) RemoveMemberIDs(ids ...int) {
+	if m.removedmembers == nil {
+		m.removedmembers = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.members, ids[i])
+		m.removedmembers[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMembers returns the removed IDs of the "members" edge to the User entity.
+func (m *ClinicMutation) RemovedMembersIDs() (ids []int) {
+	for id := range m.removedmembers {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MembersIDs returns the "members" edge IDs in the mutation.
+func (m *ClinicMutation) MembersIDs() (ids []int) {
+	for id := range m.members {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMembers resets all changes to the "members" edge.
+func (m *ClinicMutation) ResetMembers() {
+	m.members = nil
+	m.clearedmembers = false
+	m.removedmembers = nil
+}
+
+// AddPatientIDs adds the "patients" edge to the Patient entity by ids.
+func (m *ClinicMutation) AddPatientIDs(ids ...int) {
+	if m.patients == nil {
+		m.patients = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.patients[ids[i]] = struct{}{}
+	}
+}
+
+// ClearPatients clears the "patients" edge to the Patient entity.
+func (m *ClinicMutation) ClearPatients() {
+	m.clearedpatients = true
+}
+
+// PatientsCleared reports if the "patients" edge to the Patient entity was cleared.
+func (m *ClinicMutation) PatientsCleared() bool {
+	return m.clearedpatients
+}
+
+// RemovePatientIDs removes the "patients" edge to the Patient entity by IDs.
+func (m *ClinicMutation) RemovePatientIDs(ids ...int) {
+	if m.removedpatients == nil {
+		m.removedpatients = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.patients, ids[i])
+		m.removedpatients[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedPatients returns the removed IDs of the "patients" edge to the Patient entity.
+func (m *ClinicMutation) RemovedPatientsIDs() (ids []int) {
+	for id := range m.removedpatients {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// PatientsIDs returns the "patients" edge IDs in the mutation.
+func (m *ClinicMutation) PatientsIDs() (ids []int) {
+	for id := range m.patients {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetPatients resets all changes to the "patients" edge.
+func (m *ClinicMutation) ResetPatients() {
+	m.patients = nil
+	m.clearedpatients = false
+	m.removedpatients = nil
+}
+
+// AddMappingIDs adds the "mappings" edge to the Mapping entity by ids.
+func (m *ClinicMutation) AddMappingIDs(ids ...int) {
+	if m.mappings == nil {
+		m.mappings = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.mappings[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMappings clears the "mappings" edge to the Mapping entity.
+func (m *ClinicMutation) ClearMappings() {
+	m.clearedmappings = true
+}
+
+// MappingsCleared reports if the "mappings" edge to the Mapping entity was cleared.
+func (m *ClinicMutation) MappingsCleared() bool {
+	return m.clearedmappings
+}
+
+// RemoveMappingIDs removes the "mappings" edge to the Mapping entity by IDs.
+func (m *ClinicMutation) RemoveMappingIDs(ids ...int) {
+	if m.removedmappings == nil {
+		m.removedmappings = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.mappings, ids[i])
+		m.removedmappings[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMappings returns the removed IDs of the "mappings" edge to the Mapping entity.
+func (m *ClinicMutation) RemovedMappingsIDs() (ids []int) {
+	for id := range m.removedmappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MappingsIDs returns the "mappings" edge IDs in the mutation.
+func (m *ClinicMutation) MappingsIDs() (ids []int) {
+	for id := range m.mappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMappings resets all changes to the "mappings" edge.
+func (m *ClinicMutation) ResetMappings() {
+	m.mappings = nil
+	m.clearedmappings = false
+	m.removedmappings = nil
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by ids.
+func (m *ClinicMutation) AddPracticeIDs(ids ...int) {
+	if m.practices == nil {
+		m.practices = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.practices[ids[i]] = struct{}{}
+	}
+}
+
+// ClearPractices clears the "practices" edge to the Practice entity.
+func (m *ClinicMutation) ClearPractices() {
+	m.clearedpractices = true
+}
+
+// PracticesCleared reports if the "practices" edge to the Practice entity was cleared.
+func (m *ClinicMutation) PracticesCleared() bool {
+	return m.clearedpractices
+}
+
+// RemovePracticeIDs removes the "practices" edge to the Practice entity by IDs.
+func (m *ClinicMutation) RemovePracticeIDs(ids ...int) {
+	if m.removedpractices == nil {
+		m.removedpractices = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.practices, ids[i])
+		m.removedpractices[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedPractices returns the removed IDs of the "practices" edge to the Practice entity.
+func (m *ClinicMutation) RemovedPracticesIDs() (ids []int) {
+	for id := range m.removedpractices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// PracticesIDs returns the "practices" edge IDs in the mutation.
+func (m *ClinicMutation) PracticesIDs() (ids []int) {
+	for id := range m.practices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetPractices resets all changes to the "practices" edge.
+func (m *ClinicMutation) ResetPractices() {
+	m.practices = nil
+	m.clearedpractices = false
+	m.removedpractices = nil
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by ids.
+func (m *ClinicMutation) AddInvitationIDs(ids ...int) {
+	if m.invitations == nil {
+		m.invitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.invitations[ids[i]] = struct{}{}
+	}
+}
+
+// ClearInvitations clears the "invitations" edge to the Invitation entity.
+func (m *ClinicMutation) ClearInvitations() {
+	m.clearedinvitations = true
+}
+
+// InvitationsCleared reports if the "invitations" edge to the Invitation entity was cleared.
+func (m *ClinicMutation) InvitationsCleared() bool {
+	return m.clearedinvitations
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to the Invitation entity by IDs.
+func (m *ClinicMutation) RemoveInvitationIDs(ids ...int) {
+	if m.removedinvitations == nil {
+		m.removedinvitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.invitations, ids[i])
+		m.removedinvitations[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedInvitations returns the removed IDs of the "invitations" edge to the Invitation entity.
+func (m *ClinicMutation) RemovedInvitationsIDs() (ids []int) {
+	for id := range m.removedinvitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// InvitationsIDs returns the "invitations" edge IDs in the mutation.
+func (m *ClinicMutation) InvitationsIDs() (ids []int) {
+	for id := range m.invitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetInvitations resets all changes to the "invitations" edge.
+func (m *ClinicMutation) ResetInvitations() {
+	m.invitations = nil
+	m.clearedinvitations = false
+	m.removedinvitations = nil
+}
+
+// Where appends a list predicates to the ClinicMutation builder.
+func (m *ClinicMutation) Where(ps ...predicate.Clinic) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ClinicMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ClinicMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Clinic, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ClinicMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ClinicMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Clinic).
+func (m *ClinicMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ClinicMutation) Fields() []string {
+	fields := make([]string, 0, 2)
+	if m.name != nil {
+		fields = append(fields, clinic.FieldName)
+	}
+	if m.created_at != nil {
+		fields = append(fields, clinic.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ClinicMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case clinic.FieldName:
+		return m.Name()
+	case clinic.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ClinicMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case clinic.FieldName:
+		return m.OldName(ctx)
+	case clinic.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Clinic field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClinicMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case clinic.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case clinic.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Clinic field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ClinicMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ClinicMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClinicMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Clinic numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ClinicMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ClinicMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ClinicMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Clinic nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ClinicMutation) ResetField(name string) error {
+	switch name {
+	case clinic.FieldName:
+		m.ResetName()
+		return nil
+	case clinic.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Clinic field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ClinicMutation) AddedEdges() []string {
+	edges := make([]string, 0, 5)
+	if m.members != nil {
+		edges = append(edges, clinic.EdgeMembers)
+	}
+	if m.patients != nil {
+		edges = append(edges, clinic.EdgePatients)
+	}
+	if m.mappings != nil {
+		edges = append(edges, clinic.EdgeMappings)
+	}
+	if m.practices != nil {
+		edges = append(edges, clinic.EdgePractices)
+	}
+	if m.invitations != nil {
+		edges = append(edges, clinic.EdgeInvitations)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ClinicMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case clinic.EdgeMembers:
+		ids := make([]ent.Value, 0, len(m.members))
+		for id := range m.members {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgePatients:
+		ids := make([]ent.Value, 0, len(m.patients))
+		for id := range m.patients {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgeMappings:
+		ids := make([]ent.Value, 0, len(m.mappings))
+		for id := range m.mappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.practices))
+		for id := range m.practices {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.invitations))
+		for id := range m.invitations {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ClinicMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 5)
+	if m.removedmembers != nil {
+		edges = append(edges, clinic.EdgeMembers)
+	}
+	if m.removedpatients != nil {
+		edges = append(edges, clinic.EdgePatients)
+	}
+	if m.removedmappings != nil {
+		edges = append(edges, clinic.EdgeMappings)
+	}
+	if m.removedpractices != nil {
+		edges = append(edges, clinic.EdgePractices)
+	}
+	if m.removedinvitations != nil {
+		edges = append(edges, clinic.EdgeInvitations)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ClinicMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case clinic.EdgeMembers:
+		ids := make([]ent.Value, 0, len(m.removedmembers))
+		for id := range m.removedmembers {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgePatients:
+		ids := make([]ent.Value, 0, len(m.removedpatients))
+		for id := range m.removedpatients {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgeMappings:
+		ids := make([]ent.Value, 0, len(m.removedmappings))
+		for id := range m.removedmappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.removedpractices))
+		for id := range m.removedpractices {
+			ids = append(ids, id)
+		}
+		return ids
+	case clinic.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.removedinvitations))
+		for id := range m.removedinvitations {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ClinicMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 5)
+	if m.clearedmembers {
+		edges = append(edges, clinic.EdgeMembers)
+	}
+	if m.clearedpatients {
+		edges = append(edges, clinic.EdgePatients)
+	}
+	if m.clearedmappings {
+		edges = append(edges, clinic.EdgeMappings)
+	}
+	if m.clearedpractices {
+		edges = append(edges, clinic.EdgePractices)
+	}
+	if m.clearedinvitations {
+		edges = append(edges, clinic.EdgeInvitations)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ClinicMutation) EdgeCleared(name string) bool {
+	switch name {
+	case clinic.EdgeMembers:
+		return m.clearedmembers
+	case clinic.EdgePatients:
+		return m.clearedpatients
+	case clinic.EdgeMappings:
+		return m.clearedmappings
+	case clinic.EdgePractices:
+		return m.clearedpractices
+	case clinic.EdgeInvitations:
+		return m.clearedinvitations
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ClinicMutation) ClearEdge(name string) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Clinic unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ClinicMutation) ResetEdge(name string) error {
+	switch name {
+	case clinic.EdgeMembers:
+		m.ResetMembers()
+		return nil
+	case clinic.EdgePatients:
+		m.ResetPatients()
+		return nil
+	case clinic.EdgeMappings:
+		m.ResetMappings()
+		return nil
+	case clinic.EdgePractices:
+		m.ResetPractices()
+		return nil
+	case clinic.EdgeInvitations:
+		m.ResetInvitations()
+		return nil
+	}
+	return fmt.Errorf("unknown Clinic edge %s", name)
+}
 
 // DoctorMutation represents an operation that mutates the Doctor nodes in the graph.
 type DoctorMutation struct {
@@ -65,6 +876,12 @@ type DoctorMutation struct {
 	mappings            map[int]struct{}
 	removedmappings     map[int]struct{}
 	clearedmappings     bool
+	practices           map[int]struct{}
+	removedpractices    map[int]struct{}
+	clearedpractices    bool
+	invitations         map[int]struct{}
+	removedinvitations  map[int]struct{}
+	clearedinvitations  bool
 	done                bool
 	oldValue            func(context.Context) (*Doctor, error)
 	predicates          []predicate.Doctor
@@ -854,6 +1671,114 @@ func (m *DoctorMutation) ResetMappings() {
 	m.removedmappings = nil
 }
 
+// AddPracticeIDs adds the "practices" edge to the Practice entity by ids.
+func (m *DoctorMutation) AddPracticeIDs(ids ...int) {
+	if m.practices == nil {
+		m.practices = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.practices[ids[i]] = struct{}{}
+	}
+}
+
+// ClearPractices clears the "practices" edge to the Practice entity.
+func (m *DoctorMutation) ClearPractices() {
+	m.clearedpractices = true
+}
+
+// PracticesCleared reports if the "practices" edge to the Practice entity was cleared.
+func (m *DoctorMutation) PracticesCleared() bool {
+	return m.clearedpractices
+}
+
+// RemovePracticeIDs removes the "practices" edge to the Practice entity by IDs.
+func (m *DoctorMutation) RemovePracticeIDs(ids ...int) {
+	if m.removedpractices == nil {
+		m.removedpractices = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.practices, ids[i])
+		m.removedpractices[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedPractices returns the removed IDs of the "practices" edge to the Practice entity.
+func (m *DoctorMutation) RemovedPracticesIDs() (ids []int) {
+	for id := range m.removedpractices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// PracticesIDs returns the "practices" edge IDs in the mutation.
+func (m *DoctorMutation) PracticesIDs() (ids []int) {
+	for id := range m.practices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetPractices resets all changes to the "practices" edge.
+func (m *DoctorMutation) ResetPractices() {
+	m.practices = nil
+	m.clearedpractices = false
+	m.removedpractices = nil
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by ids.
+func (m *DoctorMutation) AddInvitationIDs(ids ...int) {
+	if m.invitations == nil {
+		m.invitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.invitations[ids[i]] = struct{}{}
+	}
+}
+
+// ClearInvitations clears the "invitations" edge to the Invitation entity.
+func (m *DoctorMutation) ClearInvitations() {
+	m.clearedinvitations = true
+}
+
+// InvitationsCleared reports if the "invitations" edge to the Invitation entity was cleared.
+func (m *DoctorMutation) InvitationsCleared() bool {
+	return m.clearedinvitations
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to the Invitation entity by IDs.
+func (m *DoctorMutation) RemoveInvitationIDs(ids ...int) {
+	if m.removedinvitations == nil {
+		m.removedinvitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.invitations, ids[i])
+		m.removedinvitations[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedInvitations returns the removed IDs of the "invitations" edge to the Invitation entity.
+func (m *DoctorMutation) RemovedInvitationsIDs() (ids []int) {
+	for id := range m.removedinvitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// InvitationsIDs returns the "invitations" edge IDs in the mutation.
+func (m *DoctorMutation) InvitationsIDs() (ids []int) {
+	for id := range m.invitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetInvitations resets all changes to the "invitations" edge.
+func (m *DoctorMutation) ResetInvitations() {
+	m.invitations = nil
+	m.clearedinvitations = false
+	m.removedinvitations = nil
+}
+
 // Where appends a list predicates to the DoctorMutation builder.
 func (m *DoctorMutation) Where(ps ...predicate.Doctor) {
 	m.predicates = append(m.predicates, ps...)
@@ -1279,9 +2204,15 @@ func (m *DoctorMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *DoctorMutation) AddedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
 	if m.mappings != nil {
 		edges = append(edges, doctor.EdgeMappings)
+	}
+	if m.practices != nil {
+		edges = append(edges, doctor.EdgePractices)
+	}
+	if m.invitations != nil {
+		edges = append(edges, doctor.EdgeInvitations)
 	}
 	return edges
 }
@@ -1296,15 +2227,33 @@ func (m *DoctorMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case doctor.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.practices))
+		for id := range m.practices {
+			ids = append(ids, id)
+		}
+		return ids
+	case doctor.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.invitations))
+		for id := range m.invitations {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *DoctorMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
 	if m.removedmappings != nil {
 		edges = append(edges, doctor.EdgeMappings)
+	}
+	if m.removedpractices != nil {
+		edges = append(edges, doctor.EdgePractices)
+	}
+	if m.removedinvitations != nil {
+		edges = append(edges, doctor.EdgeInvitations)
 	}
 	return edges
 }
@@ -1319,15 +2268,33 @@ func (m *DoctorMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case doctor.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.removedpractices))
+		for id := range m.removedpractices {
+			ids = append(ids, id)
+		}
+		return ids
+	case doctor.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.removedinvitations))
+		for id := range m.removedinvitations {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *DoctorMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
 	if m.clearedmappings {
 		edges = append(edges, doctor.EdgeMappings)
+	}
+	if m.clearedpractices {
+		edges = append(edges, doctor.EdgePractices)
+	}
+	if m.clearedinvitations {
+		edges = append(edges, doctor.EdgeInvitations)
 	}
 	return edges
 }
@@ -1338,6 +2305,10 @@ func (m *DoctorMutation) EdgeCleared(name string) bool {
 	switch name {
 	case doctor.EdgeMappings:
 		return m.clearedmappings
+	case doctor.EdgePractices:
+		return m.clearedpractices
+	case doctor.EdgeInvitations:
+		return m.clearedinvitations
 	}
 	return false
 }
@@ -1356,6 +2327,12 @@ func (m *DoctorMutation) ResetEdge(name string) error {
 	switch name {
 	case doctor.EdgeMappings:
 		m.ResetMappings()
+		return nil
+	case doctor.EdgePractices:
+		m.ResetPractices()
+		return nil
+	case doctor.EdgeInvitations:
+		m.ResetInvitations()
 		return nil
 	}
 	return fmt.Errorf("unknown Doctor edge %s", name)
@@ -1783,6 +2760,1145 @@ func (m *GuessMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Guess edge %s", name)
 }
 
+// InvitationMutation represents an operation that mutates the Invitation nodes in the graph.
+type InvitationMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *int
+	role              *invitation.Role
+	code_hash         *string
+	created_at        *time.Time
+	expires_at        *time.Time
+	ended_at          *time.Time
+	accepted_by_id    *int
+	addaccepted_by_id *int
+	clearedFields     map[string]struct{}
+	clinic            *int
+	clearedclinic     bool
+	created_by        *int
+	clearedcreated_by bool
+	doctor            *int
+	cleareddoctor     bool
+	patient           *int
+	clearedpatient    bool
+	done              bool
+	oldValue          func(context.Context) (*Invitation, error)
+	predicates        []predicate.Invitation
+}
+
+var _ ent.Mutation = (*InvitationMutation)(nil)
+
+// invitationOption allows management of the mutation configuration using functional options.
+type invitationOption func(*InvitationMutation)
+
+// newInvitationMutation creates new mutation for the Invitation entity.
+func newInvitationMutation(c config, op Op, opts ...invitationOption) *InvitationMutation {
+	m := &InvitationMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeInvitation,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withInvitationID sets the ID field of the mutation.
+func withInvitationID(id int) invitationOption {
+	return func(m *InvitationMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Invitation
+		)
+		m.oldValue = func(ctx context.Context) (*Invitation, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Invitation.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withInvitation sets the old Invitation of the mutation.
+func withInvitation(node *Invitation) invitationOption {
+	return func(m *InvitationMutation) {
+		m.oldValue = func(context.Context) (*Invitation, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m InvitationMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m InvitationMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *InvitationMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *InvitationMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Invitation.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (m *InvitationMutation) SetClinicID(i int) {
+	m.clinic = &i
+}
+
+// ClinicID returns the value of the "clinic_id" field in the mutation.
+func (m *InvitationMutation) ClinicID() (r int, exists bool) {
+	v := m.clinic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClinicID returns the old "clinic_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldClinicID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClinicID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClinicID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClinicID: %w", err)
+	}
+	return oldValue.ClinicID, nil
+}
+
+// ResetClinicID resets all changes to the "clinic_id" field.
+func (m *InvitationMutation) ResetClinicID() {
+	m.clinic = nil
+}
+
+// SetCreatedByID sets the "created_by_id" field.
+func (m *InvitationMutation) SetCreatedByID(i int) {
+	m.created_by = &i
+}
+
+// CreatedByID returns the value of the "created_by_id" field in the mutation.
+func (m *InvitationMutation) CreatedByID() (r int, exists bool) {
+	v := m.created_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedByID returns the old "created_by_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldCreatedByID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedByID: %w", err)
+	}
+	return oldValue.CreatedByID, nil
+}
+
+// ResetCreatedByID resets all changes to the "created_by_id" field.
+func (m *InvitationMutation) ResetCreatedByID() {
+	m.created_by = nil
+}
+
+// SetRole sets the "role" field.
+func (m *InvitationMutation) SetRole(i invitation.Role) {
+	m.role = &i
+}
+
+// Role returns the value of the "role" field in the mutation.
+func (m *InvitationMutation) Role() (r invitation.Role, exists bool) {
+	v := m.role
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRole returns the old "role" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldRole(ctx context.Context) (v *invitation.Role, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRole is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRole requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRole: %w", err)
+	}
+	return oldValue.Role, nil
+}
+
+// ClearRole clears the value of the "role" field.
+func (m *InvitationMutation) ClearRole() {
+	m.role = nil
+	m.clearedFields[invitation.FieldRole] = struct{}{}
+}
+
+// RoleCleared returns if the "role" field was cleared in this mutation.
+func (m *InvitationMutation) RoleCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldRole]
+	return ok
+}
+
+// ResetRole resets all changes to the "role" field.
+func (m *InvitationMutation) ResetRole() {
+	m.role = nil
+	delete(m.clearedFields, invitation.FieldRole)
+}
+
+// SetDoctorID sets the "doctor_id" field.
+func (m *InvitationMutation) SetDoctorID(i int) {
+	m.doctor = &i
+}
+
+// DoctorID returns the value of the "doctor_id" field in the mutation.
+func (m *InvitationMutation) DoctorID() (r int, exists bool) {
+	v := m.doctor
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoctorID returns the old "doctor_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldDoctorID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoctorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoctorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoctorID: %w", err)
+	}
+	return oldValue.DoctorID, nil
+}
+
+// ClearDoctorID clears the value of the "doctor_id" field.
+func (m *InvitationMutation) ClearDoctorID() {
+	m.doctor = nil
+	m.clearedFields[invitation.FieldDoctorID] = struct{}{}
+}
+
+// DoctorIDCleared returns if the "doctor_id" field was cleared in this mutation.
+func (m *InvitationMutation) DoctorIDCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldDoctorID]
+	return ok
+}
+
+// ResetDoctorID resets all changes to the "doctor_id" field.
+func (m *InvitationMutation) ResetDoctorID() {
+	m.doctor = nil
+	delete(m.clearedFields, invitation.FieldDoctorID)
+}
+
+// SetPatientID sets the "patient_id" field.
+func (m *InvitationMutation) SetPatientID(i int) {
+	m.patient = &i
+}
+
+// PatientID returns the value of the "patient_id" field in the mutation.
+func (m *InvitationMutation) PatientID() (r int, exists bool) {
+	v := m.patient
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPatientID returns the old "patient_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldPatientID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPatientID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPatientID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPatientID: %w", err)
+	}
+	return oldValue.PatientID, nil
+}
+
+// ClearPatientID clears the value of the "patient_id" field.
+func (m *InvitationMutation) ClearPatientID() {
+	m.patient = nil
+	m.clearedFields[invitation.FieldPatientID] = struct{}{}
+}
+
+// PatientIDCleared returns if the "patient_id" field was cleared in this mutation.
+func (m *InvitationMutation) PatientIDCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldPatientID]
+	return ok
+}
+
+// ResetPatientID resets all changes to the "patient_id" field.
+func (m *InvitationMutation) ResetPatientID() {
+	m.patient = nil
+	delete(m.clearedFields, invitation.FieldPatientID)
+}
+
+// SetCodeHash sets the "code_hash" field.
+func (m *InvitationMutation) SetCodeHash(s string) {
+	m.code_hash = &s
+}
+
+// CodeHash returns the value of the "code_hash" field in the mutation.
+func (m *InvitationMutation) CodeHash() (r string, exists bool) {
+	v := m.code_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCodeHash returns the old "code_hash" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldCodeHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCodeHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCodeHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCodeHash: %w", err)
+	}
+	return oldValue.CodeHash, nil
+}
+
+// ResetCodeHash resets all changes to the "code_hash" field.
+func (m *InvitationMutation) ResetCodeHash() {
+	m.code_hash = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *InvitationMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *InvitationMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *InvitationMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *InvitationMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *InvitationMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *InvitationMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (m *InvitationMutation) SetEndedAt(t time.Time) {
+	m.ended_at = &t
+}
+
+// EndedAt returns the value of the "ended_at" field in the mutation.
+func (m *InvitationMutation) EndedAt() (r time.Time, exists bool) {
+	v := m.ended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedAt returns the old "ended_at" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldEndedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedAt: %w", err)
+	}
+	return oldValue.EndedAt, nil
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (m *InvitationMutation) ClearEndedAt() {
+	m.ended_at = nil
+	m.clearedFields[invitation.FieldEndedAt] = struct{}{}
+}
+
+// EndedAtCleared returns if the "ended_at" field was cleared in this mutation.
+func (m *InvitationMutation) EndedAtCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldEndedAt]
+	return ok
+}
+
+// ResetEndedAt resets all changes to the "ended_at" field.
+func (m *InvitationMutation) ResetEndedAt() {
+	m.ended_at = nil
+	delete(m.clearedFields, invitation.FieldEndedAt)
+}
+
+// SetAcceptedByID sets the "accepted_by_id" field.
+func (m *InvitationMutation) SetAcceptedByID(i int) {
+	m.accepted_by_id = &i
+	m.addaccepted_by_id = nil
+}
+
+// AcceptedByID returns the value of the "accepted_by_id" field in the mutation.
+func (m *InvitationMutation) AcceptedByID() (r int, exists bool) {
+	v := m.accepted_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAcceptedByID returns the old "accepted_by_id" field's value of the Invitation entity.
+// If the Invitation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InvitationMutation) OldAcceptedByID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAcceptedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAcceptedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAcceptedByID: %w", err)
+	}
+	return oldValue.AcceptedByID, nil
+}
+
+// AddAcceptedByID adds i to the "accepted_by_id" field.
+func (m *InvitationMutation) AddAcceptedByID(i int) {
+	if m.addaccepted_by_id != nil {
+		*m.addaccepted_by_id += i
+	} else {
+		m.addaccepted_by_id = &i
+	}
+}
+
+// AddedAcceptedByID returns the value that was added to the "accepted_by_id" field in this mutation.
+func (m *InvitationMutation) AddedAcceptedByID() (r int, exists bool) {
+	v := m.addaccepted_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearAcceptedByID clears the value of the "accepted_by_id" field.
+func (m *InvitationMutation) ClearAcceptedByID() {
+	m.accepted_by_id = nil
+	m.addaccepted_by_id = nil
+	m.clearedFields[invitation.FieldAcceptedByID] = struct{}{}
+}
+
+// AcceptedByIDCleared returns if the "accepted_by_id" field was cleared in this mutation.
+func (m *InvitationMutation) AcceptedByIDCleared() bool {
+	_, ok := m.clearedFields[invitation.FieldAcceptedByID]
+	return ok
+}
+
+// ResetAcceptedByID resets all changes to the "accepted_by_id" field.
+func (m *InvitationMutation) ResetAcceptedByID() {
+	m.accepted_by_id = nil
+	m.addaccepted_by_id = nil
+	delete(m.clearedFields, invitation.FieldAcceptedByID)
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (m *InvitationMutation) ClearClinic() {
+	m.clearedclinic = true
+	m.clearedFields[invitation.FieldClinicID] = struct{}{}
+}
+
+// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
+func (m *InvitationMutation) ClinicCleared() bool {
+	return m.clearedclinic
+}
+
+// ClinicIDs returns the "clinic" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClinicID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) ClinicIDs() (ids []int) {
+	if id := m.clinic; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetClinic resets all changes to the "clinic" edge.
+func (m *InvitationMutation) ResetClinic() {
+	m.clinic = nil
+	m.clearedclinic = false
+}
+
+// ClearCreatedBy clears the "created_by" edge to the User entity.
+func (m *InvitationMutation) ClearCreatedBy() {
+	m.clearedcreated_by = true
+	m.clearedFields[invitation.FieldCreatedByID] = struct{}{}
+}
+
+// CreatedByCleared reports if the "created_by" edge to the User entity was cleared.
+func (m *InvitationMutation) CreatedByCleared() bool {
+	return m.clearedcreated_by
+}
+
+// CreatedByIDs returns the "created_by" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// CreatedByID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) CreatedByIDs() (ids []int) {
+	if id := m.created_by; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetCreatedBy resets all changes to the "created_by" edge.
+func (m *InvitationMutation) ResetCreatedBy() {
+	m.created_by = nil
+	m.clearedcreated_by = false
+}
+
+// ClearDoctor clears the "doctor" edge to the Doctor entity.
+func (m *InvitationMutation) ClearDoctor() {
+	m.cleareddoctor = true
+	m.clearedFields[invitation.FieldDoctorID] = struct{}{}
+}
+
+// DoctorCleared reports if the "doctor" edge to the Doctor entity was cleared.
+func (m *InvitationMutation) DoctorCleared() bool {
+	return m.DoctorIDCleared() || m.cleareddoctor
+}
+
+// DoctorIDs returns the "doctor" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// DoctorID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) DoctorIDs() (ids []int) {
+	if id := m.doctor; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetDoctor resets all changes to the "doctor" edge.
+func (m *InvitationMutation) ResetDoctor() {
+	m.doctor = nil
+	m.cleareddoctor = false
+}
+
+// ClearPatient clears the "patient" edge to the Patient entity.
+func (m *InvitationMutation) ClearPatient() {
+	m.clearedpatient = true
+	m.clearedFields[invitation.FieldPatientID] = struct{}{}
+}
+
+// PatientCleared reports if the "patient" edge to the Patient entity was cleared.
+func (m *InvitationMutation) PatientCleared() bool {
+	return m.PatientIDCleared() || m.clearedpatient
+}
+
+// PatientIDs returns the "patient" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// PatientID instead. It exists only for internal usage by the builders.
+func (m *InvitationMutation) PatientIDs() (ids []int) {
+	if id := m.patient; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetPatient resets all changes to the "patient" edge.
+func (m *InvitationMutation) ResetPatient() {
+	m.patient = nil
+	m.clearedpatient = false
+}
+
+// Where appends a list predicates to the InvitationMutation builder.
+func (m *InvitationMutation) Where(ps ...predicate.Invitation) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the InvitationMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *InvitationMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Invitation, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *InvitationMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *InvitationMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Invitation).
+func (m *InvitationMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *InvitationMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.clinic != nil {
+		fields = append(fields, invitation.FieldClinicID)
+	}
+	if m.created_by != nil {
+		fields = append(fields, invitation.FieldCreatedByID)
+	}
+	if m.role != nil {
+		fields = append(fields, invitation.FieldRole)
+	}
+	if m.doctor != nil {
+		fields = append(fields, invitation.FieldDoctorID)
+	}
+	if m.patient != nil {
+		fields = append(fields, invitation.FieldPatientID)
+	}
+	if m.code_hash != nil {
+		fields = append(fields, invitation.FieldCodeHash)
+	}
+	if m.created_at != nil {
+		fields = append(fields, invitation.FieldCreatedAt)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, invitation.FieldExpiresAt)
+	}
+	if m.ended_at != nil {
+		fields = append(fields, invitation.FieldEndedAt)
+	}
+	if m.accepted_by_id != nil {
+		fields = append(fields, invitation.FieldAcceptedByID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *InvitationMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case invitation.FieldClinicID:
+		return m.ClinicID()
+	case invitation.FieldCreatedByID:
+		return m.CreatedByID()
+	case invitation.FieldRole:
+		return m.Role()
+	case invitation.FieldDoctorID:
+		return m.DoctorID()
+	case invitation.FieldPatientID:
+		return m.PatientID()
+	case invitation.FieldCodeHash:
+		return m.CodeHash()
+	case invitation.FieldCreatedAt:
+		return m.CreatedAt()
+	case invitation.FieldExpiresAt:
+		return m.ExpiresAt()
+	case invitation.FieldEndedAt:
+		return m.EndedAt()
+	case invitation.FieldAcceptedByID:
+		return m.AcceptedByID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *InvitationMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case invitation.FieldClinicID:
+		return m.OldClinicID(ctx)
+	case invitation.FieldCreatedByID:
+		return m.OldCreatedByID(ctx)
+	case invitation.FieldRole:
+		return m.OldRole(ctx)
+	case invitation.FieldDoctorID:
+		return m.OldDoctorID(ctx)
+	case invitation.FieldPatientID:
+		return m.OldPatientID(ctx)
+	case invitation.FieldCodeHash:
+		return m.OldCodeHash(ctx)
+	case invitation.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case invitation.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case invitation.FieldEndedAt:
+		return m.OldEndedAt(ctx)
+	case invitation.FieldAcceptedByID:
+		return m.OldAcceptedByID(ctx)
+	}
+	return nil, fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvitationMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case invitation.FieldClinicID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClinicID(v)
+		return nil
+	case invitation.FieldCreatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedByID(v)
+		return nil
+	case invitation.FieldRole:
+		v, ok := value.(invitation.Role)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRole(v)
+		return nil
+	case invitation.FieldDoctorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoctorID(v)
+		return nil
+	case invitation.FieldPatientID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPatientID(v)
+		return nil
+	case invitation.FieldCodeHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCodeHash(v)
+		return nil
+	case invitation.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case invitation.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case invitation.FieldEndedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedAt(v)
+		return nil
+	case invitation.FieldAcceptedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAcceptedByID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *InvitationMutation) AddedFields() []string {
+	var fields []string
+	if m.addaccepted_by_id != nil {
+		fields = append(fields, invitation.FieldAcceptedByID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *InvitationMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case invitation.FieldAcceptedByID:
+		return m.AddedAcceptedByID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *InvitationMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case invitation.FieldAcceptedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAcceptedByID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *InvitationMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(invitation.FieldRole) {
+		fields = append(fields, invitation.FieldRole)
+	}
+	if m.FieldCleared(invitation.FieldDoctorID) {
+		fields = append(fields, invitation.FieldDoctorID)
+	}
+	if m.FieldCleared(invitation.FieldPatientID) {
+		fields = append(fields, invitation.FieldPatientID)
+	}
+	if m.FieldCleared(invitation.FieldEndedAt) {
+		fields = append(fields, invitation.FieldEndedAt)
+	}
+	if m.FieldCleared(invitation.FieldAcceptedByID) {
+		fields = append(fields, invitation.FieldAcceptedByID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *InvitationMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *InvitationMutation) ClearField(name string) error {
+	switch name {
+	case invitation.FieldRole:
+		m.ClearRole()
+		return nil
+	case invitation.FieldDoctorID:
+		m.ClearDoctorID()
+		return nil
+	case invitation.FieldPatientID:
+		m.ClearPatientID()
+		return nil
+	case invitation.FieldEndedAt:
+		m.ClearEndedAt()
+		return nil
+	case invitation.FieldAcceptedByID:
+		m.ClearAcceptedByID()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *InvitationMutation) ResetField(name string) error {
+	switch name {
+	case invitation.FieldClinicID:
+		m.ResetClinicID()
+		return nil
+	case invitation.FieldCreatedByID:
+		m.ResetCreatedByID()
+		return nil
+	case invitation.FieldRole:
+		m.ResetRole()
+		return nil
+	case invitation.FieldDoctorID:
+		m.ResetDoctorID()
+		return nil
+	case invitation.FieldPatientID:
+		m.ResetPatientID()
+		return nil
+	case invitation.FieldCodeHash:
+		m.ResetCodeHash()
+		return nil
+	case invitation.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case invitation.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case invitation.FieldEndedAt:
+		m.ResetEndedAt()
+		return nil
+	case invitation.FieldAcceptedByID:
+		m.ResetAcceptedByID()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *InvitationMutation) AddedEdges() []string {
+	edges := make([]string, 0, 4)
+	if m.clinic != nil {
+		edges = append(edges, invitation.EdgeClinic)
+	}
+	if m.created_by != nil {
+		edges = append(edges, invitation.EdgeCreatedBy)
+	}
+	if m.doctor != nil {
+		edges = append(edges, invitation.EdgeDoctor)
+	}
+	if m.patient != nil {
+		edges = append(edges, invitation.EdgePatient)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *InvitationMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case invitation.EdgeClinic:
+		if id := m.clinic; id != nil {
+			return []ent.Value{*id}
+		}
+	case invitation.EdgeCreatedBy:
+		if id := m.created_by; id != nil {
+			return []ent.Value{*id}
+		}
+	case invitation.EdgeDoctor:
+		if id := m.doctor; id != nil {
+			return []ent.Value{*id}
+		}
+	case invitation.EdgePatient:
+		if id := m.patient; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *InvitationMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 4)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *InvitationMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *InvitationMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 4)
+	if m.clearedclinic {
+		edges = append(edges, invitation.EdgeClinic)
+	}
+	if m.clearedcreated_by {
+		edges = append(edges, invitation.EdgeCreatedBy)
+	}
+	if m.cleareddoctor {
+		edges = append(edges, invitation.EdgeDoctor)
+	}
+	if m.clearedpatient {
+		edges = append(edges, invitation.EdgePatient)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *InvitationMutation) EdgeCleared(name string) bool {
+	switch name {
+	case invitation.EdgeClinic:
+		return m.clearedclinic
+	case invitation.EdgeCreatedBy:
+		return m.clearedcreated_by
+	case invitation.EdgeDoctor:
+		return m.cleareddoctor
+	case invitation.EdgePatient:
+		return m.clearedpatient
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *InvitationMutation) ClearEdge(name string) error {
+	switch name {
+	case invitation.EdgeClinic:
+		m.ClearClinic()
+		return nil
+	case invitation.EdgeCreatedBy:
+		m.ClearCreatedBy()
+		return nil
+	case invitation.EdgeDoctor:
+		m.ClearDoctor()
+		return nil
+	case invitation.EdgePatient:
+		m.ClearPatient()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *InvitationMutation) ResetEdge(name string) error {
+	switch name {
+	case invitation.EdgeClinic:
+		m.ResetClinic()
+		return nil
+	case invitation.EdgeCreatedBy:
+		m.ResetCreatedBy()
+		return nil
+	case invitation.EdgeDoctor:
+		m.ResetDoctor()
+		return nil
+	case invitation.EdgePatient:
+		m.ResetPatient()
+		return nil
+	}
+	return fmt.Errorf("unknown Invitation edge %s", name)
+}
+
 // MappingMutation represents an operation that mutates the Mapping nodes in the graph.
 type MappingMutation struct {
 	config
@@ -1797,8 +3913,8 @@ type MappingMutation struct {
 	assigned_date     *time.Time
 	ended_at          *time.Time
 	clearedFields     map[string]struct{}
-	owner             *int
-	clearedowner      bool
+	clinic            *int
+	clearedclinic     bool
 	created_by        *int
 	clearedcreated_by bool
 	patient           *int
@@ -2029,40 +4145,40 @@ func (m *MappingMutation) ResetDeletedAt() {
 	delete(m.clearedFields, mapping.FieldDeletedAt)
 }
 
-// SetOwnerID sets the "owner_id" field.
-func (m *MappingMutation) SetOwnerID(i int) {
-	m.owner = &i
+// SetClinicID sets the "clinic_id" field.
+func (m *MappingMutation) SetClinicID(i int) {
+	m.clinic = &i
 }
 
-// OwnerID returns the value of the "owner_id" field in the mutation.
-func (m *MappingMutation) OwnerID() (r int, exists bool) {
-	v := m.owner
+// ClinicID returns the value of the "clinic_id" field in the mutation.
+func (m *MappingMutation) ClinicID() (r int, exists bool) {
+	v := m.clinic
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldOwnerID returns the old "owner_id" field's value of the Mapping entity.
+// OldClinicID returns the old "clinic_id" field's value of the Mapping entity.
 // If the Mapping object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *MappingMutation) OldOwnerID(ctx context.Context) (v int, err error) {
+func (m *MappingMutation) OldClinicID(ctx context.Context) (v int, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldOwnerID is only allowed on UpdateOne operations")
+		return v, errors.New("OldClinicID is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldOwnerID requires an ID field in the mutation")
+		return v, errors.New("OldClinicID requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldOwnerID: %w", err)
+		return v, fmt.Errorf("querying old value for OldClinicID: %w", err)
 	}
-	return oldValue.OwnerID, nil
+	return oldValue.ClinicID, nil
 }
 
-// ResetOwnerID resets all changes to the "owner_id" field.
-func (m *MappingMutation) ResetOwnerID() {
-	m.owner = nil
+// ResetClinicID resets all changes to the "clinic_id" field.
+func (m *MappingMutation) ResetClinicID() {
+	m.clinic = nil
 }
 
 // SetCreatedByID sets the "created_by_id" field.
@@ -2343,31 +4459,31 @@ func (m *MappingMutation) ResetEndedAt() {
 	delete(m.clearedFields, mapping.FieldEndedAt)
 }
 
-// ClearOwner clears the "owner" edge to the User entity.
-func (m *MappingMutation) ClearOwner() {
-	m.clearedowner = true
-	m.clearedFields[mapping.FieldOwnerID] = struct{}{}
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (m *MappingMutation) ClearClinic() {
+	m.clearedclinic = true
+	m.clearedFields[mapping.FieldClinicID] = struct{}{}
 }
 
-// OwnerCleared reports if the "owner" edge to the User entity was cleared.
-func (m *MappingMutation) OwnerCleared() bool {
-	return m.clearedowner
+// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
+func (m *MappingMutation) ClinicCleared() bool {
+	return m.clearedclinic
 }
 
-// OwnerIDs returns the "owner" edge IDs in the mutation.
+// ClinicIDs returns the "clinic" edge IDs in the mutation.
 // Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
-// OwnerID instead. It exists only for internal usage by the builders.
-func (m *MappingMutation) OwnerIDs() (ids []int) {
-	if id := m.owner; id != nil {
+// ClinicID instead. It exists only for internal usage by the builders.
+func (m *MappingMutation) ClinicIDs() (ids []int) {
+	if id := m.clinic; id != nil {
 		ids = append(ids, *id)
 	}
 	return
 }
 
-// ResetOwner resets all changes to the "owner" edge.
-func (m *MappingMutation) ResetOwner() {
-	m.owner = nil
-	m.clearedowner = false
+// ResetClinic resets all changes to the "clinic" edge.
+func (m *MappingMutation) ResetClinic() {
+	m.clinic = nil
+	m.clearedclinic = false
 }
 
 // ClearCreatedBy clears the "created_by" edge to the User entity.
@@ -2495,8 +4611,8 @@ func (m *MappingMutation) Fields() []string {
 	if m.deleted_at != nil {
 		fields = append(fields, mapping.FieldDeletedAt)
 	}
-	if m.owner != nil {
-		fields = append(fields, mapping.FieldOwnerID)
+	if m.clinic != nil {
+		fields = append(fields, mapping.FieldClinicID)
 	}
 	if m.created_by != nil {
 		fields = append(fields, mapping.FieldCreatedByID)
@@ -2533,8 +4649,8 @@ func (m *MappingMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedAt()
 	case mapping.FieldDeletedAt:
 		return m.DeletedAt()
-	case mapping.FieldOwnerID:
-		return m.OwnerID()
+	case mapping.FieldClinicID:
+		return m.ClinicID()
 	case mapping.FieldCreatedByID:
 		return m.CreatedByID()
 	case mapping.FieldPatientID:
@@ -2564,8 +4680,8 @@ func (m *MappingMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldUpdatedAt(ctx)
 	case mapping.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
-	case mapping.FieldOwnerID:
-		return m.OldOwnerID(ctx)
+	case mapping.FieldClinicID:
+		return m.OldClinicID(ctx)
 	case mapping.FieldCreatedByID:
 		return m.OldCreatedByID(ctx)
 	case mapping.FieldPatientID:
@@ -2610,12 +4726,12 @@ func (m *MappingMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDeletedAt(v)
 		return nil
-	case mapping.FieldOwnerID:
+	case mapping.FieldClinicID:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetOwnerID(v)
+		m.SetClinicID(v)
 		return nil
 	case mapping.FieldCreatedByID:
 		v, ok := value.(int)
@@ -2748,8 +4864,8 @@ func (m *MappingMutation) ResetField(name string) error {
 	case mapping.FieldDeletedAt:
 		m.ResetDeletedAt()
 		return nil
-	case mapping.FieldOwnerID:
-		m.ResetOwnerID()
+	case mapping.FieldClinicID:
+		m.ResetClinicID()
 		return nil
 	case mapping.FieldCreatedByID:
 		m.ResetCreatedByID()
@@ -2779,8 +4895,8 @@ func (m *MappingMutation) ResetField(name string) error {
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *MappingMutation) AddedEdges() []string {
 	edges := make([]string, 0, 4)
-	if m.owner != nil {
-		edges = append(edges, mapping.EdgeOwner)
+	if m.clinic != nil {
+		edges = append(edges, mapping.EdgeClinic)
 	}
 	if m.created_by != nil {
 		edges = append(edges, mapping.EdgeCreatedBy)
@@ -2798,8 +4914,8 @@ func (m *MappingMutation) AddedEdges() []string {
 // name in this mutation.
 func (m *MappingMutation) AddedIDs(name string) []ent.Value {
 	switch name {
-	case mapping.EdgeOwner:
-		if id := m.owner; id != nil {
+	case mapping.EdgeClinic:
+		if id := m.clinic; id != nil {
 			return []ent.Value{*id}
 		}
 	case mapping.EdgeCreatedBy:
@@ -2833,8 +4949,8 @@ func (m *MappingMutation) RemovedIDs(name string) []ent.Value {
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *MappingMutation) ClearedEdges() []string {
 	edges := make([]string, 0, 4)
-	if m.clearedowner {
-		edges = append(edges, mapping.EdgeOwner)
+	if m.clearedclinic {
+		edges = append(edges, mapping.EdgeClinic)
 	}
 	if m.clearedcreated_by {
 		edges = append(edges, mapping.EdgeCreatedBy)
@@ -2852,8 +4968,8 @@ func (m *MappingMutation) ClearedEdges() []string {
 // was cleared in this mutation.
 func (m *MappingMutation) EdgeCleared(name string) bool {
 	switch name {
-	case mapping.EdgeOwner:
-		return m.clearedowner
+	case mapping.EdgeClinic:
+		return m.clearedclinic
 	case mapping.EdgeCreatedBy:
 		return m.clearedcreated_by
 	case mapping.EdgePatient:
@@ -2868,8 +4984,8 @@ func (m *MappingMutation) EdgeCleared(name string) bool {
 // if that edge is not defined in the schema.
 func (m *MappingMutation) ClearEdge(name string) error {
 	switch name {
-	case mapping.EdgeOwner:
-		m.ClearOwner()
+	case mapping.EdgeClinic:
+		m.ClearClinic()
 		return nil
 	case mapping.EdgeCreatedBy:
 		m.ClearCreatedBy()
@@ -2888,8 +5004,8 @@ func (m *MappingMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *MappingMutation) ResetEdge(name string) error {
 	switch name {
-	case mapping.EdgeOwner:
-		m.ResetOwner()
+	case mapping.EdgeClinic:
+		m.ResetClinic()
 		return nil
 	case mapping.EdgeCreatedBy:
 		m.ResetCreatedBy()
@@ -2926,11 +5042,18 @@ type PatientMutation struct {
 	emergency_contact    *string
 	medical_history      *string
 	clearedFields        map[string]struct{}
+	clinic               *int
+	clearedclinic        bool
 	created_by           *int
 	clearedcreated_by    bool
+	account              *int
+	clearedaccount       bool
 	mappings             map[int]struct{}
 	removedmappings      map[int]struct{}
 	clearedmappings      bool
+	invitations          map[int]struct{}
+	removedinvitations   map[int]struct{}
+	clearedinvitations   bool
 	done                 bool
 	oldValue             func(context.Context) (*Patient, error)
 	predicates           []predicate.Patient
@@ -3155,6 +5278,42 @@ func (m *PatientMutation) ResetDeletedAt() {
 	delete(m.clearedFields, patient.FieldDeletedAt)
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (m *PatientMutation) SetClinicID(i int) {
+	m.clinic = &i
+}
+
+// ClinicID returns the value of the "clinic_id" field in the mutation.
+func (m *PatientMutation) ClinicID() (r int, exists bool) {
+	v := m.clinic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClinicID returns the old "clinic_id" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldClinicID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClinicID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClinicID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClinicID: %w", err)
+	}
+	return oldValue.ClinicID, nil
+}
+
+// ResetClinicID resets all changes to the "clinic_id" field.
+func (m *PatientMutation) ResetClinicID() {
+	m.clinic = nil
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (m *PatientMutation) SetCreatedByID(i int) {
 	m.created_by = &i
@@ -3189,6 +5348,55 @@ func (m *PatientMutation) OldCreatedByID(ctx context.Context) (v int, err error)
 // ResetCreatedByID resets all changes to the "created_by_id" field.
 func (m *PatientMutation) ResetCreatedByID() {
 	m.created_by = nil
+}
+
+// SetAccountID sets the "account_id" field.
+func (m *PatientMutation) SetAccountID(i int) {
+	m.account = &i
+}
+
+// AccountID returns the value of the "account_id" field in the mutation.
+func (m *PatientMutation) AccountID() (r int, exists bool) {
+	v := m.account
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccountID returns the old "account_id" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldAccountID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccountID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccountID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccountID: %w", err)
+	}
+	return oldValue.AccountID, nil
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (m *PatientMutation) ClearAccountID() {
+	m.account = nil
+	m.clearedFields[patient.FieldAccountID] = struct{}{}
+}
+
+// AccountIDCleared returns if the "account_id" field was cleared in this mutation.
+func (m *PatientMutation) AccountIDCleared() bool {
+	_, ok := m.clearedFields[patient.FieldAccountID]
+	return ok
+}
+
+// ResetAccountID resets all changes to the "account_id" field.
+func (m *PatientMutation) ResetAccountID() {
+	m.account = nil
+	delete(m.clearedFields, patient.FieldAccountID)
 }
 
 // SetName sets the "name" field.
@@ -3675,6 +5883,33 @@ func (m *PatientMutation) ResetMedicalHistory() {
 	delete(m.clearedFields, patient.FieldMedicalHistory)
 }
 
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (m *PatientMutation) ClearClinic() {
+	m.clearedclinic = true
+	m.clearedFields[patient.FieldClinicID] = struct{}{}
+}
+
+// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
+func (m *PatientMutation) ClinicCleared() bool {
+	return m.clearedclinic
+}
+
+// ClinicIDs returns the "clinic" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClinicID instead. It exists only for internal usage by the builders.
+func (m *PatientMutation) ClinicIDs() (ids []int) {
+	if id := m.clinic; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetClinic resets all changes to the "clinic" edge.
+func (m *PatientMutation) ResetClinic() {
+	m.clinic = nil
+	m.clearedclinic = false
+}
+
 // ClearCreatedBy clears the "created_by" edge to the User entity.
 func (m *PatientMutation) ClearCreatedBy() {
 	m.clearedcreated_by = true
@@ -3700,6 +5935,33 @@ func (m *PatientMutation) CreatedByIDs() (ids []int) {
 func (m *PatientMutation) ResetCreatedBy() {
 	m.created_by = nil
 	m.clearedcreated_by = false
+}
+
+// ClearAccount clears the "account" edge to the User entity.
+func (m *PatientMutation) ClearAccount() {
+	m.clearedaccount = true
+	m.clearedFields[patient.FieldAccountID] = struct{}{}
+}
+
+// AccountCleared reports if the "account" edge to the User entity was cleared.
+func (m *PatientMutation) AccountCleared() bool {
+	return m.AccountIDCleared() || m.clearedaccount
+}
+
+// AccountIDs returns the "account" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// AccountID instead. It exists only for internal usage by the builders.
+func (m *PatientMutation) AccountIDs() (ids []int) {
+	if id := m.account; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetAccount resets all changes to the "account" edge.
+func (m *PatientMutation) ResetAccount() {
+	m.account = nil
+	m.clearedaccount = false
 }
 
 // AddMappingIDs adds the "mappings" edge to the Mapping entity by ids.
@@ -3756,6 +6018,60 @@ func (m *PatientMutation) ResetMappings() {
 	m.removedmappings = nil
 }
 
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by ids.
+func (m *PatientMutation) AddInvitationIDs(ids ...int) {
+	if m.invitations == nil {
+		m.invitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.invitations[ids[i]] = struct{}{}
+	}
+}
+
+// ClearInvitations clears the "invitations" edge to the Invitation entity.
+func (m *PatientMutation) ClearInvitations() {
+	m.clearedinvitations = true
+}
+
+// InvitationsCleared reports if the "invitations" edge to the Invitation entity was cleared.
+func (m *PatientMutation) InvitationsCleared() bool {
+	return m.clearedinvitations
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to the Invitation entity by IDs.
+func (m *PatientMutation) RemoveInvitationIDs(ids ...int) {
+	if m.removedinvitations == nil {
+		m.removedinvitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.invitations, ids[i])
+		m.removedinvitations[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedInvitations returns the removed IDs of the "invitations" edge to the Invitation entity.
+func (m *PatientMutation) RemovedInvitationsIDs() (ids []int) {
+	for id := range m.removedinvitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// InvitationsIDs returns the "invitations" edge IDs in the mutation.
+func (m *PatientMutation) InvitationsIDs() (ids []int) {
+	for id := range m.invitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetInvitations resets all changes to the "invitations" edge.
+func (m *PatientMutation) ResetInvitations() {
+	m.invitations = nil
+	m.clearedinvitations = false
+	m.removedinvitations = nil
+}
+
 // Where appends a list predicates to the PatientMutation builder.
 func (m *PatientMutation) Where(ps ...predicate.Patient) {
 	m.predicates = append(m.predicates, ps...)
@@ -3790,7 +6106,7 @@ func (m *PatientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PatientMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 18)
 	if m.created_at != nil {
 		fields = append(fields, patient.FieldCreatedAt)
 	}
@@ -3800,8 +6116,14 @@ func (m *PatientMutation) Fields() []string {
 	if m.deleted_at != nil {
 		fields = append(fields, patient.FieldDeletedAt)
 	}
+	if m.clinic != nil {
+		fields = append(fields, patient.FieldClinicID)
+	}
 	if m.created_by != nil {
 		fields = append(fields, patient.FieldCreatedByID)
+	}
+	if m.account != nil {
+		fields = append(fields, patient.FieldAccountID)
 	}
 	if m.name != nil {
 		fields = append(fields, patient.FieldName)
@@ -3853,8 +6175,12 @@ func (m *PatientMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedAt()
 	case patient.FieldDeletedAt:
 		return m.DeletedAt()
+	case patient.FieldClinicID:
+		return m.ClinicID()
 	case patient.FieldCreatedByID:
 		return m.CreatedByID()
+	case patient.FieldAccountID:
+		return m.AccountID()
 	case patient.FieldName:
 		return m.Name()
 	case patient.FieldNameKey:
@@ -3894,8 +6220,12 @@ func (m *PatientMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldUpdatedAt(ctx)
 	case patient.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
+	case patient.FieldClinicID:
+		return m.OldClinicID(ctx)
 	case patient.FieldCreatedByID:
 		return m.OldCreatedByID(ctx)
+	case patient.FieldAccountID:
+		return m.OldAccountID(ctx)
 	case patient.FieldName:
 		return m.OldName(ctx)
 	case patient.FieldNameKey:
@@ -3950,12 +6280,26 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDeletedAt(v)
 		return nil
+	case patient.FieldClinicID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClinicID(v)
+		return nil
 	case patient.FieldCreatedByID:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCreatedByID(v)
+		return nil
+	case patient.FieldAccountID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccountID(v)
 		return nil
 	case patient.FieldName:
 		v, ok := value.(string)
@@ -4077,6 +6421,9 @@ func (m *PatientMutation) ClearedFields() []string {
 	if m.FieldCleared(patient.FieldDeletedAt) {
 		fields = append(fields, patient.FieldDeletedAt)
 	}
+	if m.FieldCleared(patient.FieldAccountID) {
+		fields = append(fields, patient.FieldAccountID)
+	}
 	if m.FieldCleared(patient.FieldEmail) {
 		fields = append(fields, patient.FieldEmail)
 	}
@@ -4105,6 +6452,9 @@ func (m *PatientMutation) ClearField(name string) error {
 	switch name {
 	case patient.FieldDeletedAt:
 		m.ClearDeletedAt()
+		return nil
+	case patient.FieldAccountID:
+		m.ClearAccountID()
 		return nil
 	case patient.FieldEmail:
 		m.ClearEmail()
@@ -4135,8 +6485,14 @@ func (m *PatientMutation) ResetField(name string) error {
 	case patient.FieldDeletedAt:
 		m.ResetDeletedAt()
 		return nil
+	case patient.FieldClinicID:
+		m.ResetClinicID()
+		return nil
 	case patient.FieldCreatedByID:
 		m.ResetCreatedByID()
+		return nil
+	case patient.FieldAccountID:
+		m.ResetAccountID()
 		return nil
 	case patient.FieldName:
 		m.ResetName()
@@ -4180,12 +6536,21 @@ func (m *PatientMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PatientMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 5)
+	if m.clinic != nil {
+		edges = append(edges, patient.EdgeClinic)
+	}
 	if m.created_by != nil {
 		edges = append(edges, patient.EdgeCreatedBy)
 	}
+	if m.account != nil {
+		edges = append(edges, patient.EdgeAccount)
+	}
 	if m.mappings != nil {
 		edges = append(edges, patient.EdgeMappings)
+	}
+	if m.invitations != nil {
+		edges = append(edges, patient.EdgeInvitations)
 	}
 	return edges
 }
@@ -4194,13 +6559,27 @@ func (m *PatientMutation) AddedEdges() []string {
 // name in this mutation.
 func (m *PatientMutation) AddedIDs(name string) []ent.Value {
 	switch name {
+	case patient.EdgeClinic:
+		if id := m.clinic; id != nil {
+			return []ent.Value{*id}
+		}
 	case patient.EdgeCreatedBy:
 		if id := m.created_by; id != nil {
+			return []ent.Value{*id}
+		}
+	case patient.EdgeAccount:
+		if id := m.account; id != nil {
 			return []ent.Value{*id}
 		}
 	case patient.EdgeMappings:
 		ids := make([]ent.Value, 0, len(m.mappings))
 		for id := range m.mappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case patient.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.invitations))
+		for id := range m.invitations {
 			ids = append(ids, id)
 		}
 		return ids
@@ -4210,9 +6589,12 @@ func (m *PatientMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PatientMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 5)
 	if m.removedmappings != nil {
 		edges = append(edges, patient.EdgeMappings)
+	}
+	if m.removedinvitations != nil {
+		edges = append(edges, patient.EdgeInvitations)
 	}
 	return edges
 }
@@ -4227,18 +6609,33 @@ func (m *PatientMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case patient.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.removedinvitations))
+		for id := range m.removedinvitations {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PatientMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 5)
+	if m.clearedclinic {
+		edges = append(edges, patient.EdgeClinic)
+	}
 	if m.clearedcreated_by {
 		edges = append(edges, patient.EdgeCreatedBy)
 	}
+	if m.clearedaccount {
+		edges = append(edges, patient.EdgeAccount)
+	}
 	if m.clearedmappings {
 		edges = append(edges, patient.EdgeMappings)
+	}
+	if m.clearedinvitations {
+		edges = append(edges, patient.EdgeInvitations)
 	}
 	return edges
 }
@@ -4247,10 +6644,16 @@ func (m *PatientMutation) ClearedEdges() []string {
 // was cleared in this mutation.
 func (m *PatientMutation) EdgeCleared(name string) bool {
 	switch name {
+	case patient.EdgeClinic:
+		return m.clearedclinic
 	case patient.EdgeCreatedBy:
 		return m.clearedcreated_by
+	case patient.EdgeAccount:
+		return m.clearedaccount
 	case patient.EdgeMappings:
 		return m.clearedmappings
+	case patient.EdgeInvitations:
+		return m.clearedinvitations
 	}
 	return false
 }
@@ -4259,8 +6662,14 @@ func (m *PatientMutation) EdgeCleared(name string) bool {
 // if that edge is not defined in the schema.
 func (m *PatientMutation) ClearEdge(name string) error {
 	switch name {
+	case patient.EdgeClinic:
+		m.ClearClinic()
+		return nil
 	case patient.EdgeCreatedBy:
 		m.ClearCreatedBy()
+		return nil
+	case patient.EdgeAccount:
+		m.ClearAccount()
 		return nil
 	}
 	return fmt.Errorf("unknown Patient unique edge %s", name)
@@ -4270,14 +6679,660 @@ func (m *PatientMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *PatientMutation) ResetEdge(name string) error {
 	switch name {
+	case patient.EdgeClinic:
+		m.ResetClinic()
+		return nil
 	case patient.EdgeCreatedBy:
 		m.ResetCreatedBy()
+		return nil
+	case patient.EdgeAccount:
+		m.ResetAccount()
 		return nil
 	case patient.EdgeMappings:
 		m.ResetMappings()
 		return nil
+	case patient.EdgeInvitations:
+		m.ResetInvitations()
+		return nil
 	}
 	return fmt.Errorf("unknown Patient edge %s", name)
+}
+
+// PracticeMutation represents an operation that mutates the Practice nodes in the graph.
+type PracticeMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int
+	created_at    *time.Time
+	clearedFields map[string]struct{}
+	clinic        *int
+	clearedclinic bool
+	doctor        *int
+	cleareddoctor bool
+	user          *int
+	cleareduser   bool
+	done          bool
+	oldValue      func(context.Context) (*Practice, error)
+	predicates    []predicate.Practice
+}
+
+var _ ent.Mutation = (*PracticeMutation)(nil)
+
+// practiceOption allows management of the mutation configuration using functional options.
+type practiceOption func(*PracticeMutation)
+
+// newPracticeMutation creates new mutation for the Practice entity.
+func newPracticeMutation(c config, op Op, opts ...practiceOption) *PracticeMutation {
+	m := &PracticeMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePractice,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPracticeID sets the ID field of the mutation.
+func withPracticeID(id int) practiceOption {
+	return func(m *PracticeMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Practice
+		)
+		m.oldValue = func(ctx context.Context) (*Practice, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Practice.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPractice sets the old Practice of the mutation.
+func withPractice(node *Practice) practiceOption {
+	return func(m *PracticeMutation) {
+		m.oldValue = func(context.Context) (*Practice, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PracticeMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PracticeMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PracticeMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PracticeMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Practice.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (m *PracticeMutation) SetClinicID(i int) {
+	m.clinic = &i
+}
+
+// ClinicID returns the value of the "clinic_id" field in the mutation.
+func (m *PracticeMutation) ClinicID() (r int, exists bool) {
+	v := m.clinic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClinicID returns the old "clinic_id" field's value of the Practice entity.
+// If the Practice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PracticeMutation) OldClinicID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClinicID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClinicID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClinicID: %w", err)
+	}
+	return oldValue.ClinicID, nil
+}
+
+// ResetClinicID resets all changes to the "clinic_id" field.
+func (m *PracticeMutation) ResetClinicID() {
+	m.clinic = nil
+}
+
+// SetDoctorID sets the "doctor_id" field.
+func (m *PracticeMutation) SetDoctorID(i int) {
+	m.doctor = &i
+}
+
+// DoctorID returns the value of the "doctor_id" field in the mutation.
+func (m *PracticeMutation) DoctorID() (r int, exists bool) {
+	v := m.doctor
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoctorID returns the old "doctor_id" field's value of the Practice entity.
+// If the Practice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PracticeMutation) OldDoctorID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoctorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoctorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoctorID: %w", err)
+	}
+	return oldValue.DoctorID, nil
+}
+
+// ResetDoctorID resets all changes to the "doctor_id" field.
+func (m *PracticeMutation) ResetDoctorID() {
+	m.doctor = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *PracticeMutation) SetUserID(i int) {
+	m.user = &i
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *PracticeMutation) UserID() (r int, exists bool) {
+	v := m.user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the Practice entity.
+// If the Practice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PracticeMutation) OldUserID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *PracticeMutation) ResetUserID() {
+	m.user = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *PracticeMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *PracticeMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Practice entity.
+// If the Practice object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PracticeMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *PracticeMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (m *PracticeMutation) ClearClinic() {
+	m.clearedclinic = true
+	m.clearedFields[practice.FieldClinicID] = struct{}{}
+}
+
+// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
+func (m *PracticeMutation) ClinicCleared() bool {
+	return m.clearedclinic
+}
+
+// ClinicIDs returns the "clinic" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClinicID instead. It exists only for internal usage by the builders.
+func (m *PracticeMutation) ClinicIDs() (ids []int) {
+	if id := m.clinic; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetClinic resets all changes to the "clinic" edge.
+func (m *PracticeMutation) ResetClinic() {
+	m.clinic = nil
+	m.clearedclinic = false
+}
+
+// ClearDoctor clears the "doctor" edge to the Doctor entity.
+func (m *PracticeMutation) ClearDoctor() {
+	m.cleareddoctor = true
+	m.clearedFields[practice.FieldDoctorID] = struct{}{}
+}
+
+// DoctorCleared reports if the "doctor" edge to the Doctor entity was cleared.
+func (m *PracticeMutation) DoctorCleared() bool {
+	return m.cleareddoctor
+}
+
+// DoctorIDs returns the "doctor" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// DoctorID instead. It exists only for internal usage by the builders.
+func (m *PracticeMutation) DoctorIDs() (ids []int) {
+	if id := m.doctor; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetDoctor resets all changes to the "doctor" edge.
+func (m *PracticeMutation) ResetDoctor() {
+	m.doctor = nil
+	m.cleareddoctor = false
+}
+
+// ClearUser clears the "user" edge to the User entity.
+func (m *PracticeMutation) ClearUser() {
+	m.cleareduser = true
+	m.clearedFields[practice.FieldUserID] = struct{}{}
+}
+
+// UserCleared reports if the "user" edge to the User entity was cleared.
+func (m *PracticeMutation) UserCleared() bool {
+	return m.cleareduser
+}
+
+// UserIDs returns the "user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// UserID instead. It exists only for internal usage by the builders.
+func (m *PracticeMutation) UserIDs() (ids []int) {
+	if id := m.user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetUser resets all changes to the "user" edge.
+func (m *PracticeMutation) ResetUser() {
+	m.user = nil
+	m.cleareduser = false
+}
+
+// Where appends a list predicates to the PracticeMutation builder.
+func (m *PracticeMutation) Where(ps ...predicate.Practice) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PracticeMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PracticeMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Practice, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PracticeMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PracticeMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Practice).
+func (m *PracticeMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PracticeMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.clinic != nil {
+		fields = append(fields, practice.FieldClinicID)
+	}
+	if m.doctor != nil {
+		fields = append(fields, practice.FieldDoctorID)
+	}
+	if m.user != nil {
+		fields = append(fields, practice.FieldUserID)
+	}
+	if m.created_at != nil {
+		fields = append(fields, practice.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PracticeMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case practice.FieldClinicID:
+		return m.ClinicID()
+	case practice.FieldDoctorID:
+		return m.DoctorID()
+	case practice.FieldUserID:
+		return m.UserID()
+	case practice.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PracticeMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case practice.FieldClinicID:
+		return m.OldClinicID(ctx)
+	case practice.FieldDoctorID:
+		return m.OldDoctorID(ctx)
+	case practice.FieldUserID:
+		return m.OldUserID(ctx)
+	case practice.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Practice field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PracticeMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case practice.FieldClinicID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClinicID(v)
+		return nil
+	case practice.FieldDoctorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoctorID(v)
+		return nil
+	case practice.FieldUserID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case practice.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Practice field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PracticeMutation) AddedFields() []string {
+	var fields []string
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PracticeMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PracticeMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown Practice numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PracticeMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PracticeMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PracticeMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Practice nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PracticeMutation) ResetField(name string) error {
+	switch name {
+	case practice.FieldClinicID:
+		m.ResetClinicID()
+		return nil
+	case practice.FieldDoctorID:
+		m.ResetDoctorID()
+		return nil
+	case practice.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case practice.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Practice field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PracticeMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clinic != nil {
+		edges = append(edges, practice.EdgeClinic)
+	}
+	if m.doctor != nil {
+		edges = append(edges, practice.EdgeDoctor)
+	}
+	if m.user != nil {
+		edges = append(edges, practice.EdgeUser)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PracticeMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case practice.EdgeClinic:
+		if id := m.clinic; id != nil {
+			return []ent.Value{*id}
+		}
+	case practice.EdgeDoctor:
+		if id := m.doctor; id != nil {
+			return []ent.Value{*id}
+		}
+	case practice.EdgeUser:
+		if id := m.user; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PracticeMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PracticeMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PracticeMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedclinic {
+		edges = append(edges, practice.EdgeClinic)
+	}
+	if m.cleareddoctor {
+		edges = append(edges, practice.EdgeDoctor)
+	}
+	if m.cleareduser {
+		edges = append(edges, practice.EdgeUser)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PracticeMutation) EdgeCleared(name string) bool {
+	switch name {
+	case practice.EdgeClinic:
+		return m.clearedclinic
+	case practice.EdgeDoctor:
+		return m.cleareddoctor
+	case practice.EdgeUser:
+		return m.cleareduser
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PracticeMutation) ClearEdge(name string) error {
+	switch name {
+	case practice.EdgeClinic:
+		m.ClearClinic()
+		return nil
+	case practice.EdgeDoctor:
+		m.ClearDoctor()
+		return nil
+	case practice.EdgeUser:
+		m.ClearUser()
+		return nil
+	}
+	return fmt.Errorf("unknown Practice unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PracticeMutation) ResetEdge(name string) error {
+	switch name {
+	case practice.EdgeClinic:
+		m.ResetClinic()
+		return nil
+	case practice.EdgeDoctor:
+		m.ResetDoctor()
+		return nil
+	case practice.EdgeUser:
+		m.ResetUser()
+		return nil
+	}
+	return fmt.Errorf("unknown Practice edge %s", name)
 }
 
 // SessionMutation represents an operation that mutates the Session nodes in the graph.
@@ -5328,21 +8383,30 @@ type UserMutation struct {
 	email                   *string
 	phone                   *string
 	role                    *user.Role
+	clinic_role             *user.ClinicRole
 	password_hash           *string
 	is_active               *bool
 	is_staff                *bool
 	date_joined             *time.Time
 	last_login              *time.Time
 	clearedFields           map[string]struct{}
+	clinic                  *int
+	clearedclinic           bool
 	patients                map[int]struct{}
 	removedpatients         map[int]struct{}
 	clearedpatients         bool
-	mappings                map[int]struct{}
-	removedmappings         map[int]struct{}
-	clearedmappings         bool
+	records                 map[int]struct{}
+	removedrecords          map[int]struct{}
+	clearedrecords          bool
+	practices               map[int]struct{}
+	removedpractices        map[int]struct{}
+	clearedpractices        bool
 	created_mappings        map[int]struct{}
 	removedcreated_mappings map[int]struct{}
 	clearedcreated_mappings bool
+	invitations             map[int]struct{}
+	removedinvitations      map[int]struct{}
+	clearedinvitations      bool
 	sessions                map[int]struct{}
 	removedsessions         map[int]struct{}
 	clearedsessions         bool
@@ -5642,6 +8706,78 @@ func (m *UserMutation) ResetRole() {
 	m.role = nil
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (m *UserMutation) SetClinicID(i int) {
+	m.clinic = &i
+}
+
+// ClinicID returns the value of the "clinic_id" field in the mutation.
+func (m *UserMutation) ClinicID() (r int, exists bool) {
+	v := m.clinic
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClinicID returns the old "clinic_id" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldClinicID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClinicID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClinicID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClinicID: %w", err)
+	}
+	return oldValue.ClinicID, nil
+}
+
+// ResetClinicID resets all changes to the "clinic_id" field.
+func (m *UserMutation) ResetClinicID() {
+	m.clinic = nil
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (m *UserMutation) SetClinicRole(ur user.ClinicRole) {
+	m.clinic_role = &ur
+}
+
+// ClinicRole returns the value of the "clinic_role" field in the mutation.
+func (m *UserMutation) ClinicRole() (r user.ClinicRole, exists bool) {
+	v := m.clinic_role
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClinicRole returns the old "clinic_role" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldClinicRole(ctx context.Context) (v user.ClinicRole, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClinicRole is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClinicRole requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClinicRole: %w", err)
+	}
+	return oldValue.ClinicRole, nil
+}
+
+// ResetClinicRole resets all changes to the "clinic_role" field.
+func (m *UserMutation) ResetClinicRole() {
+	m.clinic_role = nil
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (m *UserMutation) SetPasswordHash(s string) {
 	m.password_hash = &s
@@ -5835,6 +8971,33 @@ func (m *UserMutation) ResetLastLogin() {
 	delete(m.clearedFields, user.FieldLastLogin)
 }
 
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (m *UserMutation) ClearClinic() {
+	m.clearedclinic = true
+	m.clearedFields[user.FieldClinicID] = struct{}{}
+}
+
+// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
+func (m *UserMutation) ClinicCleared() bool {
+	return m.clearedclinic
+}
+
+// ClinicIDs returns the "clinic" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ClinicID instead. It exists only for internal usage by the builders.
+func (m *UserMutation) ClinicIDs() (ids []int) {
+	if id := m.clinic; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetClinic resets all changes to the "clinic" edge.
+func (m *UserMutation) ResetClinic() {
+	m.clinic = nil
+	m.clearedclinic = false
+}
+
 // AddPatientIDs adds the "patients" edge to the Patient entity by ids.
 func (m *UserMutation) AddPatientIDs(ids ...int) {
 	if m.patients == nil {
@@ -5889,58 +9052,112 @@ func (m *UserMutation) ResetPatients() {
 	m.removedpatients = nil
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by ids.
-func (m *UserMutation) AddMappingIDs(ids ...int) {
-	if m.mappings == nil {
-		m.mappings = make(map[int]struct{})
+// AddRecordIDs adds the "records" edge to the Patient entity by ids.
+func (m *UserMutation) AddRecordIDs(ids ...int) {
+	if m.records == nil {
+		m.records = make(map[int]struct{})
 	}
 	for i := range ids {
-		m.mappings[ids[i]] = struct{}{}
+		m.records[ids[i]] = struct{}{}
 	}
 }
 
-// ClearMappings clears the "mappings" edge to the Mapping entity.
-func (m *UserMutation) ClearMappings() {
-	m.clearedmappings = true
+// ClearRecords clears the "records" edge to the Patient entity.
+func (m *UserMutation) ClearRecords() {
+	m.clearedrecords = true
 }
 
-// MappingsCleared reports if the "mappings" edge to the Mapping entity was cleared.
-func (m *UserMutation) MappingsCleared() bool {
-	return m.clearedmappings
+// RecordsCleared reports if the "records" edge to the Patient entity was cleared.
+func (m *UserMutation) RecordsCleared() bool {
+	return m.clearedrecords
 }
 
-// RemoveMappingIDs removes the "mappings" edge to the Mapping entity by IDs.
-func (m *UserMutation) RemoveMappingIDs(ids ...int) {
-	if m.removedmappings == nil {
-		m.removedmappings = make(map[int]struct{})
+// RemoveRecordIDs removes the "records" edge to the Patient entity by IDs.
+func (m *UserMutation) RemoveRecordIDs(ids ...int) {
+	if m.removedrecords == nil {
+		m.removedrecords = make(map[int]struct{})
 	}
 	for i := range ids {
-		delete(m.mappings, ids[i])
-		m.removedmappings[ids[i]] = struct{}{}
+		delete(m.records, ids[i])
+		m.removedrecords[ids[i]] = struct{}{}
 	}
 }
 
-// RemovedMappings returns the removed IDs of the "mappings" edge to the Mapping entity.
-func (m *UserMutation) RemovedMappingsIDs() (ids []int) {
-	for id := range m.removedmappings {
+// RemovedRecords returns the removed IDs of the "records" edge to the Patient entity.
+func (m *UserMutation) RemovedRecordsIDs() (ids []int) {
+	for id := range m.removedrecords {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// MappingsIDs returns the "mappings" edge IDs in the mutation.
-func (m *UserMutation) MappingsIDs() (ids []int) {
-	for id := range m.mappings {
+// RecordsIDs returns the "records" edge IDs in the mutation.
+func (m *UserMutation) RecordsIDs() (ids []int) {
+	for id := range m.records {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// ResetMappings resets all changes to the "mappings" edge.
-func (m *UserMutation) ResetMappings() {
-	m.mappings = nil
-	m.clearedmappings = false
-	m.removedmappings = nil
+// ResetRecords resets all changes to the "records" edge.
+func (m *UserMutation) ResetRecords() {
+	m.records = nil
+	m.clearedrecords = false
+	m.removedrecords = nil
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by ids.
+func (m *UserMutation) AddPracticeIDs(ids ...int) {
+	if m.practices == nil {
+		m.practices = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.practices[ids[i]] = struct{}{}
+	}
+}
+
+// ClearPractices clears the "practices" edge to the Practice entity.
+func (m *UserMutation) ClearPractices() {
+	m.clearedpractices = true
+}
+
+// PracticesCleared reports if the "practices" edge to the Practice entity was cleared.
+func (m *UserMutation) PracticesCleared() bool {
+	return m.clearedpractices
+}
+
+// RemovePracticeIDs removes the "practices" edge to the Practice entity by IDs.
+func (m *UserMutation) RemovePracticeIDs(ids ...int) {
+	if m.removedpractices == nil {
+		m.removedpractices = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.practices, ids[i])
+		m.removedpractices[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedPractices returns the removed IDs of the "practices" edge to the Practice entity.
+func (m *UserMutation) RemovedPracticesIDs() (ids []int) {
+	for id := range m.removedpractices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// PracticesIDs returns the "practices" edge IDs in the mutation.
+func (m *UserMutation) PracticesIDs() (ids []int) {
+	for id := range m.practices {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetPractices resets all changes to the "practices" edge.
+func (m *UserMutation) ResetPractices() {
+	m.practices = nil
+	m.clearedpractices = false
+	m.removedpractices = nil
 }
 
 // AddCreatedMappingIDs adds the "created_mappings" edge to the Mapping entity by ids.
@@ -5995,6 +9212,60 @@ func (m *UserMutation) ResetCreatedMappings() {
 	m.created_mappings = nil
 	m.clearedcreated_mappings = false
 	m.removedcreated_mappings = nil
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by ids.
+func (m *UserMutation) AddInvitationIDs(ids ...int) {
+	if m.invitations == nil {
+		m.invitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		m.invitations[ids[i]] = struct{}{}
+	}
+}
+
+// ClearInvitations clears the "invitations" edge to the Invitation entity.
+func (m *UserMutation) ClearInvitations() {
+	m.clearedinvitations = true
+}
+
+// InvitationsCleared reports if the "invitations" edge to the Invitation entity was cleared.
+func (m *UserMutation) InvitationsCleared() bool {
+	return m.clearedinvitations
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to the Invitation entity by IDs.
+func (m *UserMutation) RemoveInvitationIDs(ids ...int) {
+	if m.removedinvitations == nil {
+		m.removedinvitations = make(map[int]struct{})
+	}
+	for i := range ids {
+		delete(m.invitations, ids[i])
+		m.removedinvitations[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedInvitations returns the removed IDs of the "invitations" edge to the Invitation entity.
+func (m *UserMutation) RemovedInvitationsIDs() (ids []int) {
+	for id := range m.removedinvitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// InvitationsIDs returns the "invitations" edge IDs in the mutation.
+func (m *UserMutation) InvitationsIDs() (ids []int) {
+	for id := range m.invitations {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetInvitations resets all changes to the "invitations" edge.
+func (m *UserMutation) ResetInvitations() {
+	m.invitations = nil
+	m.clearedinvitations = false
+	m.removedinvitations = nil
 }
 
 // AddSessionIDs adds the "sessions" edge to the Session entity by ids.
@@ -6085,7 +9356,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 12)
 	if m.username != nil {
 		fields = append(fields, user.FieldUsername)
 	}
@@ -6100,6 +9371,12 @@ func (m *UserMutation) Fields() []string {
 	}
 	if m.role != nil {
 		fields = append(fields, user.FieldRole)
+	}
+	if m.clinic != nil {
+		fields = append(fields, user.FieldClinicID)
+	}
+	if m.clinic_role != nil {
+		fields = append(fields, user.FieldClinicRole)
 	}
 	if m.password_hash != nil {
 		fields = append(fields, user.FieldPasswordHash)
@@ -6134,6 +9411,10 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.Phone()
 	case user.FieldRole:
 		return m.Role()
+	case user.FieldClinicID:
+		return m.ClinicID()
+	case user.FieldClinicRole:
+		return m.ClinicRole()
 	case user.FieldPasswordHash:
 		return m.PasswordHash()
 	case user.FieldIsActive:
@@ -6163,6 +9444,10 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPhone(ctx)
 	case user.FieldRole:
 		return m.OldRole(ctx)
+	case user.FieldClinicID:
+		return m.OldClinicID(ctx)
+	case user.FieldClinicRole:
+		return m.OldClinicRole(ctx)
 	case user.FieldPasswordHash:
 		return m.OldPasswordHash(ctx)
 	case user.FieldIsActive:
@@ -6217,6 +9502,20 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetRole(v)
 		return nil
+	case user.FieldClinicID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClinicID(v)
+		return nil
+	case user.FieldClinicRole:
+		v, ok := value.(user.ClinicRole)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClinicRole(v)
+		return nil
 	case user.FieldPasswordHash:
 		v, ok := value.(string)
 		if !ok {
@@ -6259,13 +9558,16 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *UserMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *UserMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	}
 	return nil, false
 }
 
@@ -6331,6 +9633,12 @@ func (m *UserMutation) ResetField(name string) error {
 	case user.FieldRole:
 		m.ResetRole()
 		return nil
+	case user.FieldClinicID:
+		m.ResetClinicID()
+		return nil
+	case user.FieldClinicRole:
+		m.ResetClinicRole()
+		return nil
 	case user.FieldPasswordHash:
 		m.ResetPasswordHash()
 		return nil
@@ -6352,15 +9660,24 @@ func (m *UserMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *UserMutation) AddedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 7)
+	if m.clinic != nil {
+		edges = append(edges, user.EdgeClinic)
+	}
 	if m.patients != nil {
 		edges = append(edges, user.EdgePatients)
 	}
-	if m.mappings != nil {
-		edges = append(edges, user.EdgeMappings)
+	if m.records != nil {
+		edges = append(edges, user.EdgeRecords)
+	}
+	if m.practices != nil {
+		edges = append(edges, user.EdgePractices)
 	}
 	if m.created_mappings != nil {
 		edges = append(edges, user.EdgeCreatedMappings)
+	}
+	if m.invitations != nil {
+		edges = append(edges, user.EdgeInvitations)
 	}
 	if m.sessions != nil {
 		edges = append(edges, user.EdgeSessions)
@@ -6372,21 +9689,37 @@ func (m *UserMutation) AddedEdges() []string {
 // name in this mutation.
 func (m *UserMutation) AddedIDs(name string) []ent.Value {
 	switch name {
+	case user.EdgeClinic:
+		if id := m.clinic; id != nil {
+			return []ent.Value{*id}
+		}
 	case user.EdgePatients:
 		ids := make([]ent.Value, 0, len(m.patients))
 		for id := range m.patients {
 			ids = append(ids, id)
 		}
 		return ids
-	case user.EdgeMappings:
-		ids := make([]ent.Value, 0, len(m.mappings))
-		for id := range m.mappings {
+	case user.EdgeRecords:
+		ids := make([]ent.Value, 0, len(m.records))
+		for id := range m.records {
+			ids = append(ids, id)
+		}
+		return ids
+	case user.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.practices))
+		for id := range m.practices {
 			ids = append(ids, id)
 		}
 		return ids
 	case user.EdgeCreatedMappings:
 		ids := make([]ent.Value, 0, len(m.created_mappings))
 		for id := range m.created_mappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case user.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.invitations))
+		for id := range m.invitations {
 			ids = append(ids, id)
 		}
 		return ids
@@ -6402,15 +9735,21 @@ func (m *UserMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *UserMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 7)
 	if m.removedpatients != nil {
 		edges = append(edges, user.EdgePatients)
 	}
-	if m.removedmappings != nil {
-		edges = append(edges, user.EdgeMappings)
+	if m.removedrecords != nil {
+		edges = append(edges, user.EdgeRecords)
+	}
+	if m.removedpractices != nil {
+		edges = append(edges, user.EdgePractices)
 	}
 	if m.removedcreated_mappings != nil {
 		edges = append(edges, user.EdgeCreatedMappings)
+	}
+	if m.removedinvitations != nil {
+		edges = append(edges, user.EdgeInvitations)
 	}
 	if m.removedsessions != nil {
 		edges = append(edges, user.EdgeSessions)
@@ -6428,15 +9767,27 @@ func (m *UserMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case user.EdgeMappings:
-		ids := make([]ent.Value, 0, len(m.removedmappings))
-		for id := range m.removedmappings {
+	case user.EdgeRecords:
+		ids := make([]ent.Value, 0, len(m.removedrecords))
+		for id := range m.removedrecords {
+			ids = append(ids, id)
+		}
+		return ids
+	case user.EdgePractices:
+		ids := make([]ent.Value, 0, len(m.removedpractices))
+		for id := range m.removedpractices {
 			ids = append(ids, id)
 		}
 		return ids
 	case user.EdgeCreatedMappings:
 		ids := make([]ent.Value, 0, len(m.removedcreated_mappings))
 		for id := range m.removedcreated_mappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case user.EdgeInvitations:
+		ids := make([]ent.Value, 0, len(m.removedinvitations))
+		for id := range m.removedinvitations {
 			ids = append(ids, id)
 		}
 		return ids
@@ -6452,15 +9803,24 @@ func (m *UserMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *UserMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 7)
+	if m.clearedclinic {
+		edges = append(edges, user.EdgeClinic)
+	}
 	if m.clearedpatients {
 		edges = append(edges, user.EdgePatients)
 	}
-	if m.clearedmappings {
-		edges = append(edges, user.EdgeMappings)
+	if m.clearedrecords {
+		edges = append(edges, user.EdgeRecords)
+	}
+	if m.clearedpractices {
+		edges = append(edges, user.EdgePractices)
 	}
 	if m.clearedcreated_mappings {
 		edges = append(edges, user.EdgeCreatedMappings)
+	}
+	if m.clearedinvitations {
+		edges = append(edges, user.EdgeInvitations)
 	}
 	if m.clearedsessions {
 		edges = append(edges, user.EdgeSessions)
@@ -6472,12 +9832,18 @@ func (m *UserMutation) ClearedEdges() []string {
 // was cleared in this mutation.
 func (m *UserMutation) EdgeCleared(name string) bool {
 	switch name {
+	case user.EdgeClinic:
+		return m.clearedclinic
 	case user.EdgePatients:
 		return m.clearedpatients
-	case user.EdgeMappings:
-		return m.clearedmappings
+	case user.EdgeRecords:
+		return m.clearedrecords
+	case user.EdgePractices:
+		return m.clearedpractices
 	case user.EdgeCreatedMappings:
 		return m.clearedcreated_mappings
+	case user.EdgeInvitations:
+		return m.clearedinvitations
 	case user.EdgeSessions:
 		return m.clearedsessions
 	}
@@ -6488,6 +9854,9 @@ func (m *UserMutation) EdgeCleared(name string) bool {
 // if that edge is not defined in the schema.
 func (m *UserMutation) ClearEdge(name string) error {
 	switch name {
+	case user.EdgeClinic:
+		m.ClearClinic()
+		return nil
 	}
 	return fmt.Errorf("unknown User unique edge %s", name)
 }
@@ -6496,14 +9865,23 @@ func (m *UserMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *UserMutation) ResetEdge(name string) error {
 	switch name {
+	case user.EdgeClinic:
+		m.ResetClinic()
+		return nil
 	case user.EdgePatients:
 		m.ResetPatients()
 		return nil
-	case user.EdgeMappings:
-		m.ResetMappings()
+	case user.EdgeRecords:
+		m.ResetRecords()
+		return nil
+	case user.EdgePractices:
+		m.ResetPractices()
 		return nil
 	case user.EdgeCreatedMappings:
 		m.ResetCreatedMappings()
+		return nil
+	case user.EdgeInvitations:
+		m.ResetInvitations()
 		return nil
 	case user.EdgeSessions:
 		m.ResetSessions()

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
@@ -26,8 +27,12 @@ type Patient struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
-	// The owner. Set by the policy, never by a caller.
+	// The clinic that the record belongs to. Set by the policy, never by a caller.
+	ClinicID int `json:"clinic_id,omitempty"`
+	// Who recorded the patient. Set by the policy, never by a caller.
 	CreatedByID int `json:"created_by_id,omitempty"`
+	// The user who is the patient, if the clinic made one its account.
+	AccountID *int `json:"account_id,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// The name as it is searched and ordered: folded, see scalar.Fold.
@@ -63,13 +68,30 @@ type Patient struct {
 
 // PatientEdges holds the relations/edges for other nodes in the graph.
 type PatientEdges struct {
+	// Clinic holds the value of the clinic edge.
+	Clinic *Clinic `json:"clinic,omitempty"`
 	// CreatedBy holds the value of the created_by edge.
 	CreatedBy *User `json:"created_by,omitempty"`
+	// Account holds the value of the account edge.
+	Account *User `json:"account,omitempty"`
 	// Mappings holds the value of the mappings edge.
 	Mappings []*Mapping `json:"mappings,omitempty"`
+	// Invitations holds the value of the invitations edge.
+	Invitations []*Invitation `json:"invitations,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [5]bool
+}
+
+// ClinicOrErr returns the Clinic value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e PatientEdges) ClinicOrErr() (*Clinic, error) {
+	if e.Clinic != nil {
+		return e.Clinic, nil
+	} else if e.loadedTypes[0] {
+		return nil, &NotFoundError{label: clinic.Label}
+	}
+	return nil, &NotLoadedError{edge: "clinic"}
 }
 
 // CreatedByOrErr returns the CreatedBy value or an error if the edge
@@ -77,19 +99,39 @@ type PatientEdges struct {
 func (e PatientEdges) CreatedByOrErr() (*User, error) {
 	if e.CreatedBy != nil {
 		return e.CreatedBy, nil
-	} else if e.loadedTypes[0] {
+	} else if e.loadedTypes[1] {
 		return nil, &NotFoundError{label: user.Label}
 	}
 	return nil, &NotLoadedError{edge: "created_by"}
 }
 
+// AccountOrErr returns the Account value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e PatientEdges) AccountOrErr() (*User, error) {
+	if e.Account != nil {
+		return e.Account, nil
+	} else if e.loadedTypes[2] {
+		return nil, &NotFoundError{label: user.Label}
+	}
+	return nil, &NotLoadedError{edge: "account"}
+}
+
 // MappingsOrErr returns the Mappings value or an error if the edge
 // was not loaded in eager-loading.
 func (e PatientEdges) MappingsOrErr() ([]*Mapping, error) {
-	if e.loadedTypes[1] {
+	if e.loadedTypes[3] {
 		return e.Mappings, nil
 	}
 	return nil, &NotLoadedError{edge: "mappings"}
+}
+
+// InvitationsOrErr returns the Invitations value or an error if the edge
+// was not loaded in eager-loading.
+func (e PatientEdges) InvitationsOrErr() ([]*Invitation, error) {
+	if e.loadedTypes[4] {
+		return e.Invitations, nil
+	}
+	return nil, &NotLoadedError{edge: "invitations"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -101,7 +143,7 @@ func (*Patient) scanValues(columns []string) ([]any, error) {
 			values[i] = new(scalar.Date)
 		case patient.FieldBirthDateEstimated:
 			values[i] = new(sql.NullBool)
-		case patient.FieldID, patient.FieldCreatedByID:
+		case patient.FieldID, patient.FieldClinicID, patient.FieldCreatedByID, patient.FieldAccountID:
 			values[i] = new(sql.NullInt64)
 		case patient.FieldName, patient.FieldNameKey, patient.FieldNameSound, patient.FieldEmail, patient.FieldPhone, patient.FieldAddress, patient.FieldGender, patient.FieldBloodGroup, patient.FieldEmergencyContact, patient.FieldMedicalHistory:
 			values[i] = new(sql.NullString)
@@ -147,11 +189,24 @@ func (_m *Patient) assignValues(columns []string, values []any) error {
 				_m.DeletedAt = new(time.Time)
 				*_m.DeletedAt = value.Time
 			}
+		case patient.FieldClinicID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field clinic_id", values[i])
+			} else if value.Valid {
+				_m.ClinicID = int(value.Int64)
+			}
 		case patient.FieldCreatedByID:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field created_by_id", values[i])
 			} else if value.Valid {
 				_m.CreatedByID = int(value.Int64)
+			}
+		case patient.FieldAccountID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field account_id", values[i])
+			} else if value.Valid {
+				_m.AccountID = new(int)
+				*_m.AccountID = int(value.Int64)
 			}
 		case patient.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -242,14 +297,29 @@ func (_m *Patient) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
+// QueryClinic queries the "clinic" edge of the Patient entity.
+func (_m *Patient) QueryClinic() *ClinicQuery {
+	return NewPatientClient(_m.config).QueryClinic(_m)
+}
+
 // QueryCreatedBy queries the "created_by" edge of the Patient entity.
 func (_m *Patient) QueryCreatedBy() *UserQuery {
 	return NewPatientClient(_m.config).QueryCreatedBy(_m)
 }
 
+// QueryAccount queries the "account" edge of the Patient entity.
+func (_m *Patient) QueryAccount() *UserQuery {
+	return NewPatientClient(_m.config).QueryAccount(_m)
+}
+
 // QueryMappings queries the "mappings" edge of the Patient entity.
 func (_m *Patient) QueryMappings() *MappingQuery {
 	return NewPatientClient(_m.config).QueryMappings(_m)
+}
+
+// QueryInvitations queries the "invitations" edge of the Patient entity.
+func (_m *Patient) QueryInvitations() *InvitationQuery {
+	return NewPatientClient(_m.config).QueryInvitations(_m)
 }
 
 // Update returns a builder for updating this Patient.
@@ -286,8 +356,16 @@ func (_m *Patient) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
+	builder.WriteString("clinic_id=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClinicID))
+	builder.WriteString(", ")
 	builder.WriteString("created_by_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.CreatedByID))
+	builder.WriteString(", ")
+	if v := _m.AccountID; v != nil {
+		builder.WriteString("account_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)

@@ -3,6 +3,8 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
@@ -67,9 +69,29 @@ func (_c *PatientCreate) SetNillableDeletedAt(v *time.Time) *PatientCreate {
 	return _c
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (_c *PatientCreate) SetClinicID(v int) *PatientCreate {
+	_c.mutation.SetClinicID(v)
+	return _c
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_c *PatientCreate) SetCreatedByID(v int) *PatientCreate {
 	_c.mutation.SetCreatedByID(v)
+	return _c
+}
+
+// SetAccountID sets the "account_id" field.
+func (_c *PatientCreate) SetAccountID(v int) *PatientCreate {
+	_c.mutation.SetAccountID(v)
+	return _c
+}
+
+// SetNillableAccountID sets the "account_id" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableAccountID(v *int) *PatientCreate {
+	if v != nil {
+		_c.SetAccountID(*v)
+	}
 	return _c
 }
 
@@ -193,9 +215,19 @@ func (_c *PatientCreate) SetNillableMedicalHistory(v *string) *PatientCreate {
 	return _c
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_c *PatientCreate) SetClinic(v *Clinic) *PatientCreate {
+	return _c.SetClinicID(v.ID)
+}
+
 // SetCreatedBy sets the "created_by" edge to the User entity.
 func (_c *PatientCreate) SetCreatedBy(v *User) *PatientCreate {
 	return _c.SetCreatedByID(v.ID)
+}
+
+// SetAccount sets the "account" edge to the User entity.
+func (_c *PatientCreate) SetAccount(v *User) *PatientCreate {
+	return _c.SetAccountID(v.ID)
 }
 
 // AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
@@ -211,6 +243,21 @@ func (_c *PatientCreate) AddMappings(v ...*Mapping) *PatientCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddMappingIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_c *PatientCreate) AddInvitationIDs(ids ...int) *PatientCreate {
+	_c.mutation.AddInvitationIDs(ids...)
+	return _c
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_c *PatientCreate) AddInvitations(v ...*Invitation) *PatientCreate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddInvitationIDs(ids...)
 }
 
 // Mutation returns the PatientMutation object of the builder.
@@ -283,6 +330,9 @@ func (_c *PatientCreate) check() error {
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Patient.updated_at"`)}
 	}
+	if _, ok := _c.mutation.ClinicID(); !ok {
+		return &ValidationError{Name: "clinic_id", err: errors.New(`ent: missing required field "Patient.clinic_id"`)}
+	}
 	if _, ok := _c.mutation.CreatedByID(); !ok {
 		return &ValidationError{Name: "created_by_id", err: errors.New(`ent: missing required field "Patient.created_by_id"`)}
 	}
@@ -349,6 +399,9 @@ func (_c *PatientCreate) check() error {
 		if err := patient.MedicalHistoryValidator(v); err != nil {
 			return &ValidationError{Name: "medical_history", err: fmt.Errorf(`ent: validator failed for field "Patient.medical_history": %w`, err)}
 		}
+	}
+	if len(_c.mutation.ClinicIDs()) == 0 {
+		return &ValidationError{Name: "clinic", err: errors.New(`ent: missing required edge "Patient.clinic"`)}
 	}
 	if len(_c.mutation.CreatedByIDs()) == 0 {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required edge "Patient.created_by"`)}
@@ -440,6 +493,23 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 		_spec.SetField(patient.FieldMedicalHistory, field.TypeString, value)
 		_node.MedicalHistory = &value
 	}
+	if nodes := _c.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.ClinicTable,
+			Columns: []string{patient.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.ClinicID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	if nodes := _c.mutation.CreatedByIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -457,6 +527,23 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 		_node.CreatedByID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
+	if nodes := _c.mutation.AccountIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.AccountTable,
+			Columns: []string{patient.AccountColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.AccountID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	if nodes := _c.mutation.MappingsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -466,6 +553,22 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -552,6 +655,36 @@ func (u *PatientUpsert) UpdateDeletedAt() *PatientUpsert {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (u *PatientUpsert) ClearDeletedAt() *PatientUpsert {
 	u.SetNull(patient.FieldDeletedAt)
+	return u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *PatientUpsert) SetClinicID(v int) *PatientUpsert {
+	u.Set(patient.FieldClinicID, v)
+	return u
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateClinicID() *PatientUpsert {
+	u.SetExcluded(patient.FieldClinicID)
+	return u
+}
+
+// SetAccountID sets the "account_id" field.
+func (u *PatientUpsert) SetAccountID(v int) *PatientUpsert {
+	u.Set(patient.FieldAccountID, v)
+	return u
+}
+
+// UpdateAccountID sets the "account_id" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateAccountID() *PatientUpsert {
+	u.SetExcluded(patient.FieldAccountID)
+	return u
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (u *PatientUpsert) ClearAccountID() *PatientUpsert {
+	u.SetNull(patient.FieldAccountID)
 	return u
 }
 
@@ -803,6 +936,41 @@ func (u *PatientUpsertOne) UpdateDeletedAt() *PatientUpsertOne {
 func (u *PatientUpsertOne) ClearDeletedAt() *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *PatientUpsertOne) SetClinicID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateClinicID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateClinicID()
+	})
+}
+
+// SetAccountID sets the "account_id" field.
+func (u *PatientUpsertOne) SetAccountID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetAccountID(v)
+	})
+}
+
+// UpdateAccountID sets the "account_id" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateAccountID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateAccountID()
+	})
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (u *PatientUpsertOne) ClearAccountID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearAccountID()
 	})
 }
 
@@ -1248,6 +1416,41 @@ func (u *PatientUpsertBulk) UpdateDeletedAt() *PatientUpsertBulk {
 func (u *PatientUpsertBulk) ClearDeletedAt() *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *PatientUpsertBulk) SetClinicID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateClinicID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateClinicID()
+	})
+}
+
+// SetAccountID sets the "account_id" field.
+func (u *PatientUpsertBulk) SetAccountID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetAccountID(v)
+	})
+}
+
+// UpdateAccountID sets the "account_id" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateAccountID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateAccountID()
+	})
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (u *PatientUpsertBulk) ClearAccountID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearAccountID()
 	})
 }
 

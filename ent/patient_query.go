@@ -3,6 +3,8 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
@@ -22,13 +24,16 @@ import (
 // PatientQuery is the builder for querying Patient entities.
 type PatientQuery struct {
 	config
-	ctx           *QueryContext
-	order         []patient.OrderOption
-	inters        []Interceptor
-	predicates    []predicate.Patient
-	withCreatedBy *UserQuery
-	withMappings  *MappingQuery
-	modifiers     []func(*sql.Selector)
+	ctx             *QueryContext
+	order           []patient.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.Patient
+	withClinic      *ClinicQuery
+	withCreatedBy   *UserQuery
+	withAccount     *UserQuery
+	withMappings    *MappingQuery
+	withInvitations *InvitationQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -65,6 +70,28 @@ func (_q *PatientQuery) Order(o ...patient.OrderOption) *PatientQuery {
 	return _q
 }
 
+// QueryClinic chains the current query on the "clinic" edge.
+func (_q *PatientQuery) QueryClinic() *ClinicQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, selector),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, patient.ClinicTable, patient.ClinicColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // QueryCreatedBy chains the current query on the "created_by" edge.
 func (_q *PatientQuery) QueryCreatedBy() *UserQuery {
 	query := (&UserClient{config: _q.config}).Query()
@@ -87,6 +114,28 @@ func (_q *PatientQuery) QueryCreatedBy() *UserQuery {
 	return query
 }
 
+// QueryAccount chains the current query on the "account" edge.
+func (_q *PatientQuery) QueryAccount() *UserQuery {
+	query := (&UserClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, selector),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, patient.AccountTable, patient.AccountColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // QueryMappings chains the current query on the "mappings" edge.
 func (_q *PatientQuery) QueryMappings() *MappingQuery {
 	query := (&MappingClient{config: _q.config}).Query()
@@ -102,6 +151,28 @@ func (_q *PatientQuery) QueryMappings() *MappingQuery {
 			sqlgraph.From(patient.Table, patient.FieldID, selector),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, patient.MappingsTable, patient.MappingsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryInvitations chains the current query on the "invitations" edge.
+func (_q *PatientQuery) QueryInvitations() *InvitationQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(patient.Table, patient.FieldID, selector),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, patient.InvitationsTable, patient.InvitationsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -296,18 +367,32 @@ func (_q *PatientQuery) Clone() *PatientQuery {
 		return nil
 	}
 	return &PatientQuery{
-		config:        _q.config,
-		ctx:           _q.ctx.Clone(),
-		order:         append([]patient.OrderOption{}, _q.order...),
-		inters:        append([]Interceptor{}, _q.inters...),
-		predicates:    append([]predicate.Patient{}, _q.predicates...),
-		withCreatedBy: _q.withCreatedBy.Clone(),
-		withMappings:  _q.withMappings.Clone(),
+		config:          _q.config,
+		ctx:             _q.ctx.Clone(),
+		order:           append([]patient.OrderOption{}, _q.order...),
+		inters:          append([]Interceptor{}, _q.inters...),
+		predicates:      append([]predicate.Patient{}, _q.predicates...),
+		withClinic:      _q.withClinic.Clone(),
+		withCreatedBy:   _q.withCreatedBy.Clone(),
+		withAccount:     _q.withAccount.Clone(),
+		withMappings:    _q.withMappings.Clone(),
+		withInvitations: _q.withInvitations.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
 		modifiers: append([]func(*sql.Selector){}, _q.modifiers...),
 	}
+}
+
+// WithClinic tells the query-builder to eager-load the nodes that are connected to
+// the "clinic" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PatientQuery) WithClinic(opts ...func(*ClinicQuery)) *PatientQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withClinic = query
+	return _q
 }
 
 // WithCreatedBy tells the query-builder to eager-load the nodes that are connected to
@@ -321,6 +406,17 @@ func (_q *PatientQuery) WithCreatedBy(opts ...func(*UserQuery)) *PatientQuery {
 	return _q
 }
 
+// WithAccount tells the query-builder to eager-load the nodes that are connected to
+// the "account" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PatientQuery) WithAccount(opts ...func(*UserQuery)) *PatientQuery {
+	query := (&UserClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withAccount = query
+	return _q
+}
+
 // WithMappings tells the query-builder to eager-load the nodes that are connected to
 // the "mappings" edge. The optional arguments are used to configure the query builder of the edge.
 func (_q *PatientQuery) WithMappings(opts ...func(*MappingQuery)) *PatientQuery {
@@ -329,6 +425,17 @@ func (_q *PatientQuery) WithMappings(opts ...func(*MappingQuery)) *PatientQuery 
 		opt(query)
 	}
 	_q.withMappings = query
+	return _q
+}
+
+// WithInvitations tells the query-builder to eager-load the nodes that are connected to
+// the "invitations" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *PatientQuery) WithInvitations(opts ...func(*InvitationQuery)) *PatientQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withInvitations = query
 	return _q
 }
 
@@ -416,9 +523,12 @@ func (_q *PatientQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Pati
 	var (
 		nodes       = []*Patient{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [5]bool{
+			_q.withClinic != nil,
 			_q.withCreatedBy != nil,
+			_q.withAccount != nil,
 			_q.withMappings != nil,
+			_q.withInvitations != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -442,9 +552,21 @@ func (_q *PatientQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Pati
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withClinic; query != nil {
+		if err := _q.loadClinic(ctx, query, nodes, nil,
+			func(n *Patient, e *Clinic) { n.Edges.Clinic = e }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withCreatedBy; query != nil {
 		if err := _q.loadCreatedBy(ctx, query, nodes, nil,
 			func(n *Patient, e *User) { n.Edges.CreatedBy = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withAccount; query != nil {
+		if err := _q.loadAccount(ctx, query, nodes, nil,
+			func(n *Patient, e *User) { n.Edges.Account = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -455,9 +577,45 @@ func (_q *PatientQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Pati
 			return nil, err
 		}
 	}
+	if query := _q.withInvitations; query != nil {
+		if err := _q.loadInvitations(ctx, query, nodes,
+			func(n *Patient) { n.Edges.Invitations = []*Invitation{} },
+			func(n *Patient, e *Invitation) { n.Edges.Invitations = append(n.Edges.Invitations, e) }); err != nil {
+			return nil, err
+		}
+	}
 	return nodes, nil
 }
 
+func (_q *PatientQuery) loadClinic(ctx context.Context, query *ClinicQuery, nodes []*Patient, init func(*Patient), assign func(*Patient, *Clinic)) error {
+	ids := make([]int, 0, len(nodes))
+	nodeids := make(map[int][]*Patient)
+	for i := range nodes {
+		fk := nodes[i].ClinicID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(clinic.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "clinic_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *PatientQuery) loadCreatedBy(ctx context.Context, query *UserQuery, nodes []*Patient, init func(*Patient), assign func(*Patient, *User)) error {
 	ids := make([]int, 0, len(nodes))
 	nodeids := make(map[int][]*Patient)
@@ -480,6 +638,38 @@ func (_q *PatientQuery) loadCreatedBy(ctx context.Context, query *UserQuery, nod
 		nodes, ok := nodeids[n.ID]
 		if !ok {
 			return fmt.Errorf(`unexpected foreign-key "created_by_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
+func (_q *PatientQuery) loadAccount(ctx context.Context, query *UserQuery, nodes []*Patient, init func(*Patient), assign func(*Patient, *User)) error {
+	ids := make([]int, 0, len(nodes))
+	nodeids := make(map[int][]*Patient)
+	for i := range nodes {
+		if nodes[i].AccountID == nil {
+			continue
+		}
+		fk := *nodes[i].AccountID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(user.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "account_id" returned %v`, n.ID)
 		}
 		for i := range nodes {
 			assign(nodes[i], n)
@@ -517,6 +707,39 @@ func (_q *PatientQuery) loadMappings(ctx context.Context, query *MappingQuery, n
 	}
 	return nil
 }
+func (_q *PatientQuery) loadInvitations(ctx context.Context, query *InvitationQuery, nodes []*Patient, init func(*Patient), assign func(*Patient, *Invitation)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int]*Patient)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(invitation.FieldPatientID)
+	}
+	query.Where(predicate.Invitation(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(patient.InvitationsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.PatientID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "patient_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "patient_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
 
 func (_q *PatientQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
@@ -546,8 +769,14 @@ func (_q *PatientQuery) querySpec() *sqlgraph.QuerySpec {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
+		if _q.withClinic != nil {
+			_spec.Node.AddColumnOnce(patient.FieldClinicID)
+		}
 		if _q.withCreatedBy != nil {
 			_spec.Node.AddColumnOnce(patient.FieldCreatedByID)
+		}
+		if _q.withAccount != nil {
+			_spec.Node.AddColumnOnce(patient.FieldAccountID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

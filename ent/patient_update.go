@@ -3,9 +3,12 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
+	"caregraph/ent/user"
 	"caregraph/internal/scalar"
 	"context"
 	"errors"
@@ -54,6 +57,40 @@ func (_u *PatientUpdate) SetNillableDeletedAt(v *time.Time) *PatientUpdate {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *PatientUpdate) ClearDeletedAt() *PatientUpdate {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (_u *PatientUpdate) SetClinicID(v int) *PatientUpdate {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableClinicID(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
+	return _u
+}
+
+// SetAccountID sets the "account_id" field.
+func (_u *PatientUpdate) SetAccountID(v int) *PatientUpdate {
+	_u.mutation.SetAccountID(v)
+	return _u
+}
+
+// SetNillableAccountID sets the "account_id" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableAccountID(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetAccountID(*v)
+	}
+	return _u
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (_u *PatientUpdate) ClearAccountID() *PatientUpdate {
+	_u.mutation.ClearAccountID()
 	return _u
 }
 
@@ -249,6 +286,16 @@ func (_u *PatientUpdate) ClearMedicalHistory() *PatientUpdate {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *PatientUpdate) SetClinic(v *Clinic) *PatientUpdate {
+	return _u.SetClinicID(v.ID)
+}
+
+// SetAccount sets the "account" edge to the User entity.
+func (_u *PatientUpdate) SetAccount(v *User) *PatientUpdate {
+	return _u.SetAccountID(v.ID)
+}
+
 // AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
 func (_u *PatientUpdate) AddMappingIDs(ids ...int) *PatientUpdate {
 	_u.mutation.AddMappingIDs(ids...)
@@ -264,9 +311,36 @@ func (_u *PatientUpdate) AddMappings(v ...*Mapping) *PatientUpdate {
 	return _u.AddMappingIDs(ids...)
 }
 
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *PatientUpdate) AddInvitationIDs(ids ...int) *PatientUpdate {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *PatientUpdate) AddInvitations(v ...*Invitation) *PatientUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
+}
+
 // Mutation returns the PatientMutation object of the builder.
 func (_u *PatientUpdate) Mutation() *PatientMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *PatientUpdate) ClearClinic() *PatientUpdate {
+	_u.mutation.ClearClinic()
+	return _u
+}
+
+// ClearAccount clears the "account" edge to the User entity.
+func (_u *PatientUpdate) ClearAccount() *PatientUpdate {
+	_u.mutation.ClearAccount()
+	return _u
 }
 
 // ClearMappings clears all "mappings" edges to the Mapping entity.
@@ -288,6 +362,27 @@ func (_u *PatientUpdate) RemoveMappings(v ...*Mapping) *PatientUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMappingIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *PatientUpdate) ClearInvitations() *PatientUpdate {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *PatientUpdate) RemoveInvitationIDs(ids ...int) *PatientUpdate {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *PatientUpdate) RemoveInvitations(v ...*Invitation) *PatientUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -374,6 +469,9 @@ func (_u *PatientUpdate) check() error {
 			return &ValidationError{Name: "medical_history", err: fmt.Errorf(`ent: validator failed for field "Patient.medical_history": %w`, err)}
 		}
 	}
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Patient.clinic"`)
+	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Patient.created_by"`)
 	}
@@ -455,6 +553,64 @@ func (_u *PatientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.MedicalHistoryCleared() {
 		_spec.ClearField(patient.FieldMedicalHistory, field.TypeString)
 	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.ClinicTable,
+			Columns: []string{patient.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.ClinicTable,
+			Columns: []string{patient.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.AccountCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.AccountTable,
+			Columns: []string{patient.AccountColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.AccountIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.AccountTable,
+			Columns: []string{patient.AccountColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _u.mutation.MappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -493,6 +649,51 @@ func (_u *PatientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -545,6 +746,40 @@ func (_u *PatientUpdateOne) SetNillableDeletedAt(v *time.Time) *PatientUpdateOne
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *PatientUpdateOne) ClearDeletedAt() *PatientUpdateOne {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (_u *PatientUpdateOne) SetClinicID(v int) *PatientUpdateOne {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableClinicID(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
+	return _u
+}
+
+// SetAccountID sets the "account_id" field.
+func (_u *PatientUpdateOne) SetAccountID(v int) *PatientUpdateOne {
+	_u.mutation.SetAccountID(v)
+	return _u
+}
+
+// SetNillableAccountID sets the "account_id" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableAccountID(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetAccountID(*v)
+	}
+	return _u
+}
+
+// ClearAccountID clears the value of the "account_id" field.
+func (_u *PatientUpdateOne) ClearAccountID() *PatientUpdateOne {
+	_u.mutation.ClearAccountID()
 	return _u
 }
 
@@ -740,6 +975,16 @@ func (_u *PatientUpdateOne) ClearMedicalHistory() *PatientUpdateOne {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *PatientUpdateOne) SetClinic(v *Clinic) *PatientUpdateOne {
+	return _u.SetClinicID(v.ID)
+}
+
+// SetAccount sets the "account" edge to the User entity.
+func (_u *PatientUpdateOne) SetAccount(v *User) *PatientUpdateOne {
+	return _u.SetAccountID(v.ID)
+}
+
 // AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
 func (_u *PatientUpdateOne) AddMappingIDs(ids ...int) *PatientUpdateOne {
 	_u.mutation.AddMappingIDs(ids...)
@@ -755,9 +1000,36 @@ func (_u *PatientUpdateOne) AddMappings(v ...*Mapping) *PatientUpdateOne {
 	return _u.AddMappingIDs(ids...)
 }
 
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *PatientUpdateOne) AddInvitationIDs(ids ...int) *PatientUpdateOne {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *PatientUpdateOne) AddInvitations(v ...*Invitation) *PatientUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
+}
+
 // Mutation returns the PatientMutation object of the builder.
 func (_u *PatientUpdateOne) Mutation() *PatientMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *PatientUpdateOne) ClearClinic() *PatientUpdateOne {
+	_u.mutation.ClearClinic()
+	return _u
+}
+
+// ClearAccount clears the "account" edge to the User entity.
+func (_u *PatientUpdateOne) ClearAccount() *PatientUpdateOne {
+	_u.mutation.ClearAccount()
+	return _u
 }
 
 // ClearMappings clears all "mappings" edges to the Mapping entity.
@@ -779,6 +1051,27 @@ func (_u *PatientUpdateOne) RemoveMappings(v ...*Mapping) *PatientUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveMappingIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *PatientUpdateOne) ClearInvitations() *PatientUpdateOne {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *PatientUpdateOne) RemoveInvitationIDs(ids ...int) *PatientUpdateOne {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *PatientUpdateOne) RemoveInvitations(v ...*Invitation) *PatientUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // Where appends a list predicates to the PatientUpdate builder.
@@ -878,6 +1171,9 @@ func (_u *PatientUpdateOne) check() error {
 			return &ValidationError{Name: "medical_history", err: fmt.Errorf(`ent: validator failed for field "Patient.medical_history": %w`, err)}
 		}
 	}
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Patient.clinic"`)
+	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Patient.created_by"`)
 	}
@@ -976,6 +1272,64 @@ func (_u *PatientUpdateOne) sqlSave(ctx context.Context) (_node *Patient, err er
 	if _u.mutation.MedicalHistoryCleared() {
 		_spec.ClearField(patient.FieldMedicalHistory, field.TypeString)
 	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.ClinicTable,
+			Columns: []string{patient.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.ClinicTable,
+			Columns: []string{patient.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.AccountCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.AccountTable,
+			Columns: []string{patient.AccountColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.AccountIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   patient.AccountTable,
+			Columns: []string{patient.AccountColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(user.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _u.mutation.MappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -1014,6 +1368,51 @@ func (_u *PatientUpdateOne) sqlSave(ctx context.Context) (_node *Patient, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   patient.InvitationsTable,
+			Columns: []string{patient.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

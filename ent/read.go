@@ -11,9 +11,12 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
@@ -30,6 +33,69 @@ func (n *number) Scan(v any) error {
 	}
 	*n = number(i)
 	return nil
+}
+
+// ClinicColumns has the column of each plain field by its GraphQL name.
+var ClinicColumns = map[string]string{
+	"name":      clinic.FieldName,
+	"createdAt": clinic.FieldCreatedAt,
+}
+
+// ClinicValues appends each plain field but enums, by its GraphQL name.
+var ClinicValues = map[string]func(b []byte, row *Clinic) []byte{
+	"name": func(b []byte, row *Clinic) []byte {
+		return reading.AppendString(b, row.Name)
+	},
+	"createdAt": func(b []byte, row *Clinic) []byte {
+		return reading.AppendTime(b, row.CreatedAt)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. A column named "parent" is read into Loaded.Parent.
+func (q *ClinicQuery) Rows(ctx context.Context) ([]*Clinic, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*Clinic
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *Clinic
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &Clinic{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case clinic.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case clinic.FieldName:
+					targets = append(targets, &row.Name)
+				case clinic.FieldCreatedAt:
+					targets = append(targets, &row.CreatedAt)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of Clinic", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Clinic) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Clinic) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
 }
 
 // DoctorColumns has the column of each plain field by its GraphQL name.
@@ -173,6 +239,94 @@ func (row *Doctor) UnmarshalGQLContext(context.Context, any) error {
 	return errors.New("a record is no input")
 }
 
+// InvitationColumns has the column of each plain field by its GraphQL name.
+var InvitationColumns = map[string]string{
+	"role":         invitation.FieldRole,
+	"createdAt":    invitation.FieldCreatedAt,
+	"expiresAt":    invitation.FieldExpiresAt,
+	"endedAt":      invitation.FieldEndedAt,
+	"acceptedByID": invitation.FieldAcceptedByID,
+}
+
+// InvitationValues appends each plain field but enums, by its GraphQL name.
+var InvitationValues = map[string]func(b []byte, row *Invitation) []byte{
+	"createdAt": func(b []byte, row *Invitation) []byte {
+		return reading.AppendTime(b, row.CreatedAt)
+	},
+	"expiresAt": func(b []byte, row *Invitation) []byte {
+		return reading.AppendTime(b, row.ExpiresAt)
+	},
+	"endedAt": func(b []byte, row *Invitation) []byte {
+		return reading.AppendOptional(b, row.EndedAt, reading.AppendTime)
+	},
+	"acceptedByID": func(b []byte, row *Invitation) []byte {
+		return reading.AppendOptional(b, row.AcceptedByID, reading.AppendInt)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. A column named "parent" is read into Loaded.Parent.
+func (q *InvitationQuery) Rows(ctx context.Context) ([]*Invitation, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*Invitation
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *Invitation
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &Invitation{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case invitation.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case invitation.FieldClinicID:
+					targets = append(targets, (*number)(&row.ClinicID))
+				case invitation.FieldCreatedByID:
+					targets = append(targets, (*number)(&row.CreatedByID))
+				case invitation.FieldRole:
+					targets = append(targets, &row.Role)
+				case invitation.FieldDoctorID:
+					targets = append(targets, &row.DoctorID)
+				case invitation.FieldPatientID:
+					targets = append(targets, &row.PatientID)
+				case invitation.FieldCodeHash:
+					targets = append(targets, &row.CodeHash)
+				case invitation.FieldCreatedAt:
+					targets = append(targets, &row.CreatedAt)
+				case invitation.FieldExpiresAt:
+					targets = append(targets, &row.ExpiresAt)
+				case invitation.FieldEndedAt:
+					targets = append(targets, &row.EndedAt)
+				case invitation.FieldAcceptedByID:
+					targets = append(targets, &row.AcceptedByID)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of Invitation", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Invitation) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Invitation) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
 // MappingColumns has the column of each plain field by its GraphQL name.
 var MappingColumns = map[string]string{
 	"createdAt":    mapping.FieldCreatedAt,
@@ -234,8 +388,8 @@ func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 					targets = append(targets, &row.UpdatedAt)
 				case mapping.FieldDeletedAt:
 					targets = append(targets, &row.DeletedAt)
-				case mapping.FieldOwnerID:
-					targets = append(targets, (*number)(&row.OwnerID))
+				case mapping.FieldClinicID:
+					targets = append(targets, (*number)(&row.ClinicID))
 				case mapping.FieldCreatedByID:
 					targets = append(targets, (*number)(&row.CreatedByID))
 				case mapping.FieldPatientID:
@@ -361,8 +515,12 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 					targets = append(targets, &row.UpdatedAt)
 				case patient.FieldDeletedAt:
 					targets = append(targets, &row.DeletedAt)
+				case patient.FieldClinicID:
+					targets = append(targets, (*number)(&row.ClinicID))
 				case patient.FieldCreatedByID:
 					targets = append(targets, (*number)(&row.CreatedByID))
+				case patient.FieldAccountID:
+					targets = append(targets, &row.AccountID)
 				case patient.FieldName:
 					targets = append(targets, &row.Name)
 				case patient.FieldNameKey:
@@ -408,6 +566,69 @@ func (row *Patient) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
 func (row *Patient) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
+// PracticeColumns has the column of each plain field by its GraphQL name.
+var PracticeColumns = map[string]string{
+	"createdAt": practice.FieldCreatedAt,
+}
+
+// PracticeValues appends each plain field but enums, by its GraphQL name.
+var PracticeValues = map[string]func(b []byte, row *Practice) []byte{
+	"createdAt": func(b []byte, row *Practice) []byte {
+		return reading.AppendTime(b, row.CreatedAt)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. A column named "parent" is read into Loaded.Parent.
+func (q *PracticeQuery) Rows(ctx context.Context) ([]*Practice, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*Practice
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *Practice
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &Practice{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case practice.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case practice.FieldClinicID:
+					targets = append(targets, (*number)(&row.ClinicID))
+				case practice.FieldDoctorID:
+					targets = append(targets, (*number)(&row.DoctorID))
+				case practice.FieldUserID:
+					targets = append(targets, (*number)(&row.UserID))
+				case practice.FieldCreatedAt:
+					targets = append(targets, &row.CreatedAt)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of Practice", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Practice) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Practice) UnmarshalGQLContext(context.Context, any) error {
 	return errors.New("a record is no input")
 }
 
@@ -534,6 +755,7 @@ var UserColumns = map[string]string{
 	"email":       user.FieldEmail,
 	"phone":       user.FieldPhone,
 	"role":        user.FieldRole,
+	"clinicRole":  user.FieldClinicRole,
 	"isActive":    user.FieldIsActive,
 	"isStaff":     user.FieldIsStaff,
 	"dateJoined":  user.FieldDateJoined,
@@ -597,6 +819,10 @@ func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 					targets = append(targets, &row.Phone)
 				case user.FieldRole:
 					targets = append(targets, (*string)(&row.Role))
+				case user.FieldClinicID:
+					targets = append(targets, (*number)(&row.ClinicID))
+				case user.FieldClinicRole:
+					targets = append(targets, (*string)(&row.ClinicRole))
 				case user.FieldPasswordHash:
 					targets = append(targets, &row.PasswordHash)
 				case user.FieldIsActive:

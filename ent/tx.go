@@ -12,14 +12,20 @@ import (
 // Tx is a transactional client that is created by calling Client.Tx().
 type Tx struct {
 	config
+	// Clinic is the client for interacting with the Clinic builders.
+	Clinic *ClinicClient
 	// Doctor is the client for interacting with the Doctor builders.
 	Doctor *DoctorClient
 	// Guess is the client for interacting with the Guess builders.
 	Guess *GuessClient
+	// Invitation is the client for interacting with the Invitation builders.
+	Invitation *InvitationClient
 	// Mapping is the client for interacting with the Mapping builders.
 	Mapping *MappingClient
 	// Patient is the client for interacting with the Patient builders.
 	Patient *PatientClient
+	// Practice is the client for interacting with the Practice builders.
+	Practice *PracticeClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// User is the client for interacting with the User builders.
@@ -155,10 +161,13 @@ func (tx *Tx) Client() *Client {
 }
 
 func (tx *Tx) init() {
+	tx.Clinic = NewClinicClient(tx.config)
 	tx.Doctor = NewDoctorClient(tx.config)
 	tx.Guess = NewGuessClient(tx.config)
+	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Mapping = NewMappingClient(tx.config)
 	tx.Patient = NewPatientClient(tx.config)
+	tx.Practice = NewPracticeClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }
@@ -170,7 +179,7 @@ func (tx *Tx) init() {
 // of them in order to commit or rollback the transaction.
 //
 // If a closed transaction is embedded in one of the generated entities, and the entity
-// applies a query, for example: Doctor.QueryXXX(), the query will be executed
+// applies a query, for example: Clinic.QueryXXX(), the query will be executed
 // through the driver which created this transaction.
 //
 // Note that txDriver is not goroutine safe.

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
 	"fmt"
@@ -28,6 +29,10 @@ type User struct {
 	Phone *string `json:"phone,omitempty"`
 	// Role holds the value of the "role" field.
 	Role user.Role `json:"role,omitempty"`
+	// ClinicID holds the value of the "clinic_id" field.
+	ClinicID int `json:"clinic_id,omitempty"`
+	// Whether the user says who is in the clinic.
+	ClinicRole user.ClinicRole `json:"clinic_role,omitempty"`
 	// argon2id in PHC form, or a hash of the Django original.
 	PasswordHash string `json:"-"`
 	// One who is not active cannot sign in, and has no rights with a token either.
@@ -49,50 +54,85 @@ type User struct {
 
 // UserEdges holds the relations/edges for other nodes in the graph.
 type UserEdges struct {
-	// Patients holds the value of the patients edge.
+	// Clinic holds the value of the clinic edge.
+	Clinic *Clinic `json:"clinic,omitempty"`
+	// The patients whom the user recorded.
 	Patients []*Patient `json:"patients,omitempty"`
-	// The assignments of the user's patients.
-	Mappings []*Mapping `json:"mappings,omitempty"`
+	// The records of which the user is the patient.
+	Records []*Patient `json:"records,omitempty"`
+	// Practices holds the value of the practices edge.
+	Practices []*Practice `json:"practices,omitempty"`
 	// The assignments that the user made.
 	CreatedMappings []*Mapping `json:"created_mappings,omitempty"`
+	// The invitations that the user wrote.
+	Invitations []*Invitation `json:"invitations,omitempty"`
 	// Sessions holds the value of the sessions edge.
 	Sessions []*Session `json:"sessions,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [7]bool
+}
+
+// ClinicOrErr returns the Clinic value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e UserEdges) ClinicOrErr() (*Clinic, error) {
+	if e.Clinic != nil {
+		return e.Clinic, nil
+	} else if e.loadedTypes[0] {
+		return nil, &NotFoundError{label: clinic.Label}
+	}
+	return nil, &NotLoadedError{edge: "clinic"}
 }
 
 // PatientsOrErr returns the Patients value or an error if the edge
 // was not loaded in eager-loading.
 func (e UserEdges) PatientsOrErr() ([]*Patient, error) {
-	if e.loadedTypes[0] {
+	if e.loadedTypes[1] {
 		return e.Patients, nil
 	}
 	return nil, &NotLoadedError{edge: "patients"}
 }
 
-// MappingsOrErr returns the Mappings value or an error if the edge
+// RecordsOrErr returns the Records value or an error if the edge
 // was not loaded in eager-loading.
-func (e UserEdges) MappingsOrErr() ([]*Mapping, error) {
-	if e.loadedTypes[1] {
-		return e.Mappings, nil
+func (e UserEdges) RecordsOrErr() ([]*Patient, error) {
+	if e.loadedTypes[2] {
+		return e.Records, nil
 	}
-	return nil, &NotLoadedError{edge: "mappings"}
+	return nil, &NotLoadedError{edge: "records"}
+}
+
+// PracticesOrErr returns the Practices value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) PracticesOrErr() ([]*Practice, error) {
+	if e.loadedTypes[3] {
+		return e.Practices, nil
+	}
+	return nil, &NotLoadedError{edge: "practices"}
 }
 
 // CreatedMappingsOrErr returns the CreatedMappings value or an error if the edge
 // was not loaded in eager-loading.
 func (e UserEdges) CreatedMappingsOrErr() ([]*Mapping, error) {
-	if e.loadedTypes[2] {
+	if e.loadedTypes[4] {
 		return e.CreatedMappings, nil
 	}
 	return nil, &NotLoadedError{edge: "created_mappings"}
 }
 
+// InvitationsOrErr returns the Invitations value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) InvitationsOrErr() ([]*Invitation, error) {
+	if e.loadedTypes[5] {
+		return e.Invitations, nil
+	}
+	return nil, &NotLoadedError{edge: "invitations"}
+}
+
 // SessionsOrErr returns the Sessions value or an error if the edge
 // was not loaded in eager-loading.
 func (e UserEdges) SessionsOrErr() ([]*Session, error) {
-	if e.loadedTypes[3] {
+	if e.loadedTypes[6] {
 		return e.Sessions, nil
 	}
 	return nil, &NotLoadedError{edge: "sessions"}
@@ -105,9 +145,9 @@ func (*User) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case user.FieldIsActive, user.FieldIsStaff:
 			values[i] = new(sql.NullBool)
-		case user.FieldID:
+		case user.FieldID, user.FieldClinicID:
 			values[i] = new(sql.NullInt64)
-		case user.FieldUsername, user.FieldUsernameKey, user.FieldEmail, user.FieldPhone, user.FieldRole, user.FieldPasswordHash:
+		case user.FieldUsername, user.FieldUsernameKey, user.FieldEmail, user.FieldPhone, user.FieldRole, user.FieldClinicRole, user.FieldPasswordHash:
 			values[i] = new(sql.NullString)
 		case user.FieldDateJoined, user.FieldLastLogin:
 			values[i] = new(sql.NullTime)
@@ -163,6 +203,18 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Role = user.Role(value.String)
 			}
+		case user.FieldClinicID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field clinic_id", values[i])
+			} else if value.Valid {
+				_m.ClinicID = int(value.Int64)
+			}
+		case user.FieldClinicRole:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field clinic_role", values[i])
+			} else if value.Valid {
+				_m.ClinicRole = user.ClinicRole(value.String)
+			}
 		case user.FieldPasswordHash:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field password_hash", values[i])
@@ -207,19 +259,34 @@ func (_m *User) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
+// QueryClinic queries the "clinic" edge of the User entity.
+func (_m *User) QueryClinic() *ClinicQuery {
+	return NewUserClient(_m.config).QueryClinic(_m)
+}
+
 // QueryPatients queries the "patients" edge of the User entity.
 func (_m *User) QueryPatients() *PatientQuery {
 	return NewUserClient(_m.config).QueryPatients(_m)
 }
 
-// QueryMappings queries the "mappings" edge of the User entity.
-func (_m *User) QueryMappings() *MappingQuery {
-	return NewUserClient(_m.config).QueryMappings(_m)
+// QueryRecords queries the "records" edge of the User entity.
+func (_m *User) QueryRecords() *PatientQuery {
+	return NewUserClient(_m.config).QueryRecords(_m)
+}
+
+// QueryPractices queries the "practices" edge of the User entity.
+func (_m *User) QueryPractices() *PracticeQuery {
+	return NewUserClient(_m.config).QueryPractices(_m)
 }
 
 // QueryCreatedMappings queries the "created_mappings" edge of the User entity.
 func (_m *User) QueryCreatedMappings() *MappingQuery {
 	return NewUserClient(_m.config).QueryCreatedMappings(_m)
+}
+
+// QueryInvitations queries the "invitations" edge of the User entity.
+func (_m *User) QueryInvitations() *InvitationQuery {
+	return NewUserClient(_m.config).QueryInvitations(_m)
 }
 
 // QuerySessions queries the "sessions" edge of the User entity.
@@ -266,6 +333,12 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("role=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Role))
+	builder.WriteString(", ")
+	builder.WriteString("clinic_id=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClinicID))
+	builder.WriteString(", ")
+	builder.WriteString("clinic_role=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClinicRole))
 	builder.WriteString(", ")
 	builder.WriteString("password_hash=<sensitive>")
 	builder.WriteString(", ")

@@ -3,8 +3,11 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"context"
@@ -71,6 +74,26 @@ func (_c *UserCreate) SetRole(v user.Role) *UserCreate {
 	return _c
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (_c *UserCreate) SetClinicID(v int) *UserCreate {
+	_c.mutation.SetClinicID(v)
+	return _c
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (_c *UserCreate) SetClinicRole(v user.ClinicRole) *UserCreate {
+	_c.mutation.SetClinicRole(v)
+	return _c
+}
+
+// SetNillableClinicRole sets the "clinic_role" field if the given value is not nil.
+func (_c *UserCreate) SetNillableClinicRole(v *user.ClinicRole) *UserCreate {
+	if v != nil {
+		_c.SetClinicRole(*v)
+	}
+	return _c
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (_c *UserCreate) SetPasswordHash(v string) *UserCreate {
 	_c.mutation.SetPasswordHash(v)
@@ -133,6 +156,11 @@ func (_c *UserCreate) SetNillableLastLogin(v *time.Time) *UserCreate {
 	return _c
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_c *UserCreate) SetClinic(v *Clinic) *UserCreate {
+	return _c.SetClinicID(v.ID)
+}
+
 // AddPatientIDs adds the "patients" edge to the Patient entity by IDs.
 func (_c *UserCreate) AddPatientIDs(ids ...int) *UserCreate {
 	_c.mutation.AddPatientIDs(ids...)
@@ -148,19 +176,34 @@ func (_c *UserCreate) AddPatients(v ...*Patient) *UserCreate {
 	return _c.AddPatientIDs(ids...)
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_c *UserCreate) AddMappingIDs(ids ...int) *UserCreate {
-	_c.mutation.AddMappingIDs(ids...)
+// AddRecordIDs adds the "records" edge to the Patient entity by IDs.
+func (_c *UserCreate) AddRecordIDs(ids ...int) *UserCreate {
+	_c.mutation.AddRecordIDs(ids...)
 	return _c
 }
 
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_c *UserCreate) AddMappings(v ...*Mapping) *UserCreate {
+// AddRecords adds the "records" edges to the Patient entity.
+func (_c *UserCreate) AddRecords(v ...*Patient) *UserCreate {
 	ids := make([]int, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _c.AddMappingIDs(ids...)
+	return _c.AddRecordIDs(ids...)
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_c *UserCreate) AddPracticeIDs(ids ...int) *UserCreate {
+	_c.mutation.AddPracticeIDs(ids...)
+	return _c
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_c *UserCreate) AddPractices(v ...*Practice) *UserCreate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddPracticeIDs(ids...)
 }
 
 // AddCreatedMappingIDs adds the "created_mappings" edge to the Mapping entity by IDs.
@@ -176,6 +219,21 @@ func (_c *UserCreate) AddCreatedMappings(v ...*Mapping) *UserCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddCreatedMappingIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_c *UserCreate) AddInvitationIDs(ids ...int) *UserCreate {
+	_c.mutation.AddInvitationIDs(ids...)
+	return _c
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_c *UserCreate) AddInvitations(v ...*Invitation) *UserCreate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddInvitationIDs(ids...)
 }
 
 // AddSessionIDs adds the "sessions" edge to the Session entity by IDs.
@@ -234,6 +292,10 @@ func (_c *UserCreate) defaults() error {
 		v := user.DefaultUsernameKey
 		_c.mutation.SetUsernameKey(v)
 	}
+	if _, ok := _c.mutation.ClinicRole(); !ok {
+		v := user.DefaultClinicRole
+		_c.mutation.SetClinicRole(v)
+	}
 	if _, ok := _c.mutation.IsActive(); !ok {
 		v := user.DefaultIsActive
 		_c.mutation.SetIsActive(v)
@@ -286,6 +348,17 @@ func (_c *UserCreate) check() error {
 			return &ValidationError{Name: "role", err: fmt.Errorf(`ent: validator failed for field "User.role": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.ClinicID(); !ok {
+		return &ValidationError{Name: "clinic_id", err: errors.New(`ent: missing required field "User.clinic_id"`)}
+	}
+	if _, ok := _c.mutation.ClinicRole(); !ok {
+		return &ValidationError{Name: "clinic_role", err: errors.New(`ent: missing required field "User.clinic_role"`)}
+	}
+	if v, ok := _c.mutation.ClinicRole(); ok {
+		if err := user.ClinicRoleValidator(v); err != nil {
+			return &ValidationError{Name: "clinic_role", err: fmt.Errorf(`ent: validator failed for field "User.clinic_role": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.PasswordHash(); !ok {
 		return &ValidationError{Name: "password_hash", err: errors.New(`ent: missing required field "User.password_hash"`)}
 	}
@@ -297,6 +370,9 @@ func (_c *UserCreate) check() error {
 	}
 	if _, ok := _c.mutation.DateJoined(); !ok {
 		return &ValidationError{Name: "date_joined", err: errors.New(`ent: missing required field "User.date_joined"`)}
+	}
+	if len(_c.mutation.ClinicIDs()) == 0 {
+		return &ValidationError{Name: "clinic", err: errors.New(`ent: missing required edge "User.clinic"`)}
 	}
 	return nil
 }
@@ -345,6 +421,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 		_node.Role = value
 	}
+	if value, ok := _c.mutation.ClinicRole(); ok {
+		_spec.SetField(user.FieldClinicRole, field.TypeEnum, value)
+		_node.ClinicRole = value
+	}
 	if value, ok := _c.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
 		_node.PasswordHash = value
@@ -365,6 +445,23 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldLastLogin, field.TypeTime, value)
 		_node.LastLogin = &value
 	}
+	if nodes := _c.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   user.ClinicTable,
+			Columns: []string{user.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.ClinicID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	if nodes := _c.mutation.PatientsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -381,15 +478,31 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
-	if nodes := _c.mutation.MappingsIDs(); len(nodes) > 0 {
+	if nodes := _c.mutation.RecordsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -406,6 +519,22 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -544,6 +673,30 @@ func (u *UserUpsert) SetRole(v user.Role) *UserUpsert {
 // UpdateRole sets the "role" field to the value that was provided on create.
 func (u *UserUpsert) UpdateRole() *UserUpsert {
 	u.SetExcluded(user.FieldRole)
+	return u
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *UserUpsert) SetClinicID(v int) *UserUpsert {
+	u.Set(user.FieldClinicID, v)
+	return u
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *UserUpsert) UpdateClinicID() *UserUpsert {
+	u.SetExcluded(user.FieldClinicID)
+	return u
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (u *UserUpsert) SetClinicRole(v user.ClinicRole) *UserUpsert {
+	u.Set(user.FieldClinicRole, v)
+	return u
+}
+
+// UpdateClinicRole sets the "clinic_role" field to the value that was provided on create.
+func (u *UserUpsert) UpdateClinicRole() *UserUpsert {
+	u.SetExcluded(user.FieldClinicRole)
 	return u
 }
 
@@ -720,6 +873,34 @@ func (u *UserUpsertOne) SetRole(v user.Role) *UserUpsertOne {
 func (u *UserUpsertOne) UpdateRole() *UserUpsertOne {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *UserUpsertOne) SetClinicID(v int) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateClinicID() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateClinicID()
+	})
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (u *UserUpsertOne) SetClinicRole(v user.ClinicRole) *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.SetClinicRole(v)
+	})
+}
+
+// UpdateClinicRole sets the "clinic_role" field to the value that was provided on create.
+func (u *UserUpsertOne) UpdateClinicRole() *UserUpsertOne {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateClinicRole()
 	})
 }
 
@@ -1071,6 +1252,34 @@ func (u *UserUpsertBulk) SetRole(v user.Role) *UserUpsertBulk {
 func (u *UserUpsertBulk) UpdateRole() *UserUpsertBulk {
 	return u.Update(func(s *UserUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetClinicID sets the "clinic_id" field.
+func (u *UserUpsertBulk) SetClinicID(v int) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetClinicID(v)
+	})
+}
+
+// UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateClinicID() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateClinicID()
+	})
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (u *UserUpsertBulk) SetClinicRole(v user.ClinicRole) *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.SetClinicRole(v)
+	})
+}
+
+// UpdateClinicRole sets the "clinic_role" field to the value that was provided on create.
+func (u *UserUpsertBulk) UpdateClinicRole() *UserUpsertBulk {
+	return u.Update(func(s *UserUpsert) {
+		s.UpdateClinicRole()
 	})
 }
 

@@ -3,8 +3,11 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -27,9 +30,12 @@ type UserQuery struct {
 	order               []user.OrderOption
 	inters              []Interceptor
 	predicates          []predicate.User
+	withClinic          *ClinicQuery
 	withPatients        *PatientQuery
-	withMappings        *MappingQuery
+	withRecords         *PatientQuery
+	withPractices       *PracticeQuery
 	withCreatedMappings *MappingQuery
+	withInvitations     *InvitationQuery
 	withSessions        *SessionQuery
 	modifiers           []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
@@ -68,6 +74,28 @@ func (_q *UserQuery) Order(o ...user.OrderOption) *UserQuery {
 	return _q
 }
 
+// QueryClinic chains the current query on the "clinic" edge.
+func (_q *UserQuery) QueryClinic() *ClinicQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, selector),
+			sqlgraph.To(clinic.Table, clinic.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, user.ClinicTable, user.ClinicColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // QueryPatients chains the current query on the "patients" edge.
 func (_q *UserQuery) QueryPatients() *PatientQuery {
 	query := (&PatientClient{config: _q.config}).Query()
@@ -90,9 +118,9 @@ func (_q *UserQuery) QueryPatients() *PatientQuery {
 	return query
 }
 
-// QueryMappings chains the current query on the "mappings" edge.
-func (_q *UserQuery) QueryMappings() *MappingQuery {
-	query := (&MappingClient{config: _q.config}).Query()
+// QueryRecords chains the current query on the "records" edge.
+func (_q *UserQuery) QueryRecords() *PatientQuery {
+	query := (&PatientClient{config: _q.config}).Query()
 	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
 		if err := _q.prepareQuery(ctx); err != nil {
 			return nil, err
@@ -103,8 +131,30 @@ func (_q *UserQuery) QueryMappings() *MappingQuery {
 		}
 		step := sqlgraph.NewStep(
 			sqlgraph.From(user.Table, user.FieldID, selector),
-			sqlgraph.To(mapping.Table, mapping.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, user.MappingsTable, user.MappingsColumn),
+			sqlgraph.To(patient.Table, patient.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.RecordsTable, user.RecordsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryPractices chains the current query on the "practices" edge.
+func (_q *UserQuery) QueryPractices() *PracticeQuery {
+	query := (&PracticeClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, selector),
+			sqlgraph.To(practice.Table, practice.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.PracticesTable, user.PracticesColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -127,6 +177,28 @@ func (_q *UserQuery) QueryCreatedMappings() *MappingQuery {
 			sqlgraph.From(user.Table, user.FieldID, selector),
 			sqlgraph.To(mapping.Table, mapping.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, user.CreatedMappingsTable, user.CreatedMappingsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryInvitations chains the current query on the "invitations" edge.
+func (_q *UserQuery) QueryInvitations() *InvitationQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, selector),
+			sqlgraph.To(invitation.Table, invitation.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.InvitationsTable, user.InvitationsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -348,15 +420,29 @@ func (_q *UserQuery) Clone() *UserQuery {
 		order:               append([]user.OrderOption{}, _q.order...),
 		inters:              append([]Interceptor{}, _q.inters...),
 		predicates:          append([]predicate.User{}, _q.predicates...),
+		withClinic:          _q.withClinic.Clone(),
 		withPatients:        _q.withPatients.Clone(),
-		withMappings:        _q.withMappings.Clone(),
+		withRecords:         _q.withRecords.Clone(),
+		withPractices:       _q.withPractices.Clone(),
 		withCreatedMappings: _q.withCreatedMappings.Clone(),
+		withInvitations:     _q.withInvitations.Clone(),
 		withSessions:        _q.withSessions.Clone(),
 		// clone intermediate query.
 		sql:       _q.sql.Clone(),
 		path:      _q.path,
 		modifiers: append([]func(*sql.Selector){}, _q.modifiers...),
 	}
+}
+
+// WithClinic tells the query-builder to eager-load the nodes that are connected to
+// the "clinic" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *UserQuery) WithClinic(opts ...func(*ClinicQuery)) *UserQuery {
+	query := (&ClinicClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withClinic = query
+	return _q
 }
 
 // WithPatients tells the query-builder to eager-load the nodes that are connected to
@@ -370,14 +456,25 @@ func (_q *UserQuery) WithPatients(opts ...func(*PatientQuery)) *UserQuery {
 	return _q
 }
 
-// WithMappings tells the query-builder to eager-load the nodes that are connected to
-// the "mappings" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *UserQuery) WithMappings(opts ...func(*MappingQuery)) *UserQuery {
-	query := (&MappingClient{config: _q.config}).Query()
+// WithRecords tells the query-builder to eager-load the nodes that are connected to
+// the "records" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *UserQuery) WithRecords(opts ...func(*PatientQuery)) *UserQuery {
+	query := (&PatientClient{config: _q.config}).Query()
 	for _, opt := range opts {
 		opt(query)
 	}
-	_q.withMappings = query
+	_q.withRecords = query
+	return _q
+}
+
+// WithPractices tells the query-builder to eager-load the nodes that are connected to
+// the "practices" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *UserQuery) WithPractices(opts ...func(*PracticeQuery)) *UserQuery {
+	query := (&PracticeClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withPractices = query
 	return _q
 }
 
@@ -389,6 +486,17 @@ func (_q *UserQuery) WithCreatedMappings(opts ...func(*MappingQuery)) *UserQuery
 		opt(query)
 	}
 	_q.withCreatedMappings = query
+	return _q
+}
+
+// WithInvitations tells the query-builder to eager-load the nodes that are connected to
+// the "invitations" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *UserQuery) WithInvitations(opts ...func(*InvitationQuery)) *UserQuery {
+	query := (&InvitationClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withInvitations = query
 	return _q
 }
 
@@ -487,10 +595,13 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 	var (
 		nodes       = []*User{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
+		loadedTypes = [7]bool{
+			_q.withClinic != nil,
 			_q.withPatients != nil,
-			_q.withMappings != nil,
+			_q.withRecords != nil,
+			_q.withPractices != nil,
 			_q.withCreatedMappings != nil,
+			_q.withInvitations != nil,
 			_q.withSessions != nil,
 		}
 	)
@@ -515,6 +626,12 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withClinic; query != nil {
+		if err := _q.loadClinic(ctx, query, nodes, nil,
+			func(n *User, e *Clinic) { n.Edges.Clinic = e }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withPatients; query != nil {
 		if err := _q.loadPatients(ctx, query, nodes,
 			func(n *User) { n.Edges.Patients = []*Patient{} },
@@ -522,10 +639,17 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 			return nil, err
 		}
 	}
-	if query := _q.withMappings; query != nil {
-		if err := _q.loadMappings(ctx, query, nodes,
-			func(n *User) { n.Edges.Mappings = []*Mapping{} },
-			func(n *User, e *Mapping) { n.Edges.Mappings = append(n.Edges.Mappings, e) }); err != nil {
+	if query := _q.withRecords; query != nil {
+		if err := _q.loadRecords(ctx, query, nodes,
+			func(n *User) { n.Edges.Records = []*Patient{} },
+			func(n *User, e *Patient) { n.Edges.Records = append(n.Edges.Records, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withPractices; query != nil {
+		if err := _q.loadPractices(ctx, query, nodes,
+			func(n *User) { n.Edges.Practices = []*Practice{} },
+			func(n *User, e *Practice) { n.Edges.Practices = append(n.Edges.Practices, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -533,6 +657,13 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 		if err := _q.loadCreatedMappings(ctx, query, nodes,
 			func(n *User) { n.Edges.CreatedMappings = []*Mapping{} },
 			func(n *User, e *Mapping) { n.Edges.CreatedMappings = append(n.Edges.CreatedMappings, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withInvitations; query != nil {
+		if err := _q.loadInvitations(ctx, query, nodes,
+			func(n *User) { n.Edges.Invitations = []*Invitation{} },
+			func(n *User, e *Invitation) { n.Edges.Invitations = append(n.Edges.Invitations, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -546,6 +677,35 @@ func (_q *UserQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*User, e
 	return nodes, nil
 }
 
+func (_q *UserQuery) loadClinic(ctx context.Context, query *ClinicQuery, nodes []*User, init func(*User), assign func(*User, *Clinic)) error {
+	ids := make([]int, 0, len(nodes))
+	nodeids := make(map[int][]*User)
+	for i := range nodes {
+		fk := nodes[i].ClinicID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(clinic.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "clinic_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *UserQuery) loadPatients(ctx context.Context, query *PatientQuery, nodes []*User, init func(*User), assign func(*User, *Patient)) error {
 	fks := make([]driver.Value, 0, len(nodes))
 	nodeids := make(map[int]*User)
@@ -576,7 +736,7 @@ func (_q *UserQuery) loadPatients(ctx context.Context, query *PatientQuery, node
 	}
 	return nil
 }
-func (_q *UserQuery) loadMappings(ctx context.Context, query *MappingQuery, nodes []*User, init func(*User), assign func(*User, *Mapping)) error {
+func (_q *UserQuery) loadRecords(ctx context.Context, query *PatientQuery, nodes []*User, init func(*User), assign func(*User, *Patient)) error {
 	fks := make([]driver.Value, 0, len(nodes))
 	nodeids := make(map[int]*User)
 	for i := range nodes {
@@ -587,20 +747,53 @@ func (_q *UserQuery) loadMappings(ctx context.Context, query *MappingQuery, node
 		}
 	}
 	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(mapping.FieldOwnerID)
+		query.ctx.AppendFieldOnce(patient.FieldAccountID)
 	}
-	query.Where(predicate.Mapping(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(user.MappingsColumn), fks...))
+	query.Where(predicate.Patient(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(user.RecordsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range neighbors {
-		fk := n.OwnerID
+		fk := n.AccountID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "account_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "account_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *UserQuery) loadPractices(ctx context.Context, query *PracticeQuery, nodes []*User, init func(*User), assign func(*User, *Practice)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int]*User)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(practice.FieldUserID)
+	}
+	query.Where(predicate.Practice(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(user.PracticesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.UserID
 		node, ok := nodeids[fk]
 		if !ok {
-			return fmt.Errorf(`unexpected referenced foreign-key "owner_id" returned %v for node %v`, fk, n.ID)
+			return fmt.Errorf(`unexpected referenced foreign-key "user_id" returned %v for node %v`, fk, n.ID)
 		}
 		assign(node, n)
 	}
@@ -621,6 +814,36 @@ func (_q *UserQuery) loadCreatedMappings(ctx context.Context, query *MappingQuer
 	}
 	query.Where(predicate.Mapping(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(user.CreatedMappingsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.CreatedByID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "created_by_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *UserQuery) loadInvitations(ctx context.Context, query *InvitationQuery, nodes []*User, init func(*User), assign func(*User, *Invitation)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[int]*User)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(invitation.FieldCreatedByID)
+	}
+	query.Where(predicate.Invitation(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(user.InvitationsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {
@@ -694,6 +917,9 @@ func (_q *UserQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != user.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withClinic != nil {
+			_spec.Node.AddColumnOnce(user.FieldClinicID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

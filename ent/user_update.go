@@ -3,8 +3,11 @@
 package ent
 
 import (
+	"caregraph/ent/clinic"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -108,6 +111,34 @@ func (_u *UserUpdate) SetNillableRole(v *user.Role) *UserUpdate {
 	return _u
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (_u *UserUpdate) SetClinicID(v int) *UserUpdate {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableClinicID(v *int) *UserUpdate {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
+	return _u
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (_u *UserUpdate) SetClinicRole(v user.ClinicRole) *UserUpdate {
+	_u.mutation.SetClinicRole(v)
+	return _u
+}
+
+// SetNillableClinicRole sets the "clinic_role" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableClinicRole(v *user.ClinicRole) *UserUpdate {
+	if v != nil {
+		_u.SetClinicRole(*v)
+	}
+	return _u
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (_u *UserUpdate) SetPasswordHash(v string) *UserUpdate {
 	_u.mutation.SetPasswordHash(v)
@@ -170,6 +201,11 @@ func (_u *UserUpdate) ClearLastLogin() *UserUpdate {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *UserUpdate) SetClinic(v *Clinic) *UserUpdate {
+	return _u.SetClinicID(v.ID)
+}
+
 // AddPatientIDs adds the "patients" edge to the Patient entity by IDs.
 func (_u *UserUpdate) AddPatientIDs(ids ...int) *UserUpdate {
 	_u.mutation.AddPatientIDs(ids...)
@@ -185,19 +221,34 @@ func (_u *UserUpdate) AddPatients(v ...*Patient) *UserUpdate {
 	return _u.AddPatientIDs(ids...)
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_u *UserUpdate) AddMappingIDs(ids ...int) *UserUpdate {
-	_u.mutation.AddMappingIDs(ids...)
+// AddRecordIDs adds the "records" edge to the Patient entity by IDs.
+func (_u *UserUpdate) AddRecordIDs(ids ...int) *UserUpdate {
+	_u.mutation.AddRecordIDs(ids...)
 	return _u
 }
 
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_u *UserUpdate) AddMappings(v ...*Mapping) *UserUpdate {
+// AddRecords adds the "records" edges to the Patient entity.
+func (_u *UserUpdate) AddRecords(v ...*Patient) *UserUpdate {
 	ids := make([]int, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddMappingIDs(ids...)
+	return _u.AddRecordIDs(ids...)
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_u *UserUpdate) AddPracticeIDs(ids ...int) *UserUpdate {
+	_u.mutation.AddPracticeIDs(ids...)
+	return _u
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_u *UserUpdate) AddPractices(v ...*Practice) *UserUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddPracticeIDs(ids...)
 }
 
 // AddCreatedMappingIDs adds the "created_mappings" edge to the Mapping entity by IDs.
@@ -213,6 +264,21 @@ func (_u *UserUpdate) AddCreatedMappings(v ...*Mapping) *UserUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.AddCreatedMappingIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *UserUpdate) AddInvitationIDs(ids ...int) *UserUpdate {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *UserUpdate) AddInvitations(v ...*Invitation) *UserUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
 }
 
 // AddSessionIDs adds the "sessions" edge to the Session entity by IDs.
@@ -233,6 +299,12 @@ func (_u *UserUpdate) AddSessions(v ...*Session) *UserUpdate {
 // Mutation returns the UserMutation object of the builder.
 func (_u *UserUpdate) Mutation() *UserMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *UserUpdate) ClearClinic() *UserUpdate {
+	_u.mutation.ClearClinic()
+	return _u
 }
 
 // ClearPatients clears all "patients" edges to the Patient entity.
@@ -256,25 +328,46 @@ func (_u *UserUpdate) RemovePatients(v ...*Patient) *UserUpdate {
 	return _u.RemovePatientIDs(ids...)
 }
 
-// ClearMappings clears all "mappings" edges to the Mapping entity.
-func (_u *UserUpdate) ClearMappings() *UserUpdate {
-	_u.mutation.ClearMappings()
+// ClearRecords clears all "records" edges to the Patient entity.
+func (_u *UserUpdate) ClearRecords() *UserUpdate {
+	_u.mutation.ClearRecords()
 	return _u
 }
 
-// RemoveMappingIDs removes the "mappings" edge to Mapping entities by IDs.
-func (_u *UserUpdate) RemoveMappingIDs(ids ...int) *UserUpdate {
-	_u.mutation.RemoveMappingIDs(ids...)
+// RemoveRecordIDs removes the "records" edge to Patient entities by IDs.
+func (_u *UserUpdate) RemoveRecordIDs(ids ...int) *UserUpdate {
+	_u.mutation.RemoveRecordIDs(ids...)
 	return _u
 }
 
-// RemoveMappings removes "mappings" edges to Mapping entities.
-func (_u *UserUpdate) RemoveMappings(v ...*Mapping) *UserUpdate {
+// RemoveRecords removes "records" edges to Patient entities.
+func (_u *UserUpdate) RemoveRecords(v ...*Patient) *UserUpdate {
 	ids := make([]int, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveMappingIDs(ids...)
+	return _u.RemoveRecordIDs(ids...)
+}
+
+// ClearPractices clears all "practices" edges to the Practice entity.
+func (_u *UserUpdate) ClearPractices() *UserUpdate {
+	_u.mutation.ClearPractices()
+	return _u
+}
+
+// RemovePracticeIDs removes the "practices" edge to Practice entities by IDs.
+func (_u *UserUpdate) RemovePracticeIDs(ids ...int) *UserUpdate {
+	_u.mutation.RemovePracticeIDs(ids...)
+	return _u
+}
+
+// RemovePractices removes "practices" edges to Practice entities.
+func (_u *UserUpdate) RemovePractices(v ...*Practice) *UserUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemovePracticeIDs(ids...)
 }
 
 // ClearCreatedMappings clears all "created_mappings" edges to the Mapping entity.
@@ -296,6 +389,27 @@ func (_u *UserUpdate) RemoveCreatedMappings(v ...*Mapping) *UserUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveCreatedMappingIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *UserUpdate) ClearInvitations() *UserUpdate {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *UserUpdate) RemoveInvitationIDs(ids ...int) *UserUpdate {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *UserUpdate) RemoveInvitations(v ...*Invitation) *UserUpdate {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // ClearSessions clears all "sessions" edges to the Session entity.
@@ -368,6 +482,14 @@ func (_u *UserUpdate) check() error {
 			return &ValidationError{Name: "role", err: fmt.Errorf(`ent: validator failed for field "User.role": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ClinicRole(); ok {
+		if err := user.ClinicRoleValidator(v); err != nil {
+			return &ValidationError{Name: "clinic_role", err: fmt.Errorf(`ent: validator failed for field "User.clinic_role": %w`, err)}
+		}
+	}
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "User.clinic"`)
+	}
 	return nil
 }
 
@@ -407,6 +529,9 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 	}
+	if value, ok := _u.mutation.ClinicRole(); ok {
+		_spec.SetField(user.FieldClinicRole, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
 	}
@@ -421,6 +546,35 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.LastLoginCleared() {
 		_spec.ClearField(user.FieldLastLogin, field.TypeTime)
+	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   user.ClinicTable,
+			Columns: []string{user.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   user.ClinicTable,
+			Columns: []string{user.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _u.mutation.PatientsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -467,28 +621,28 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
-	if _u.mutation.MappingsCleared() {
+	if _u.mutation.RecordsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedMappingsIDs(); len(nodes) > 0 && !_u.mutation.MappingsCleared() {
+	if nodes := _u.mutation.RemovedRecordsIDs(); len(nodes) > 0 && !_u.mutation.RecordsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -496,15 +650,60 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.MappingsIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.RecordsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedPracticesIDs(); len(nodes) > 0 && !_u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -550,6 +749,51 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -700,6 +944,34 @@ func (_u *UserUpdateOne) SetNillableRole(v *user.Role) *UserUpdateOne {
 	return _u
 }
 
+// SetClinicID sets the "clinic_id" field.
+func (_u *UserUpdateOne) SetClinicID(v int) *UserUpdateOne {
+	_u.mutation.SetClinicID(v)
+	return _u
+}
+
+// SetNillableClinicID sets the "clinic_id" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableClinicID(v *int) *UserUpdateOne {
+	if v != nil {
+		_u.SetClinicID(*v)
+	}
+	return _u
+}
+
+// SetClinicRole sets the "clinic_role" field.
+func (_u *UserUpdateOne) SetClinicRole(v user.ClinicRole) *UserUpdateOne {
+	_u.mutation.SetClinicRole(v)
+	return _u
+}
+
+// SetNillableClinicRole sets the "clinic_role" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableClinicRole(v *user.ClinicRole) *UserUpdateOne {
+	if v != nil {
+		_u.SetClinicRole(*v)
+	}
+	return _u
+}
+
 // SetPasswordHash sets the "password_hash" field.
 func (_u *UserUpdateOne) SetPasswordHash(v string) *UserUpdateOne {
 	_u.mutation.SetPasswordHash(v)
@@ -762,6 +1034,11 @@ func (_u *UserUpdateOne) ClearLastLogin() *UserUpdateOne {
 	return _u
 }
 
+// SetClinic sets the "clinic" edge to the Clinic entity.
+func (_u *UserUpdateOne) SetClinic(v *Clinic) *UserUpdateOne {
+	return _u.SetClinicID(v.ID)
+}
+
 // AddPatientIDs adds the "patients" edge to the Patient entity by IDs.
 func (_u *UserUpdateOne) AddPatientIDs(ids ...int) *UserUpdateOne {
 	_u.mutation.AddPatientIDs(ids...)
@@ -777,19 +1054,34 @@ func (_u *UserUpdateOne) AddPatients(v ...*Patient) *UserUpdateOne {
 	return _u.AddPatientIDs(ids...)
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_u *UserUpdateOne) AddMappingIDs(ids ...int) *UserUpdateOne {
-	_u.mutation.AddMappingIDs(ids...)
+// AddRecordIDs adds the "records" edge to the Patient entity by IDs.
+func (_u *UserUpdateOne) AddRecordIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.AddRecordIDs(ids...)
 	return _u
 }
 
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_u *UserUpdateOne) AddMappings(v ...*Mapping) *UserUpdateOne {
+// AddRecords adds the "records" edges to the Patient entity.
+func (_u *UserUpdateOne) AddRecords(v ...*Patient) *UserUpdateOne {
 	ids := make([]int, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddMappingIDs(ids...)
+	return _u.AddRecordIDs(ids...)
+}
+
+// AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
+func (_u *UserUpdateOne) AddPracticeIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.AddPracticeIDs(ids...)
+	return _u
+}
+
+// AddPractices adds the "practices" edges to the Practice entity.
+func (_u *UserUpdateOne) AddPractices(v ...*Practice) *UserUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddPracticeIDs(ids...)
 }
 
 // AddCreatedMappingIDs adds the "created_mappings" edge to the Mapping entity by IDs.
@@ -805,6 +1097,21 @@ func (_u *UserUpdateOne) AddCreatedMappings(v ...*Mapping) *UserUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.AddCreatedMappingIDs(ids...)
+}
+
+// AddInvitationIDs adds the "invitations" edge to the Invitation entity by IDs.
+func (_u *UserUpdateOne) AddInvitationIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.AddInvitationIDs(ids...)
+	return _u
+}
+
+// AddInvitations adds the "invitations" edges to the Invitation entity.
+func (_u *UserUpdateOne) AddInvitations(v ...*Invitation) *UserUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddInvitationIDs(ids...)
 }
 
 // AddSessionIDs adds the "sessions" edge to the Session entity by IDs.
@@ -825,6 +1132,12 @@ func (_u *UserUpdateOne) AddSessions(v ...*Session) *UserUpdateOne {
 // Mutation returns the UserMutation object of the builder.
 func (_u *UserUpdateOne) Mutation() *UserMutation {
 	return _u.mutation
+}
+
+// ClearClinic clears the "clinic" edge to the Clinic entity.
+func (_u *UserUpdateOne) ClearClinic() *UserUpdateOne {
+	_u.mutation.ClearClinic()
+	return _u
 }
 
 // ClearPatients clears all "patients" edges to the Patient entity.
@@ -848,25 +1161,46 @@ func (_u *UserUpdateOne) RemovePatients(v ...*Patient) *UserUpdateOne {
 	return _u.RemovePatientIDs(ids...)
 }
 
-// ClearMappings clears all "mappings" edges to the Mapping entity.
-func (_u *UserUpdateOne) ClearMappings() *UserUpdateOne {
-	_u.mutation.ClearMappings()
+// ClearRecords clears all "records" edges to the Patient entity.
+func (_u *UserUpdateOne) ClearRecords() *UserUpdateOne {
+	_u.mutation.ClearRecords()
 	return _u
 }
 
-// RemoveMappingIDs removes the "mappings" edge to Mapping entities by IDs.
-func (_u *UserUpdateOne) RemoveMappingIDs(ids ...int) *UserUpdateOne {
-	_u.mutation.RemoveMappingIDs(ids...)
+// RemoveRecordIDs removes the "records" edge to Patient entities by IDs.
+func (_u *UserUpdateOne) RemoveRecordIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.RemoveRecordIDs(ids...)
 	return _u
 }
 
-// RemoveMappings removes "mappings" edges to Mapping entities.
-func (_u *UserUpdateOne) RemoveMappings(v ...*Mapping) *UserUpdateOne {
+// RemoveRecords removes "records" edges to Patient entities.
+func (_u *UserUpdateOne) RemoveRecords(v ...*Patient) *UserUpdateOne {
 	ids := make([]int, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveMappingIDs(ids...)
+	return _u.RemoveRecordIDs(ids...)
+}
+
+// ClearPractices clears all "practices" edges to the Practice entity.
+func (_u *UserUpdateOne) ClearPractices() *UserUpdateOne {
+	_u.mutation.ClearPractices()
+	return _u
+}
+
+// RemovePracticeIDs removes the "practices" edge to Practice entities by IDs.
+func (_u *UserUpdateOne) RemovePracticeIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.RemovePracticeIDs(ids...)
+	return _u
+}
+
+// RemovePractices removes "practices" edges to Practice entities.
+func (_u *UserUpdateOne) RemovePractices(v ...*Practice) *UserUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemovePracticeIDs(ids...)
 }
 
 // ClearCreatedMappings clears all "created_mappings" edges to the Mapping entity.
@@ -888,6 +1222,27 @@ func (_u *UserUpdateOne) RemoveCreatedMappings(v ...*Mapping) *UserUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveCreatedMappingIDs(ids...)
+}
+
+// ClearInvitations clears all "invitations" edges to the Invitation entity.
+func (_u *UserUpdateOne) ClearInvitations() *UserUpdateOne {
+	_u.mutation.ClearInvitations()
+	return _u
+}
+
+// RemoveInvitationIDs removes the "invitations" edge to Invitation entities by IDs.
+func (_u *UserUpdateOne) RemoveInvitationIDs(ids ...int) *UserUpdateOne {
+	_u.mutation.RemoveInvitationIDs(ids...)
+	return _u
+}
+
+// RemoveInvitations removes "invitations" edges to Invitation entities.
+func (_u *UserUpdateOne) RemoveInvitations(v ...*Invitation) *UserUpdateOne {
+	ids := make([]int, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveInvitationIDs(ids...)
 }
 
 // ClearSessions clears all "sessions" edges to the Session entity.
@@ -973,6 +1328,14 @@ func (_u *UserUpdateOne) check() error {
 			return &ValidationError{Name: "role", err: fmt.Errorf(`ent: validator failed for field "User.role": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ClinicRole(); ok {
+		if err := user.ClinicRoleValidator(v); err != nil {
+			return &ValidationError{Name: "clinic_role", err: fmt.Errorf(`ent: validator failed for field "User.clinic_role": %w`, err)}
+		}
+	}
+	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "User.clinic"`)
+	}
 	return nil
 }
 
@@ -1029,6 +1392,9 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 	}
+	if value, ok := _u.mutation.ClinicRole(); ok {
+		_spec.SetField(user.FieldClinicRole, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
 	}
@@ -1043,6 +1409,35 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if _u.mutation.LastLoginCleared() {
 		_spec.ClearField(user.FieldLastLogin, field.TypeTime)
+	}
+	if _u.mutation.ClinicCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   user.ClinicTable,
+			Columns: []string{user.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   user.ClinicTable,
+			Columns: []string{user.ClinicColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _u.mutation.PatientsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1089,28 +1484,28 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
-	if _u.mutation.MappingsCleared() {
+	if _u.mutation.RecordsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedMappingsIDs(); len(nodes) > 0 && !_u.mutation.MappingsCleared() {
+	if nodes := _u.mutation.RemovedRecordsIDs(); len(nodes) > 0 && !_u.mutation.RecordsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -1118,15 +1513,60 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.MappingsIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.RecordsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   user.MappingsTable,
-			Columns: []string{user.MappingsColumn},
+			Table:   user.RecordsTable,
+			Columns: []string{user.RecordsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedPracticesIDs(); len(nodes) > 0 && !_u.mutation.PracticesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PracticesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.PracticesTable,
+			Columns: []string{user.PracticesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(practice.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {
@@ -1172,6 +1612,51 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedInvitationsIDs(); len(nodes) > 0 && !_u.mutation.InvitationsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.InvitationsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.InvitationsTable,
+			Columns: []string{user.InvitationsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(invitation.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

@@ -91,8 +91,8 @@ func writeBool(context.Context, graphql.CollectedField) func([]byte, any) []byte
 // assigned returns the active assignments that the viewer may see and whose
 // column has one of the ids, to be joined with the other side of the edge.
 func assigned(ctx context.Context, s *sql.Selector, column string, ids []int) *sql.Selector {
-	pairs := sql.Dialect(s.Dialect()).Select(mapping.FieldPatientID, mapping.FieldDoctorID, mapping.FieldOwnerID).From(sql.Table(mapping.Table))
-	for _, only := range append(reading.Conditions(rule.OwnMappings(ctx)...), reading.Among(column, ids), mapping.IsActive(true), mapping.DeletedAtIsNil()) {
+	pairs := sql.Dialect(s.Dialect()).Select(mapping.FieldPatientID, mapping.FieldDoctorID, mapping.FieldClinicID).From(sql.Table(mapping.Table))
+	for _, only := range append(reading.Conditions(rule.SeenMappings(ctx)...), reading.Among(column, ids), mapping.IsActive(true), mapping.DeletedAtIsNil()) {
 		only(pairs)
 	}
 	return pairs.As("assigned")
@@ -112,12 +112,12 @@ func assignedDoctors(ctx context.Context, _ graphql.CollectedField, ids []int) (
 // doctors with these ids.
 func assignedPatients(ids []int, filter []reading.Where) reading.Source[ent.Patient] {
 	return reading.Source[ent.Patient]{
-		Rows: func(ctx context.Context, p *reading.Page[ent.Patient], columns []string) (map[int][]*ent.Patient, error) {
-			return patients.Lists(ctx, columns, filter, func(s *sql.Selector) {
+		Rows: func(ctx context.Context, p *reading.Page[ent.Patient]) (map[int][]*ent.Patient, error) {
+			return patients.Lists(ctx, p, filter, func(s *sql.Selector) {
 				pairs := assigned(ctx, s, mapping.FieldDoctorID, ids)
 				s.Join(pairs).OnP(sql.And(
 					sql.ColumnsEQ(pairs.C(mapping.FieldPatientID), s.C(patient.FieldID)),
-					sql.ColumnsEQ(pairs.C(mapping.FieldOwnerID), s.C(patient.FieldCreatedByID)),
+					sql.ColumnsEQ(pairs.C(mapping.FieldClinicID), s.C(patient.FieldClinicID)),
 				))
 				p.Window(len(ids), func(*sql.Selector) string { return pairs.C(mapping.FieldDoctorID) })(s)
 			})
@@ -125,7 +125,7 @@ func assignedPatients(ids []int, filter []reading.Where) reading.Source[ent.Pati
 		Counts: func(ctx context.Context) (map[int]int, error) {
 			active := append(reading.Conditions(mapping.IsActive(true)), reading.Among(mapping.FieldDoctorID, ids))
 			if len(filter) > 0 {
-				active = append(active, mapping.HasPatientWith(append(reading.As[predicate.Patient](filter), rule.OwnPatients(ctx)...)...))
+				active = append(active, mapping.HasPatientWith(append(reading.As[predicate.Patient](filter), rule.SeenPatients(ctx)...)...))
 			}
 			return mappings.Counts(ctx, mapping.FieldDoctorID, active)
 		},

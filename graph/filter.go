@@ -93,7 +93,7 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	p = narrowed(p, f.BornBefore, patient.DateOfBirthLT)
 	p = narrowed(p, f.CreatedAfter, patient.CreatedAtGT)
 	p = narrowed(p, f.CreatedBefore, patient.CreatedAtLT)
-	active := append(rule.OwnMappings(ctx), mapping.IsActive(true))
+	active := append(rule.SeenMappings(ctx), mapping.IsActive(true))
 	if f.Assigned != nil && *f.Assigned {
 		p = append(p, patient.HasMappingsWith(active...))
 	}
@@ -183,7 +183,7 @@ func (f *MappingFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	}
 	var p []predicate.Mapping
 	for _, word := range words {
-		named := append(rule.OwnPatients(ctx), predicate.Patient(contains(store.Text{patient.FieldNameKey}, word)))
+		named := append(rule.SeenPatients(ctx), predicate.Patient(contains(store.Text{patient.FieldNameKey}, word)))
 		p = append(p, mapping.Or(mapping.HasPatientWith(named...), mapping.HasDoctorWith(predicate.Doctor(contains(store.Text{doctor.FieldNameKey}, word)))))
 	}
 	p = narrowed(p, f.Active, mapping.IsActive)

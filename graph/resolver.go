@@ -115,7 +115,11 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 		if err != nil {
 			return nil, err
 		}
-		ctx := viewer.NewContext(ctx, viewer.Viewer{UserID: s.User.ID, SessionID: s.ID, Staff: s.User.IsStaff})
+		v, err := r.auth.Viewer(ctx, s.Access)
+		if err != nil {
+			return nil, err
+		}
+		ctx := viewer.NewContext(ctx, v)
 		payload := &AuthPayload{s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires, map[string]*ent.User{}}
 		for _, f := range graphql.CollectFieldsCtx(ctx, []string{"AuthPayload"}) {
 			if f.Name == "user" {

@@ -47,6 +47,10 @@ const (
 	FieldAvailability = "availability"
 	// EdgeMappings holds the string denoting the mappings edge name in mutations.
 	EdgeMappings = "mappings"
+	// EdgePractices holds the string denoting the practices edge name in mutations.
+	EdgePractices = "practices"
+	// EdgeInvitations holds the string denoting the invitations edge name in mutations.
+	EdgeInvitations = "invitations"
 	// Table holds the table name of the doctor in the database.
 	Table = "doctors"
 	// MappingsTable is the table that holds the mappings relation/edge.
@@ -56,6 +60,20 @@ const (
 	MappingsInverseTable = "mappings"
 	// MappingsColumn is the table column denoting the mappings relation/edge.
 	MappingsColumn = "doctor_id"
+	// PracticesTable is the table that holds the practices relation/edge.
+	PracticesTable = "practices"
+	// PracticesInverseTable is the table name for the Practice entity.
+	// It exists in this package in order to avoid circular dependency with the "practice" package.
+	PracticesInverseTable = "practices"
+	// PracticesColumn is the table column denoting the practices relation/edge.
+	PracticesColumn = "doctor_id"
+	// InvitationsTable is the table that holds the invitations relation/edge.
+	InvitationsTable = "invitations"
+	// InvitationsInverseTable is the table name for the Invitation entity.
+	// It exists in this package in order to avoid circular dependency with the "invitation" package.
+	InvitationsInverseTable = "invitations"
+	// InvitationsColumn is the table column denoting the invitations relation/edge.
+	InvitationsColumn = "doctor_id"
 )
 
 // Columns holds all SQL columns for doctor fields.
@@ -220,10 +238,52 @@ func ByMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newMappingsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByPracticesCount orders the results by practices count.
+func ByPracticesCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newPracticesStep(), opts...)
+	}
+}
+
+// ByPractices orders the results by practices terms.
+func ByPractices(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newPracticesStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByInvitationsCount orders the results by invitations count.
+func ByInvitationsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newInvitationsStep(), opts...)
+	}
+}
+
+// ByInvitations orders the results by invitations terms.
+func ByInvitations(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newInvitationsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newMappingsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(MappingsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
+	)
+}
+func newPracticesStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(PracticesInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, PracticesTable, PracticesColumn),
+	)
+}
+func newInvitationsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(InvitationsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, InvitationsTable, InvitationsColumn),
 	)
 }

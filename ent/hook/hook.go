@@ -8,6 +8,18 @@ import (
 	"fmt"
 )
 
+// The ClinicFunc type is an adapter to allow the use of ordinary
+// function as Clinic mutator.
+type ClinicFunc func(context.Context, *ent.ClinicMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ClinicFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ClinicMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ClinicMutation", m)
+}
+
 // The DoctorFunc type is an adapter to allow the use of ordinary
 // function as Doctor mutator.
 type DoctorFunc func(context.Context, *ent.DoctorMutation) (ent.Value, error)
@@ -32,6 +44,18 @@ func (f GuessFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.GuessMutation", m)
 }
 
+// The InvitationFunc type is an adapter to allow the use of ordinary
+// function as Invitation mutator.
+type InvitationFunc func(context.Context, *ent.InvitationMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f InvitationFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.InvitationMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.InvitationMutation", m)
+}
+
 // The MappingFunc type is an adapter to allow the use of ordinary
 // function as Mapping mutator.
 type MappingFunc func(context.Context, *ent.MappingMutation) (ent.Value, error)
@@ -54,6 +78,18 @@ func (f PatientFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PatientMutation", m)
+}
+
+// The PracticeFunc type is an adapter to allow the use of ordinary
+// function as Practice mutator.
+type PracticeFunc func(context.Context, *ent.PracticeMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PracticeFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PracticeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PracticeMutation", m)
 }
 
 // The SessionFunc type is an adapter to allow the use of ordinary

@@ -21,8 +21,8 @@ const (
 	FieldUpdatedAt = "updated_at"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
 	FieldDeletedAt = "deleted_at"
-	// FieldOwnerID holds the string denoting the owner_id field in the database.
-	FieldOwnerID = "owner_id"
+	// FieldClinicID holds the string denoting the clinic_id field in the database.
+	FieldClinicID = "clinic_id"
 	// FieldCreatedByID holds the string denoting the created_by_id field in the database.
 	FieldCreatedByID = "created_by_id"
 	// FieldPatientID holds the string denoting the patient_id field in the database.
@@ -37,8 +37,8 @@ const (
 	FieldAssignedDate = "assigned_date"
 	// FieldEndedAt holds the string denoting the ended_at field in the database.
 	FieldEndedAt = "ended_at"
-	// EdgeOwner holds the string denoting the owner edge name in mutations.
-	EdgeOwner = "owner"
+	// EdgeClinic holds the string denoting the clinic edge name in mutations.
+	EdgeClinic = "clinic"
 	// EdgeCreatedBy holds the string denoting the created_by edge name in mutations.
 	EdgeCreatedBy = "created_by"
 	// EdgePatient holds the string denoting the patient edge name in mutations.
@@ -47,13 +47,13 @@ const (
 	EdgeDoctor = "doctor"
 	// Table holds the table name of the mapping in the database.
 	Table = "mappings"
-	// OwnerTable is the table that holds the owner relation/edge.
-	OwnerTable = "mappings"
-	// OwnerInverseTable is the table name for the User entity.
-	// It exists in this package in order to avoid circular dependency with the "user" package.
-	OwnerInverseTable = "users"
-	// OwnerColumn is the table column denoting the owner relation/edge.
-	OwnerColumn = "owner_id"
+	// ClinicTable is the table that holds the clinic relation/edge.
+	ClinicTable = "mappings"
+	// ClinicInverseTable is the table name for the Clinic entity.
+	// It exists in this package in order to avoid circular dependency with the "clinic" package.
+	ClinicInverseTable = "clinics"
+	// ClinicColumn is the table column denoting the clinic relation/edge.
+	ClinicColumn = "clinic_id"
 	// CreatedByTable is the table that holds the created_by relation/edge.
 	CreatedByTable = "mappings"
 	// CreatedByInverseTable is the table name for the User entity.
@@ -83,7 +83,7 @@ var Columns = []string{
 	FieldCreatedAt,
 	FieldUpdatedAt,
 	FieldDeletedAt,
-	FieldOwnerID,
+	FieldClinicID,
 	FieldCreatedByID,
 	FieldPatientID,
 	FieldDoctorID,
@@ -148,9 +148,9 @@ func ByDeletedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDeletedAt, opts...).ToFunc()
 }
 
-// ByOwnerID orders the results by the owner_id field.
-func ByOwnerID(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldOwnerID, opts...).ToFunc()
+// ByClinicID orders the results by the clinic_id field.
+func ByClinicID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClinicID, opts...).ToFunc()
 }
 
 // ByCreatedByID orders the results by the created_by_id field.
@@ -188,10 +188,10 @@ func ByEndedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEndedAt, opts...).ToFunc()
 }
 
-// ByOwnerField orders the results by owner field.
-func ByOwnerField(field string, opts ...sql.OrderTermOption) OrderOption {
+// ByClinicField orders the results by clinic field.
+func ByClinicField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newOwnerStep(), sql.OrderByField(field, opts...))
+		sqlgraph.OrderByNeighborTerms(s, newClinicStep(), sql.OrderByField(field, opts...))
 	}
 }
 
@@ -215,11 +215,11 @@ func ByDoctorField(field string, opts ...sql.OrderTermOption) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newDoctorStep(), sql.OrderByField(field, opts...))
 	}
 }
-func newOwnerStep() *sqlgraph.Step {
+func newClinicStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(OwnerInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, true, OwnerTable, OwnerColumn),
+		sqlgraph.To(ClinicInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
 	)
 }
 func newCreatedByStep() *sqlgraph.Step {

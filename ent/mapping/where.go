@@ -70,9 +70,9 @@ func DeletedAt(v time.Time) predicate.Mapping {
 	return predicate.Mapping(sql.FieldEQ(FieldDeletedAt, v))
 }
 
-// OwnerID applies equality check predicate on the "owner_id" field. It's identical to OwnerIDEQ.
-func OwnerID(v int) predicate.Mapping {
-	return predicate.Mapping(sql.FieldEQ(FieldOwnerID, v))
+// ClinicID applies equality check predicate on the "clinic_id" field. It's identical to ClinicIDEQ.
+func ClinicID(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldClinicID, v))
 }
 
 // CreatedByID applies equality check predicate on the "created_by_id" field. It's identical to CreatedByIDEQ.
@@ -240,24 +240,24 @@ func DeletedAtNotNil() predicate.Mapping {
 	return predicate.Mapping(sql.FieldNotNull(FieldDeletedAt))
 }
 
-// OwnerIDEQ applies the EQ predicate on the "owner_id" field.
-func OwnerIDEQ(v int) predicate.Mapping {
-	return predicate.Mapping(sql.FieldEQ(FieldOwnerID, v))
+// ClinicIDEQ applies the EQ predicate on the "clinic_id" field.
+func ClinicIDEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldClinicID, v))
 }
 
-// OwnerIDNEQ applies the NEQ predicate on the "owner_id" field.
-func OwnerIDNEQ(v int) predicate.Mapping {
-	return predicate.Mapping(sql.FieldNEQ(FieldOwnerID, v))
+// ClinicIDNEQ applies the NEQ predicate on the "clinic_id" field.
+func ClinicIDNEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNEQ(FieldClinicID, v))
 }
 
-// OwnerIDIn applies the In predicate on the "owner_id" field.
-func OwnerIDIn(vs ...int) predicate.Mapping {
-	return predicate.Mapping(sql.FieldIn(FieldOwnerID, vs...))
+// ClinicIDIn applies the In predicate on the "clinic_id" field.
+func ClinicIDIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldIn(FieldClinicID, vs...))
 }
 
-// OwnerIDNotIn applies the NotIn predicate on the "owner_id" field.
-func OwnerIDNotIn(vs ...int) predicate.Mapping {
-	return predicate.Mapping(sql.FieldNotIn(FieldOwnerID, vs...))
+// ClinicIDNotIn applies the NotIn predicate on the "clinic_id" field.
+func ClinicIDNotIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNotIn(FieldClinicID, vs...))
 }
 
 // CreatedByIDEQ applies the EQ predicate on the "created_by_id" field.
@@ -495,21 +495,21 @@ func EndedAtNotNil() predicate.Mapping {
 	return predicate.Mapping(sql.FieldNotNull(FieldEndedAt))
 }
 
-// HasOwner applies the HasEdge predicate on the "owner" edge.
-func HasOwner() predicate.Mapping {
+// HasClinic applies the HasEdge predicate on the "clinic" edge.
+func HasClinic() predicate.Mapping {
 	return predicate.Mapping(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, OwnerTable, OwnerColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})
 }
 
-// HasOwnerWith applies the HasEdge predicate on the "owner" edge with a given conditions (other predicates).
-func HasOwnerWith(preds ...predicate.User) predicate.Mapping {
+// HasClinicWith applies the HasEdge predicate on the "clinic" edge with a given conditions (other predicates).
+func HasClinicWith(preds ...predicate.Clinic) predicate.Mapping {
 	return predicate.Mapping(func(s *sql.Selector) {
-		step := newOwnerStep()
+		step := newClinicStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

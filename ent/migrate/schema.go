@@ -9,6 +9,18 @@ import (
 )
 
 var (
+	// ClinicsColumns holds the columns for the "clinics" table.
+	ClinicsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "name", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// ClinicsTable holds the schema information for the "clinics" table.
+	ClinicsTable = &schema.Table{
+		Name:       "clinics",
+		Columns:    ClinicsColumns,
+		PrimaryKey: []*schema.Column{ClinicsColumns[0]},
+	}
 	// DoctorsColumns holds the columns for the "doctors" table.
 	DoctorsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -94,6 +106,59 @@ var (
 		Columns:    GuessesColumns,
 		PrimaryKey: []*schema.Column{GuessesColumns[0]},
 	}
+	// InvitationsColumns holds the columns for the "invitations" table.
+	InvitationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "role", Type: field.TypeEnum, Nullable: true, Enums: []string{"admin", "member"}},
+		{Name: "code_hash", Type: field.TypeString, Unique: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "accepted_by_id", Type: field.TypeInt, Nullable: true},
+		{Name: "clinic_id", Type: field.TypeInt},
+		{Name: "doctor_id", Type: field.TypeInt, Nullable: true},
+		{Name: "patient_id", Type: field.TypeInt, Nullable: true},
+		{Name: "created_by_id", Type: field.TypeInt},
+	}
+	// InvitationsTable holds the schema information for the "invitations" table.
+	InvitationsTable = &schema.Table{
+		Name:       "invitations",
+		Columns:    InvitationsColumns,
+		PrimaryKey: []*schema.Column{InvitationsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "invitations_clinics_invitations",
+				Columns:    []*schema.Column{InvitationsColumns[7]},
+				RefColumns: []*schema.Column{ClinicsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "invitations_doctors_invitations",
+				Columns:    []*schema.Column{InvitationsColumns[8]},
+				RefColumns: []*schema.Column{DoctorsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "invitations_patients_invitations",
+				Columns:    []*schema.Column{InvitationsColumns[9]},
+				RefColumns: []*schema.Column{PatientsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "invitations_users_invitations",
+				Columns:    []*schema.Column{InvitationsColumns[10]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "invitation_clinic_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{InvitationsColumns[7], InvitationsColumns[3], InvitationsColumns[0]},
+			},
+		},
+	}
 	// MappingsColumns holds the columns for the "mappings" table.
 	MappingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -104,9 +169,9 @@ var (
 		{Name: "is_active", Type: field.TypeBool, Default: true},
 		{Name: "assigned_date", Type: field.TypeTime},
 		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "doctor_id", Type: field.TypeInt},
 		{Name: "patient_id", Type: field.TypeInt},
-		{Name: "owner_id", Type: field.TypeInt},
 		{Name: "created_by_id", Type: field.TypeInt},
 	}
 	// MappingsTable holds the schema information for the "mappings" table.
@@ -116,21 +181,21 @@ var (
 		PrimaryKey: []*schema.Column{MappingsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "mappings_doctors_mappings",
+				Symbol:     "mappings_clinics_mappings",
 				Columns:    []*schema.Column{MappingsColumns[8]},
+				RefColumns: []*schema.Column{ClinicsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "mappings_doctors_mappings",
+				Columns:    []*schema.Column{MappingsColumns[9]},
 				RefColumns: []*schema.Column{DoctorsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "mappings_patients_mappings",
-				Columns:    []*schema.Column{MappingsColumns[9]},
-				RefColumns: []*schema.Column{PatientsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-			{
-				Symbol:     "mappings_users_mappings",
 				Columns:    []*schema.Column{MappingsColumns[10]},
-				RefColumns: []*schema.Column{UsersColumns[0]},
+				RefColumns: []*schema.Column{PatientsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
@@ -144,7 +209,7 @@ var (
 			{
 				Name:    "mapping_patient_id_doctor_id",
 				Unique:  true,
-				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[8]},
+				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[9]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -152,32 +217,32 @@ var (
 			{
 				Name:    "mapping_patient_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[6], MappingsColumns[0]},
-			},
-			{
-				Name:    "mapping_owner_id_assigned_date_id",
-				Unique:  false,
 				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[6], MappingsColumns[0]},
 			},
 			{
-				Name:    "mapping_owner_id_created_at_id",
+				Name:    "mapping_clinic_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[1], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[6], MappingsColumns[0]},
 			},
 			{
-				Name:    "mapping_owner_id_patient_id_is_active_deleted_at_doctor_id_id",
+				Name:    "mapping_clinic_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[9], MappingsColumns[5], MappingsColumns[3], MappingsColumns[8], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[1], MappingsColumns[0]},
 			},
 			{
-				Name:    "mapping_doctor_id_owner_id_is_active_deleted_at_patient_id_id",
+				Name:    "mapping_clinic_patient",
 				Unique:  false,
 				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[10], MappingsColumns[5], MappingsColumns[3], MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
-				Name:    "mapping_created_by_id_owner_id",
+				Name:    "mapping_doctor_clinic",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[10]},
+				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[8], MappingsColumns[5], MappingsColumns[3], MappingsColumns[10], MappingsColumns[0]},
+			},
+			{
+				Name:    "mapping_created_by_id_clinic_id",
+				Unique:  false,
+				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[8]},
 			},
 			{
 				Name:    "mapping_assigned_date_id",
@@ -209,7 +274,9 @@ var (
 		{Name: "blood_group", Type: field.TypeEnum, Nullable: true, Enums: []string{"A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"}},
 		{Name: "emergency_contact", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "medical_history", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "created_by_id", Type: field.TypeInt},
+		{Name: "account_id", Type: field.TypeInt, Nullable: true},
 	}
 	// PatientsTable holds the schema information for the "patients" table.
 	PatientsTable = &schema.Table{
@@ -218,15 +285,27 @@ var (
 		PrimaryKey: []*schema.Column{PatientsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "patients_users_patients",
+				Symbol:     "patients_clinics_patients",
 				Columns:    []*schema.Column{PatientsColumns[16]},
+				RefColumns: []*schema.Column{ClinicsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "patients_users_patients",
+				Columns:    []*schema.Column{PatientsColumns[17]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "patients_users_records",
+				Columns:    []*schema.Column{PatientsColumns[18]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "patient_owner_name",
+				Name:    "patient_clinic_name",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[5], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
@@ -256,7 +335,7 @@ var (
 				},
 			},
 			{
-				Name:    "patient_phone_created_by_id",
+				Name:    "patient_phone_clinic_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[8], PatientsColumns[16]},
 				Annotation: &entsql.IndexAnnotation{
@@ -264,7 +343,7 @@ var (
 				},
 			},
 			{
-				Name:    "patient_email_created_by_id",
+				Name:    "patient_email_clinic_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[7], PatientsColumns[16]},
 				Annotation: &entsql.IndexAnnotation{
@@ -272,7 +351,20 @@ var (
 				},
 			},
 			{
-				Name:    "patient_created_by_id_created_at_id",
+				Name:    "patient_account_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[18]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "account_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "patient_created_by_id_clinic_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[17], PatientsColumns[16]},
+			},
+			{
+				Name:    "patient_clinic_id_created_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[1], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
@@ -288,7 +380,7 @@ var (
 				},
 			},
 			{
-				Name:    "patient_created_by_id_updated_at_id",
+				Name:    "patient_clinic_id_updated_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[2], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
@@ -304,7 +396,7 @@ var (
 				},
 			},
 			{
-				Name:    "patient_created_by_id_date_of_birth_id",
+				Name:    "patient_clinic_id_date_of_birth_id",
 				Unique:  false,
 				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[9], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
@@ -318,6 +410,57 @@ var (
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
+			},
+		},
+	}
+	// PracticesColumns holds the columns for the "practices" table.
+	PracticesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "clinic_id", Type: field.TypeInt},
+		{Name: "doctor_id", Type: field.TypeInt},
+		{Name: "user_id", Type: field.TypeInt},
+	}
+	// PracticesTable holds the schema information for the "practices" table.
+	PracticesTable = &schema.Table{
+		Name:       "practices",
+		Columns:    PracticesColumns,
+		PrimaryKey: []*schema.Column{PracticesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "practices_clinics_practices",
+				Columns:    []*schema.Column{PracticesColumns[2]},
+				RefColumns: []*schema.Column{ClinicsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "practices_doctors_practices",
+				Columns:    []*schema.Column{PracticesColumns[3]},
+				RefColumns: []*schema.Column{DoctorsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "practices_users_practices",
+				Columns:    []*schema.Column{PracticesColumns[4]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "practice_doctor_id_clinic_id",
+				Unique:  true,
+				Columns: []*schema.Column{PracticesColumns[3], PracticesColumns[2]},
+			},
+			{
+				Name:    "practice_user_id_clinic_id_doctor_id",
+				Unique:  false,
+				Columns: []*schema.Column{PracticesColumns[4], PracticesColumns[2], PracticesColumns[3]},
+			},
+			{
+				Name:    "practice_clinic_id",
+				Unique:  false,
+				Columns: []*schema.Column{PracticesColumns[2]},
 			},
 		},
 	}
@@ -366,17 +509,27 @@ var (
 		{Name: "email", Type: field.TypeString, Unique: true},
 		{Name: "phone", Type: field.TypeString, Unique: true, Nullable: true},
 		{Name: "role", Type: field.TypeEnum, Enums: []string{"patient", "doctor"}},
+		{Name: "clinic_role", Type: field.TypeEnum, Enums: []string{"admin", "member"}, Default: "admin"},
 		{Name: "password_hash", Type: field.TypeString},
 		{Name: "is_active", Type: field.TypeBool, Default: true},
 		{Name: "is_staff", Type: field.TypeBool, Default: false},
 		{Name: "date_joined", Type: field.TypeTime},
 		{Name: "last_login", Type: field.TypeTime, Nullable: true},
+		{Name: "clinic_id", Type: field.TypeInt},
 	}
 	// UsersTable holds the schema information for the "users" table.
 	UsersTable = &schema.Table{
 		Name:       "users",
 		Columns:    UsersColumns,
 		PrimaryKey: []*schema.Column{UsersColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "users_clinics_members",
+				Columns:    []*schema.Column{UsersColumns[12]},
+				RefColumns: []*schema.Column{ClinicsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
 		Indexes: []*schema.Index{
 			{
 				Name:    "user_username_key_id",
@@ -386,22 +539,34 @@ var (
 			{
 				Name:    "user_date_joined_id",
 				Unique:  false,
-				Columns: []*schema.Column{UsersColumns[9], UsersColumns[0]},
+				Columns: []*schema.Column{UsersColumns[10], UsersColumns[0]},
+			},
+			{
+				Name:    "user_clinic_id_date_joined_id",
+				Unique:  false,
+				Columns: []*schema.Column{UsersColumns[12], UsersColumns[10], UsersColumns[0]},
 			},
 		},
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		ClinicsTable,
 		DoctorsTable,
 		GuessesTable,
+		InvitationsTable,
 		MappingsTable,
 		PatientsTable,
+		PracticesTable,
 		SessionsTable,
 		UsersTable,
 	}
 )
 
 func init() {
+	ClinicsTable.Annotation = &entsql.Annotation{}
+	ClinicsTable.Annotation.Checks = map[string]string{
+		"clinics_name_valid": "length(name) BETWEEN 1 AND 100",
+	}
 	DoctorsTable.Annotation = &entsql.Annotation{}
 	DoctorsTable.Annotation.Checks = map[string]string{
 		"doctors_address_valid":          "length(address) <= 20000",
@@ -419,16 +584,28 @@ func init() {
 		"guesses_failures_valid": "failures > 0",
 		"guesses_id_valid":       "length(id) = 32",
 	}
-	MappingsTable.ForeignKeys[0].RefTable = DoctorsTable
-	MappingsTable.ForeignKeys[1].RefTable = PatientsTable
-	MappingsTable.ForeignKeys[2].RefTable = UsersTable
+	InvitationsTable.ForeignKeys[0].RefTable = ClinicsTable
+	InvitationsTable.ForeignKeys[1].RefTable = DoctorsTable
+	InvitationsTable.ForeignKeys[2].RefTable = PatientsTable
+	InvitationsTable.ForeignKeys[3].RefTable = UsersTable
+	InvitationsTable.Annotation = &entsql.Annotation{}
+	InvitationsTable.Annotation.Checks = map[string]string{
+		"invitations_code_hash_valid": "length(code_hash) = 64",
+		"invitations_ended_at_valid":  "accepted_by_id IS NULL OR ended_at IS NOT NULL",
+		"invitations_role_valid":      "role IS NULL OR role IN ('admin', 'member') AND doctor_id IS NULL AND patient_id IS NULL",
+	}
+	MappingsTable.ForeignKeys[0].RefTable = ClinicsTable
+	MappingsTable.ForeignKeys[1].RefTable = DoctorsTable
+	MappingsTable.ForeignKeys[2].RefTable = PatientsTable
 	MappingsTable.ForeignKeys[3].RefTable = UsersTable
 	MappingsTable.Annotation = &entsql.Annotation{}
 	MappingsTable.Annotation.Checks = map[string]string{
 		"mappings_ended_at_valid": "(ended_at IS NULL) = is_active",
 		"mappings_notes_valid":    "length(notes) <= 20000",
 	}
-	PatientsTable.ForeignKeys[0].RefTable = UsersTable
+	PatientsTable.ForeignKeys[0].RefTable = ClinicsTable
+	PatientsTable.ForeignKeys[1].RefTable = UsersTable
+	PatientsTable.ForeignKeys[2].RefTable = UsersTable
 	PatientsTable.Annotation = &entsql.Annotation{}
 	PatientsTable.Annotation.Checks = map[string]string{
 		"patients_address_valid":           "length(address) <= 20000",
@@ -441,6 +618,9 @@ func init() {
 		"patients_name_valid":              "length(name) BETWEEN 1 AND 100",
 		"patients_phone_valid":             "length(phone) BETWEEN 1 AND 32",
 	}
+	PracticesTable.ForeignKeys[0].RefTable = ClinicsTable
+	PracticesTable.ForeignKeys[1].RefTable = DoctorsTable
+	PracticesTable.ForeignKeys[2].RefTable = UsersTable
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	SessionsTable.Annotation = &entsql.Annotation{}
 	SessionsTable.Annotation.Checks = map[string]string{
@@ -449,8 +629,10 @@ func init() {
 		"sessions_role_valid":       "role IN ('patient', 'doctor')",
 		"sessions_user_agent_valid": "length(user_agent) <= 300",
 	}
+	UsersTable.ForeignKeys[0].RefTable = ClinicsTable
 	UsersTable.Annotation = &entsql.Annotation{}
 	UsersTable.Annotation.Checks = map[string]string{
+		"users_clinic_role_valid":   "clinic_role IN ('admin', 'member')",
 		"users_email_valid":         "length(email) BETWEEN 1 AND 254",
 		"users_password_hash_valid": "length(password_hash) <= 512",
 		"users_phone_valid":         "length(phone) BETWEEN 1 AND 32",

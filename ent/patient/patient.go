@@ -22,8 +22,12 @@ const (
 	FieldUpdatedAt = "updated_at"
 	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
 	FieldDeletedAt = "deleted_at"
+	// FieldClinicID holds the string denoting the clinic_id field in the database.
+	FieldClinicID = "clinic_id"
 	// FieldCreatedByID holds the string denoting the created_by_id field in the database.
 	FieldCreatedByID = "created_by_id"
+	// FieldAccountID holds the string denoting the account_id field in the database.
+	FieldAccountID = "account_id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldNameKey holds the string denoting the name_key field in the database.
@@ -48,12 +52,25 @@ const (
 	FieldEmergencyContact = "emergency_contact"
 	// FieldMedicalHistory holds the string denoting the medical_history field in the database.
 	FieldMedicalHistory = "medical_history"
+	// EdgeClinic holds the string denoting the clinic edge name in mutations.
+	EdgeClinic = "clinic"
 	// EdgeCreatedBy holds the string denoting the created_by edge name in mutations.
 	EdgeCreatedBy = "created_by"
+	// EdgeAccount holds the string denoting the account edge name in mutations.
+	EdgeAccount = "account"
 	// EdgeMappings holds the string denoting the mappings edge name in mutations.
 	EdgeMappings = "mappings"
+	// EdgeInvitations holds the string denoting the invitations edge name in mutations.
+	EdgeInvitations = "invitations"
 	// Table holds the table name of the patient in the database.
 	Table = "patients"
+	// ClinicTable is the table that holds the clinic relation/edge.
+	ClinicTable = "patients"
+	// ClinicInverseTable is the table name for the Clinic entity.
+	// It exists in this package in order to avoid circular dependency with the "clinic" package.
+	ClinicInverseTable = "clinics"
+	// ClinicColumn is the table column denoting the clinic relation/edge.
+	ClinicColumn = "clinic_id"
 	// CreatedByTable is the table that holds the created_by relation/edge.
 	CreatedByTable = "patients"
 	// CreatedByInverseTable is the table name for the User entity.
@@ -61,6 +78,13 @@ const (
 	CreatedByInverseTable = "users"
 	// CreatedByColumn is the table column denoting the created_by relation/edge.
 	CreatedByColumn = "created_by_id"
+	// AccountTable is the table that holds the account relation/edge.
+	AccountTable = "patients"
+	// AccountInverseTable is the table name for the User entity.
+	// It exists in this package in order to avoid circular dependency with the "user" package.
+	AccountInverseTable = "users"
+	// AccountColumn is the table column denoting the account relation/edge.
+	AccountColumn = "account_id"
 	// MappingsTable is the table that holds the mappings relation/edge.
 	MappingsTable = "mappings"
 	// MappingsInverseTable is the table name for the Mapping entity.
@@ -68,6 +92,13 @@ const (
 	MappingsInverseTable = "mappings"
 	// MappingsColumn is the table column denoting the mappings relation/edge.
 	MappingsColumn = "patient_id"
+	// InvitationsTable is the table that holds the invitations relation/edge.
+	InvitationsTable = "invitations"
+	// InvitationsInverseTable is the table name for the Invitation entity.
+	// It exists in this package in order to avoid circular dependency with the "invitation" package.
+	InvitationsInverseTable = "invitations"
+	// InvitationsColumn is the table column denoting the invitations relation/edge.
+	InvitationsColumn = "patient_id"
 )
 
 // Columns holds all SQL columns for patient fields.
@@ -76,7 +107,9 @@ var Columns = []string{
 	FieldCreatedAt,
 	FieldUpdatedAt,
 	FieldDeletedAt,
+	FieldClinicID,
 	FieldCreatedByID,
+	FieldAccountID,
 	FieldName,
 	FieldNameKey,
 	FieldNameSound,
@@ -209,9 +242,19 @@ func ByDeletedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDeletedAt, opts...).ToFunc()
 }
 
+// ByClinicID orders the results by the clinic_id field.
+func ByClinicID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClinicID, opts...).ToFunc()
+}
+
 // ByCreatedByID orders the results by the created_by_id field.
 func ByCreatedByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedByID, opts...).ToFunc()
+}
+
+// ByAccountID orders the results by the account_id field.
+func ByAccountID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAccountID, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.
@@ -274,10 +317,24 @@ func ByMedicalHistory(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMedicalHistory, opts...).ToFunc()
 }
 
+// ByClinicField orders the results by clinic field.
+func ByClinicField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newClinicStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByCreatedByField orders the results by created_by field.
 func ByCreatedByField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newCreatedByStep(), sql.OrderByField(field, opts...))
+	}
+}
+
+// ByAccountField orders the results by account field.
+func ByAccountField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newAccountStep(), sql.OrderByField(field, opts...))
 	}
 }
 
@@ -294,6 +351,27 @@ func ByMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newMappingsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByInvitationsCount orders the results by invitations count.
+func ByInvitationsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newInvitationsStep(), opts...)
+	}
+}
+
+// ByInvitations orders the results by invitations terms.
+func ByInvitations(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newInvitationsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+func newClinicStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(ClinicInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
+	)
+}
 func newCreatedByStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -301,10 +379,24 @@ func newCreatedByStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, CreatedByTable, CreatedByColumn),
 	)
 }
+func newAccountStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(AccountInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, true, AccountTable, AccountColumn),
+	)
+}
 func newMappingsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(MappingsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
+	)
+}
+func newInvitationsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(InvitationsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, InvitationsTable, InvitationsColumn),
 	)
 }

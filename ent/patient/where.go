@@ -71,9 +71,19 @@ func DeletedAt(v time.Time) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldDeletedAt, v))
 }
 
+// ClinicID applies equality check predicate on the "clinic_id" field. It's identical to ClinicIDEQ.
+func ClinicID(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldClinicID, v))
+}
+
 // CreatedByID applies equality check predicate on the "created_by_id" field. It's identical to CreatedByIDEQ.
 func CreatedByID(v int) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldCreatedByID, v))
+}
+
+// AccountID applies equality check predicate on the "account_id" field. It's identical to AccountIDEQ.
+func AccountID(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldAccountID, v))
 }
 
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
@@ -256,6 +266,26 @@ func DeletedAtNotNil() predicate.Patient {
 	return predicate.Patient(sql.FieldNotNull(FieldDeletedAt))
 }
 
+// ClinicIDEQ applies the EQ predicate on the "clinic_id" field.
+func ClinicIDEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldClinicID, v))
+}
+
+// ClinicIDNEQ applies the NEQ predicate on the "clinic_id" field.
+func ClinicIDNEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldClinicID, v))
+}
+
+// ClinicIDIn applies the In predicate on the "clinic_id" field.
+func ClinicIDIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldIn(FieldClinicID, vs...))
+}
+
+// ClinicIDNotIn applies the NotIn predicate on the "clinic_id" field.
+func ClinicIDNotIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldNotIn(FieldClinicID, vs...))
+}
+
 // CreatedByIDEQ applies the EQ predicate on the "created_by_id" field.
 func CreatedByIDEQ(v int) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldCreatedByID, v))
@@ -274,6 +304,36 @@ func CreatedByIDIn(vs ...int) predicate.Patient {
 // CreatedByIDNotIn applies the NotIn predicate on the "created_by_id" field.
 func CreatedByIDNotIn(vs ...int) predicate.Patient {
 	return predicate.Patient(sql.FieldNotIn(FieldCreatedByID, vs...))
+}
+
+// AccountIDEQ applies the EQ predicate on the "account_id" field.
+func AccountIDEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldAccountID, v))
+}
+
+// AccountIDNEQ applies the NEQ predicate on the "account_id" field.
+func AccountIDNEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldAccountID, v))
+}
+
+// AccountIDIn applies the In predicate on the "account_id" field.
+func AccountIDIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldIn(FieldAccountID, vs...))
+}
+
+// AccountIDNotIn applies the NotIn predicate on the "account_id" field.
+func AccountIDNotIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldNotIn(FieldAccountID, vs...))
+}
+
+// AccountIDIsNil applies the IsNil predicate on the "account_id" field.
+func AccountIDIsNil() predicate.Patient {
+	return predicate.Patient(sql.FieldIsNull(FieldAccountID))
+}
+
+// AccountIDNotNil applies the NotNil predicate on the "account_id" field.
+func AccountIDNotNil() predicate.Patient {
+	return predicate.Patient(sql.FieldNotNull(FieldAccountID))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.
@@ -926,6 +986,29 @@ func MedicalHistoryContainsFold(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldContainsFold(FieldMedicalHistory, v))
 }
 
+// HasClinic applies the HasEdge predicate on the "clinic" edge.
+func HasClinic() predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasClinicWith applies the HasEdge predicate on the "clinic" edge with a given conditions (other predicates).
+func HasClinicWith(preds ...predicate.Clinic) predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := newClinicStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasCreatedBy applies the HasEdge predicate on the "created_by" edge.
 func HasCreatedBy() predicate.Patient {
 	return predicate.Patient(func(s *sql.Selector) {
@@ -949,6 +1032,29 @@ func HasCreatedByWith(preds ...predicate.User) predicate.Patient {
 	})
 }
 
+// HasAccount applies the HasEdge predicate on the "account" edge.
+func HasAccount() predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, AccountTable, AccountColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasAccountWith applies the HasEdge predicate on the "account" edge with a given conditions (other predicates).
+func HasAccountWith(preds ...predicate.User) predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := newAccountStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasMappings applies the HasEdge predicate on the "mappings" edge.
 func HasMappings() predicate.Patient {
 	return predicate.Patient(func(s *sql.Selector) {
@@ -964,6 +1070,29 @@ func HasMappings() predicate.Patient {
 func HasMappingsWith(preds ...predicate.Mapping) predicate.Patient {
 	return predicate.Patient(func(s *sql.Selector) {
 		step := newMappingsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasInvitations applies the HasEdge predicate on the "invitations" edge.
+func HasInvitations() predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, InvitationsTable, InvitationsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasInvitationsWith applies the HasEdge predicate on the "invitations" edge with a given conditions (other predicates).
+func HasInvitationsWith(preds ...predicate.Invitation) predicate.Patient {
+	return predicate.Patient(func(s *sql.Selector) {
+		step := newInvitationsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

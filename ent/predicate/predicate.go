@@ -6,17 +6,26 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
+// Clinic is the predicate function for clinic builders.
+type Clinic func(*sql.Selector)
+
 // Doctor is the predicate function for doctor builders.
 type Doctor func(*sql.Selector)
 
 // Guess is the predicate function for guess builders.
 type Guess func(*sql.Selector)
 
+// Invitation is the predicate function for invitation builders.
+type Invitation func(*sql.Selector)
+
 // Mapping is the predicate function for mapping builders.
 type Mapping func(*sql.Selector)
 
 // Patient is the predicate function for patient builders.
 type Patient func(*sql.Selector)
+
+// Practice is the predicate function for practice builders.
+type Practice func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)

@@ -110,6 +110,30 @@ func DenyMutationOperationRule(op ent.Op) MutationRule {
 	return OnMutationOperation(rule, op)
 }
 
+// The ClinicQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ClinicQueryRuleFunc func(context.Context, *ent.ClinicQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ClinicQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ClinicQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.ClinicQuery", q)
+}
+
+// The ClinicMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ClinicMutationRuleFunc func(context.Context, *ent.ClinicMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ClinicMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.ClinicMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.ClinicMutation", m)
+}
+
 // The DoctorQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type DoctorQueryRuleFunc func(context.Context, *ent.DoctorQuery) error
@@ -158,6 +182,30 @@ func (f GuessMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation)
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.GuessMutation", m)
 }
 
+// The InvitationQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type InvitationQueryRuleFunc func(context.Context, *ent.InvitationQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f InvitationQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.InvitationQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.InvitationQuery", q)
+}
+
+// The InvitationMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type InvitationMutationRuleFunc func(context.Context, *ent.InvitationMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f InvitationMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.InvitationMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.InvitationMutation", m)
+}
+
 // The MappingQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type MappingQueryRuleFunc func(context.Context, *ent.MappingQuery) error
@@ -204,6 +252,30 @@ func (f PatientMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutatio
 		return f(ctx, m)
 	}
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.PatientMutation", m)
+}
+
+// The PracticeQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type PracticeQueryRuleFunc func(context.Context, *ent.PracticeQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f PracticeQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.PracticeQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.PracticeQuery", q)
+}
+
+// The PracticeMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type PracticeMutationRuleFunc func(context.Context, *ent.PracticeMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f PracticeMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.PracticeMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.PracticeMutation", m)
 }
 
 // The SessionQueryRuleFunc type is an adapter to allow the use of ordinary

@@ -3,10 +3,13 @@
 package runtime
 
 import (
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/schema"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -21,6 +24,28 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	clinic.Policy = privacy.NewPolicies(schema.Clinic{})
+	clinic.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := clinic.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	clinicHooks := schema.Clinic{}.Hooks()
+
+	clinic.Hooks[1] = clinicHooks[0]
+	clinicFields := schema.Clinic{}.Fields()
+	_ = clinicFields
+	// clinicDescName is the schema descriptor for name field.
+	clinicDescName := clinicFields[0].Descriptor()
+	// clinic.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	clinic.NameValidator = clinicDescName.Validators[0].(func(string) error)
+	// clinicDescCreatedAt is the schema descriptor for created_at field.
+	clinicDescCreatedAt := clinicFields[1].Descriptor()
+	// clinic.DefaultCreatedAt holds the default value on creation for the created_at field.
+	clinic.DefaultCreatedAt = clinicDescCreatedAt.Default.(func() time.Time)
 	doctorMixin := schema.Doctor{}.Mixin()
 	doctor.Policy = privacy.NewPolicies(schema.Doctor{})
 	doctor.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -103,6 +128,21 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	invitation.Policy = privacy.NewPolicies(schema.Invitation{})
+	invitation.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := invitation.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	invitationFields := schema.Invitation{}.Fields()
+	_ = invitationFields
+	// invitationDescCreatedAt is the schema descriptor for created_at field.
+	invitationDescCreatedAt := invitationFields[6].Descriptor()
+	// invitation.DefaultCreatedAt holds the default value on creation for the created_at field.
+	invitation.DefaultCreatedAt = invitationDescCreatedAt.Default.(func() time.Time)
 	mappingMixin := schema.Mapping{}.Mixin()
 	mapping.Policy = privacy.NewPolicies(schema.Mapping{})
 	mapping.Hooks[0] = func(next ent.Mutator) ent.Mutator {
@@ -174,37 +214,52 @@ func init() {
 	// patient.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	patient.UpdateDefaultUpdatedAt = patientDescUpdatedAt.UpdateDefault.(func() time.Time)
 	// patientDescName is the schema descriptor for name field.
-	patientDescName := patientFields[1].Descriptor()
+	patientDescName := patientFields[3].Descriptor()
 	// patient.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	patient.NameValidator = patientDescName.Validators[0].(func(string) error)
 	// patientDescNameSound is the schema descriptor for name_sound field.
-	patientDescNameSound := patientFields[3].Descriptor()
+	patientDescNameSound := patientFields[5].Descriptor()
 	// patient.DefaultNameSound holds the default value on creation for the name_sound field.
 	patient.DefaultNameSound = patientDescNameSound.Default.(string)
 	// patientDescEmail is the schema descriptor for email field.
-	patientDescEmail := patientFields[4].Descriptor()
+	patientDescEmail := patientFields[6].Descriptor()
 	// patient.EmailValidator is a validator for the "email" field. It is called by the builders before save.
 	patient.EmailValidator = patientDescEmail.Validators[0].(func(string) error)
 	// patientDescPhone is the schema descriptor for phone field.
-	patientDescPhone := patientFields[5].Descriptor()
+	patientDescPhone := patientFields[7].Descriptor()
 	// patient.PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
 	patient.PhoneValidator = patientDescPhone.Validators[0].(func(string) error)
 	// patientDescBirthDateEstimated is the schema descriptor for birth_date_estimated field.
-	patientDescBirthDateEstimated := patientFields[7].Descriptor()
+	patientDescBirthDateEstimated := patientFields[9].Descriptor()
 	// patient.DefaultBirthDateEstimated holds the default value on creation for the birth_date_estimated field.
 	patient.DefaultBirthDateEstimated = patientDescBirthDateEstimated.Default.(bool)
 	// patientDescAddress is the schema descriptor for address field.
-	patientDescAddress := patientFields[8].Descriptor()
+	patientDescAddress := patientFields[10].Descriptor()
 	// patient.AddressValidator is a validator for the "address" field. It is called by the builders before save.
 	patient.AddressValidator = patientDescAddress.Validators[0].(func(string) error)
 	// patientDescEmergencyContact is the schema descriptor for emergency_contact field.
-	patientDescEmergencyContact := patientFields[11].Descriptor()
+	patientDescEmergencyContact := patientFields[13].Descriptor()
 	// patient.EmergencyContactValidator is a validator for the "emergency_contact" field. It is called by the builders before save.
 	patient.EmergencyContactValidator = patientDescEmergencyContact.Validators[0].(func(string) error)
 	// patientDescMedicalHistory is the schema descriptor for medical_history field.
-	patientDescMedicalHistory := patientFields[12].Descriptor()
+	patientDescMedicalHistory := patientFields[14].Descriptor()
 	// patient.MedicalHistoryValidator is a validator for the "medical_history" field. It is called by the builders before save.
 	patient.MedicalHistoryValidator = patientDescMedicalHistory.Validators[0].(func(string) error)
+	practice.Policy = privacy.NewPolicies(schema.Practice{})
+	practice.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := practice.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	practiceFields := schema.Practice{}.Fields()
+	_ = practiceFields
+	// practiceDescCreatedAt is the schema descriptor for created_at field.
+	practiceDescCreatedAt := practiceFields[3].Descriptor()
+	// practice.DefaultCreatedAt holds the default value on creation for the created_at field.
+	practice.DefaultCreatedAt = practiceDescCreatedAt.Default.(func() time.Time)
 	session.Policy = privacy.NewPolicies(schema.Session{})
 	session.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -261,15 +316,15 @@ func init() {
 	// user.PhoneValidator is a validator for the "phone" field. It is called by the builders before save.
 	user.PhoneValidator = userDescPhone.Validators[0].(func(string) error)
 	// userDescIsActive is the schema descriptor for is_active field.
-	userDescIsActive := userFields[6].Descriptor()
+	userDescIsActive := userFields[8].Descriptor()
 	// user.DefaultIsActive holds the default value on creation for the is_active field.
 	user.DefaultIsActive = userDescIsActive.Default.(bool)
 	// userDescIsStaff is the schema descriptor for is_staff field.
-	userDescIsStaff := userFields[7].Descriptor()
+	userDescIsStaff := userFields[9].Descriptor()
 	// user.DefaultIsStaff holds the default value on creation for the is_staff field.
 	user.DefaultIsStaff = userDescIsStaff.Default.(bool)
 	// userDescDateJoined is the schema descriptor for date_joined field.
-	userDescDateJoined := userFields[8].Descriptor()
+	userDescDateJoined := userFields[10].Descriptor()
 	// user.DefaultDateJoined holds the default value on creation for the date_joined field.
 	user.DefaultDateJoined = userDescDateJoined.Default.(func() time.Time)
 }

@@ -48,6 +48,8 @@ func (Doctor) Fields() []ent.Field {
 func (Doctor) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("mappings", Mapping.Type),
+		edge.To("practices", Practice.Type),
+		edge.To("invitations", Invitation.Type),
 	}
 }
 

@@ -23,10 +23,10 @@ func (Mapping) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
 // Fields of the Mapping.
 func (Mapping) Fields() []ent.Field {
 	return []ent.Field{
-		field.Int("owner_id").Immutable().
-			Comment("The patient's owner. Set by the policy, never by a caller."),
+		field.Int("clinic_id").
+			Comment("The patient's clinic. Set by the policy, never by a caller."),
 		field.Int("created_by_id").Immutable().
-			Comment("Who assigned: the owner or staff. Set by the policy, never by a caller."),
+			Comment("Who assigned. Set by the policy, never by a caller."),
 		field.Int("patient_id").Immutable(),
 		field.Int("doctor_id").Immutable(),
 		field.Text("notes").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
@@ -39,7 +39,7 @@ func (Mapping) Fields() []ent.Field {
 // Edges of the Mapping.
 func (Mapping) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.From("owner", User.Type).Ref("mappings").Field("owner_id").Unique().Required().Immutable(),
+		edge.From("clinic", Clinic.Type).Ref("mappings").Field("clinic_id").Unique().Required(),
 		edge.From("created_by", User.Type).Ref("created_mappings").Field("created_by_id").Unique().Required().Immutable(),
 		edge.From("patient", Patient.Type).Ref("mappings").Field("patient_id").Unique().Required().Immutable(),
 		edge.From("doctor", Doctor.Type).Ref("mappings").Field("doctor_id").Unique().Required().Immutable(),
@@ -52,11 +52,11 @@ func (Mapping) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("patient_id", "doctor_id").Unique().Annotations(entsql.IndexWhere("is_active")),
 		index.Fields("patient_id", "assigned_date", "id"),
-		index.Fields("owner_id", "assigned_date", "id"),
-		index.Fields("owner_id", "created_at", "id"),
-		index.Fields("owner_id", "patient_id", "is_active", "deleted_at", "doctor_id", "id"),
-		index.Fields("doctor_id", "owner_id", "is_active", "deleted_at", "patient_id", "id"),
-		index.Fields("created_by_id", "owner_id"),
+		index.Fields("clinic_id", "assigned_date", "id"),
+		index.Fields("clinic_id", "created_at", "id"),
+		index.Fields("clinic_id", "patient_id", "is_active", "deleted_at", "doctor_id", "id").StorageKey("mapping_clinic_patient"),
+		index.Fields("doctor_id", "clinic_id", "is_active", "deleted_at", "patient_id", "id").StorageKey("mapping_doctor_clinic"),
+		index.Fields("created_by_id", "clinic_id"),
 		index.Fields("assigned_date", "id"),
 		index.Fields("created_at", "id"),
 	}
@@ -70,8 +70,8 @@ func (Mapping) Hooks() []ent.Hook {
 // Policy of the Mapping.
 func (Mapping) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.OwnMappingQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveMappingMutation(), rule.OwnMappingMutation(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.SeenMappingQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveMappingMutation(), rule.SeenMappingMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 

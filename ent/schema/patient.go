@@ -14,8 +14,8 @@ import (
 	"caregraph/internal/scalar"
 )
 
-// Patient is a medical record. It belongs to the user who created it, and
-// nobody else but staff can see that it exists.
+// Patient is a medical record. It belongs to a clinic. Beside its members, the
+// doctors who treat the patient and the patient can see that it exists.
 type Patient struct{ ent.Schema }
 
 // Mixin of the Patient.
@@ -24,8 +24,12 @@ func (Patient) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
 // Fields of the Patient.
 func (Patient) Fields() []ent.Field {
 	return []ent.Field{
+		field.Int("clinic_id").
+			Comment("The clinic that the record belongs to. Set by the policy, never by a caller."),
 		field.Int("created_by_id").Immutable().
-			Comment("The owner. Set by the policy, never by a caller."),
+			Comment("Who recorded the patient. Set by the policy, never by a caller."),
+		field.Int("account_id").Optional().Nillable().
+			Comment("The user who is the patient, if the clinic made one its account."),
 		field.String("name").Validate(scalar.FilledLine(100)),
 		field.String("name_key").
 			Comment("The name as it is searched and ordered: folded, see scalar.Fold."),
@@ -55,27 +59,32 @@ func (Patient) Fields() []ent.Field {
 // Edges of the Patient.
 func (Patient) Edges() []ent.Edge {
 	return []ent.Edge{
+		edge.From("clinic", Clinic.Type).Ref("patients").Field("clinic_id").Unique().Required(),
 		edge.From("created_by", User.Type).Ref("patients").Field("created_by_id").Unique().Required().Immutable(),
+		edge.From("account", User.Type).Ref("records").Field("account_id").Unique(),
 		edge.To("mappings", Mapping.Type),
+		edge.To("invitations", Invitation.Type),
 	}
 }
 
-// Indexes of the Patient: two for each order, behind the owner and, for staff,
+// Indexes of the Patient: two for each order, behind the clinic and, for staff,
 // without. They hold what is not deleted, so that a count reads nothing else, and
 // those by name all that a search reads. Two more find who has a phone number or an
-// e-mail address.
+// e-mail address, and two what belongs to a user.
 func (Patient) Indexes() []ent.Index {
 	live := entsql.IndexWhere("deleted_at IS NULL")
 	indexes := []ent.Index{
-		index.Fields("created_by_id", "name_key", "id").StorageKey("patient_owner_name").Annotations(live, entsql.IncludeColumns("phone", "email", "name_sound")),
+		index.Fields("clinic_id", "name_key", "id").StorageKey("patient_clinic_name").Annotations(live, entsql.IncludeColumns("phone", "email", "name_sound")),
 		index.Fields("name_key", "id").StorageKey("patient_name").Annotations(live, entsql.IncludeColumns("phone", "email", "name_sound")),
-		index.Fields("phone", "created_by_id").Annotations(live),
-		index.Fields("email", "created_by_id").Annotations(live),
+		index.Fields("phone", "clinic_id").Annotations(live),
+		index.Fields("email", "clinic_id").Annotations(live),
+		index.Fields("account_id").Annotations(entsql.IndexWhere("account_id IS NOT NULL")),
+		index.Fields("created_by_id", "clinic_id"),
 	}
 	for _, order := range []string{"created_at", "updated_at", "date_of_birth"} {
 		indexes = append(
 			indexes,
-			index.Fields("created_by_id", order, "id").Annotations(live),
+			index.Fields("clinic_id", order, "id").Annotations(live),
 			index.Fields(order, "id").Annotations(live),
 		)
 	}
@@ -94,8 +103,8 @@ func (Patient) Hooks() []ent.Hook {
 // Policy of the Patient.
 func (Patient) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.AllowIfStaff(), rule.OwnPatientQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.OwnPatientMutation(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.AllowIfStaff(), rule.SeenPatientQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.SeenPatientMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"caregraph/internal/scalar"
 )
 
-// User is a person who signs in. It owns the patients it creates.
+// User is a person who signs in, and a member of one clinic.
 type User struct{ ent.Schema }
 
 // Fields of the User.
@@ -27,6 +27,9 @@ func (User) Fields() []ent.Field {
 		field.String("phone").Optional().Nillable().Unique().Validate(scalar.Phone).
 			Comment("See scalar.NormalPhone."),
 		field.Enum("role").Values("patient", "doctor"),
+		field.Int("clinic_id"),
+		field.Enum("clinic_role").Values("admin", "member").Default("admin").
+			Comment("Whether the user says who is in the clinic."),
 		field.String("password_hash").Sensitive().
 			Comment("argon2id in PHC form, or a hash of the Django original."),
 		field.Bool("is_active").Default(true).
@@ -41,11 +44,16 @@ func (User) Fields() []ent.Field {
 // Edges of the User.
 func (User) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.To("patients", Patient.Type),
-		edge.To("mappings", Mapping.Type).
-			Comment("The assignments of the user's patients."),
+		edge.From("clinic", Clinic.Type).Ref("members").Field("clinic_id").Unique().Required(),
+		edge.To("patients", Patient.Type).
+			Comment("The patients whom the user recorded."),
+		edge.To("records", Patient.Type).
+			Comment("The records of which the user is the patient."),
+		edge.To("practices", Practice.Type),
 		edge.To("created_mappings", Mapping.Type).
 			Comment("The assignments that the user made."),
+		edge.To("invitations", Invitation.Type).
+			Comment("The invitations that the user wrote."),
 		edge.To("sessions", Session.Type),
 	}
 }
@@ -56,6 +64,7 @@ func (User) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("username_key", "id"),
 		index.Fields("date_joined", "id"),
+		index.Fields("clinic_id", "date_joined", "id"),
 	}
 }
 
@@ -71,8 +80,8 @@ func (User) Hooks() []ent.Hook {
 // user has; everything else is created and changed by internal/auth alone.
 func (User) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SelfAndAuthorsQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffUserMutation(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.KnownUserQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.MemberMutation(), rule.StaffUserMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 
@@ -83,6 +92,7 @@ func (User) Annotations() []schema.Annotation {
 		"email":         "length(email) BETWEEN 1 AND 254",
 		"phone":         "length(phone) BETWEEN 1 AND 32",
 		"role":          "role IN ('patient', 'doctor')",
+		"clinic_role":   "clinic_role IN ('admin', 'member')",
 		"password_hash": "length(password_hash) <= 512",
 	})}
 }

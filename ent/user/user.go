@@ -26,6 +26,10 @@ const (
 	FieldPhone = "phone"
 	// FieldRole holds the string denoting the role field in the database.
 	FieldRole = "role"
+	// FieldClinicID holds the string denoting the clinic_id field in the database.
+	FieldClinicID = "clinic_id"
+	// FieldClinicRole holds the string denoting the clinic_role field in the database.
+	FieldClinicRole = "clinic_role"
 	// FieldPasswordHash holds the string denoting the password_hash field in the database.
 	FieldPasswordHash = "password_hash"
 	// FieldIsActive holds the string denoting the is_active field in the database.
@@ -36,16 +40,29 @@ const (
 	FieldDateJoined = "date_joined"
 	// FieldLastLogin holds the string denoting the last_login field in the database.
 	FieldLastLogin = "last_login"
+	// EdgeClinic holds the string denoting the clinic edge name in mutations.
+	EdgeClinic = "clinic"
 	// EdgePatients holds the string denoting the patients edge name in mutations.
 	EdgePatients = "patients"
-	// EdgeMappings holds the string denoting the mappings edge name in mutations.
-	EdgeMappings = "mappings"
+	// EdgeRecords holds the string denoting the records edge name in mutations.
+	EdgeRecords = "records"
+	// EdgePractices holds the string denoting the practices edge name in mutations.
+	EdgePractices = "practices"
 	// EdgeCreatedMappings holds the string denoting the created_mappings edge name in mutations.
 	EdgeCreatedMappings = "created_mappings"
+	// EdgeInvitations holds the string denoting the invitations edge name in mutations.
+	EdgeInvitations = "invitations"
 	// EdgeSessions holds the string denoting the sessions edge name in mutations.
 	EdgeSessions = "sessions"
 	// Table holds the table name of the user in the database.
 	Table = "users"
+	// ClinicTable is the table that holds the clinic relation/edge.
+	ClinicTable = "users"
+	// ClinicInverseTable is the table name for the Clinic entity.
+	// It exists in this package in order to avoid circular dependency with the "clinic" package.
+	ClinicInverseTable = "clinics"
+	// ClinicColumn is the table column denoting the clinic relation/edge.
+	ClinicColumn = "clinic_id"
 	// PatientsTable is the table that holds the patients relation/edge.
 	PatientsTable = "patients"
 	// PatientsInverseTable is the table name for the Patient entity.
@@ -53,13 +70,20 @@ const (
 	PatientsInverseTable = "patients"
 	// PatientsColumn is the table column denoting the patients relation/edge.
 	PatientsColumn = "created_by_id"
-	// MappingsTable is the table that holds the mappings relation/edge.
-	MappingsTable = "mappings"
-	// MappingsInverseTable is the table name for the Mapping entity.
-	// It exists in this package in order to avoid circular dependency with the "mapping" package.
-	MappingsInverseTable = "mappings"
-	// MappingsColumn is the table column denoting the mappings relation/edge.
-	MappingsColumn = "owner_id"
+	// RecordsTable is the table that holds the records relation/edge.
+	RecordsTable = "patients"
+	// RecordsInverseTable is the table name for the Patient entity.
+	// It exists in this package in order to avoid circular dependency with the "patient" package.
+	RecordsInverseTable = "patients"
+	// RecordsColumn is the table column denoting the records relation/edge.
+	RecordsColumn = "account_id"
+	// PracticesTable is the table that holds the practices relation/edge.
+	PracticesTable = "practices"
+	// PracticesInverseTable is the table name for the Practice entity.
+	// It exists in this package in order to avoid circular dependency with the "practice" package.
+	PracticesInverseTable = "practices"
+	// PracticesColumn is the table column denoting the practices relation/edge.
+	PracticesColumn = "user_id"
 	// CreatedMappingsTable is the table that holds the created_mappings relation/edge.
 	CreatedMappingsTable = "mappings"
 	// CreatedMappingsInverseTable is the table name for the Mapping entity.
@@ -67,6 +91,13 @@ const (
 	CreatedMappingsInverseTable = "mappings"
 	// CreatedMappingsColumn is the table column denoting the created_mappings relation/edge.
 	CreatedMappingsColumn = "created_by_id"
+	// InvitationsTable is the table that holds the invitations relation/edge.
+	InvitationsTable = "invitations"
+	// InvitationsInverseTable is the table name for the Invitation entity.
+	// It exists in this package in order to avoid circular dependency with the "invitation" package.
+	InvitationsInverseTable = "invitations"
+	// InvitationsColumn is the table column denoting the invitations relation/edge.
+	InvitationsColumn = "created_by_id"
 	// SessionsTable is the table that holds the sessions relation/edge.
 	SessionsTable = "sessions"
 	// SessionsInverseTable is the table name for the Session entity.
@@ -84,6 +115,8 @@ var Columns = []string{
 	FieldEmail,
 	FieldPhone,
 	FieldRole,
+	FieldClinicID,
+	FieldClinicRole,
 	FieldPasswordHash,
 	FieldIsActive,
 	FieldIsStaff,
@@ -148,6 +181,32 @@ func RoleValidator(r Role) error {
 	}
 }
 
+// ClinicRole defines the type for the "clinic_role" enum field.
+type ClinicRole string
+
+// ClinicRoleAdmin is the default value of the ClinicRole enum.
+const DefaultClinicRole = ClinicRoleAdmin
+
+// ClinicRole values.
+const (
+	ClinicRoleAdmin  ClinicRole = "admin"
+	ClinicRoleMember ClinicRole = "member"
+)
+
+func (cr ClinicRole) String() string {
+	return string(cr)
+}
+
+// ClinicRoleValidator is a validator for the "clinic_role" field enum values. It is called by the builders before save.
+func ClinicRoleValidator(cr ClinicRole) error {
+	switch cr {
+	case ClinicRoleAdmin, ClinicRoleMember:
+		return nil
+	default:
+		return fmt.Errorf("user: invalid enum value for clinic_role field: %q", cr)
+	}
+}
+
 // OrderOption defines the ordering options for the User queries.
 type OrderOption func(*sql.Selector)
 
@@ -181,6 +240,16 @@ func ByRole(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRole, opts...).ToFunc()
 }
 
+// ByClinicID orders the results by the clinic_id field.
+func ByClinicID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClinicID, opts...).ToFunc()
+}
+
+// ByClinicRole orders the results by the clinic_role field.
+func ByClinicRole(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClinicRole, opts...).ToFunc()
+}
+
 // ByPasswordHash orders the results by the password_hash field.
 func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPasswordHash, opts...).ToFunc()
@@ -206,6 +275,13 @@ func ByLastLogin(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastLogin, opts...).ToFunc()
 }
 
+// ByClinicField orders the results by clinic field.
+func ByClinicField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newClinicStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByPatientsCount orders the results by patients count.
 func ByPatientsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -220,17 +296,31 @@ func ByPatients(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	}
 }
 
-// ByMappingsCount orders the results by mappings count.
-func ByMappingsCount(opts ...sql.OrderTermOption) OrderOption {
+// ByRecordsCount orders the results by records count.
+func ByRecordsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborsCount(s, newMappingsStep(), opts...)
+		sqlgraph.OrderByNeighborsCount(s, newRecordsStep(), opts...)
 	}
 }
 
-// ByMappings orders the results by mappings terms.
-func ByMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+// ByRecords orders the results by records terms.
+func ByRecords(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newMappingsStep(), append([]sql.OrderTerm{term}, terms...)...)
+		sqlgraph.OrderByNeighborTerms(s, newRecordsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByPracticesCount orders the results by practices count.
+func ByPracticesCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newPracticesStep(), opts...)
+	}
+}
+
+// ByPractices orders the results by practices terms.
+func ByPractices(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newPracticesStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
 
@@ -248,6 +338,20 @@ func ByCreatedMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	}
 }
 
+// ByInvitationsCount orders the results by invitations count.
+func ByInvitationsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newInvitationsStep(), opts...)
+	}
+}
+
+// ByInvitations orders the results by invitations terms.
+func ByInvitations(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newInvitationsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
 // BySessionsCount orders the results by sessions count.
 func BySessionsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -261,6 +365,13 @@ func BySessions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newSessionsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+func newClinicStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(ClinicInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
+	)
+}
 func newPatientsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -268,11 +379,18 @@ func newPatientsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, PatientsTable, PatientsColumn),
 	)
 }
-func newMappingsStep() *sqlgraph.Step {
+func newRecordsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(MappingsInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
+		sqlgraph.To(RecordsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RecordsTable, RecordsColumn),
+	)
+}
+func newPracticesStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(PracticesInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, PracticesTable, PracticesColumn),
 	)
 }
 func newCreatedMappingsStep() *sqlgraph.Step {
@@ -280,6 +398,13 @@ func newCreatedMappingsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(CreatedMappingsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, CreatedMappingsTable, CreatedMappingsColumn),
+	)
+}
+func newInvitationsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(InvitationsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, InvitationsTable, InvitationsColumn),
 	)
 }
 func newSessionsStep() *sqlgraph.Step {

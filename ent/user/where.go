@@ -75,6 +75,11 @@ func Phone(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPhone, v))
 }
 
+// ClinicID applies equality check predicate on the "clinic_id" field. It's identical to ClinicIDEQ.
+func ClinicID(v int) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldClinicID, v))
+}
+
 // PasswordHash applies equality check predicate on the "password_hash" field. It's identical to PasswordHashEQ.
 func PasswordHash(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPasswordHash, v))
@@ -390,6 +395,46 @@ func RoleNotIn(vs ...Role) predicate.User {
 	return predicate.User(sql.FieldNotIn(FieldRole, vs...))
 }
 
+// ClinicIDEQ applies the EQ predicate on the "clinic_id" field.
+func ClinicIDEQ(v int) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldClinicID, v))
+}
+
+// ClinicIDNEQ applies the NEQ predicate on the "clinic_id" field.
+func ClinicIDNEQ(v int) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldClinicID, v))
+}
+
+// ClinicIDIn applies the In predicate on the "clinic_id" field.
+func ClinicIDIn(vs ...int) predicate.User {
+	return predicate.User(sql.FieldIn(FieldClinicID, vs...))
+}
+
+// ClinicIDNotIn applies the NotIn predicate on the "clinic_id" field.
+func ClinicIDNotIn(vs ...int) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldClinicID, vs...))
+}
+
+// ClinicRoleEQ applies the EQ predicate on the "clinic_role" field.
+func ClinicRoleEQ(v ClinicRole) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldClinicRole, v))
+}
+
+// ClinicRoleNEQ applies the NEQ predicate on the "clinic_role" field.
+func ClinicRoleNEQ(v ClinicRole) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldClinicRole, v))
+}
+
+// ClinicRoleIn applies the In predicate on the "clinic_role" field.
+func ClinicRoleIn(vs ...ClinicRole) predicate.User {
+	return predicate.User(sql.FieldIn(FieldClinicRole, vs...))
+}
+
+// ClinicRoleNotIn applies the NotIn predicate on the "clinic_role" field.
+func ClinicRoleNotIn(vs ...ClinicRole) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldClinicRole, vs...))
+}
+
 // PasswordHashEQ applies the EQ predicate on the "password_hash" field.
 func PasswordHashEQ(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPasswordHash, v))
@@ -565,6 +610,29 @@ func LastLoginNotNil() predicate.User {
 	return predicate.User(sql.FieldNotNull(FieldLastLogin))
 }
 
+// HasClinic applies the HasEdge predicate on the "clinic" edge.
+func HasClinic() predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasClinicWith applies the HasEdge predicate on the "clinic" edge with a given conditions (other predicates).
+func HasClinicWith(preds ...predicate.Clinic) predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := newClinicStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasPatients applies the HasEdge predicate on the "patients" edge.
 func HasPatients() predicate.User {
 	return predicate.User(func(s *sql.Selector) {
@@ -588,21 +656,44 @@ func HasPatientsWith(preds ...predicate.Patient) predicate.User {
 	})
 }
 
-// HasMappings applies the HasEdge predicate on the "mappings" edge.
-func HasMappings() predicate.User {
+// HasRecords applies the HasEdge predicate on the "records" edge.
+func HasRecords() predicate.User {
 	return predicate.User(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
+			sqlgraph.Edge(sqlgraph.O2M, false, RecordsTable, RecordsColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})
 }
 
-// HasMappingsWith applies the HasEdge predicate on the "mappings" edge with a given conditions (other predicates).
-func HasMappingsWith(preds ...predicate.Mapping) predicate.User {
+// HasRecordsWith applies the HasEdge predicate on the "records" edge with a given conditions (other predicates).
+func HasRecordsWith(preds ...predicate.Patient) predicate.User {
 	return predicate.User(func(s *sql.Selector) {
-		step := newMappingsStep()
+		step := newRecordsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasPractices applies the HasEdge predicate on the "practices" edge.
+func HasPractices() predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, PracticesTable, PracticesColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasPracticesWith applies the HasEdge predicate on the "practices" edge with a given conditions (other predicates).
+func HasPracticesWith(preds ...predicate.Practice) predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := newPracticesStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)
@@ -626,6 +717,29 @@ func HasCreatedMappings() predicate.User {
 func HasCreatedMappingsWith(preds ...predicate.Mapping) predicate.User {
 	return predicate.User(func(s *sql.Selector) {
 		step := newCreatedMappingsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasInvitations applies the HasEdge predicate on the "invitations" edge.
+func HasInvitations() predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, InvitationsTable, InvitationsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasInvitationsWith applies the HasEdge predicate on the "invitations" edge with a given conditions (other predicates).
+func HasInvitationsWith(preds ...predicate.Invitation) predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := newInvitationsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -59,7 +59,8 @@ func (s *Service) CreateUser(ctx context.Context, in Registration) (u *ent.User,
 	return u, err
 }
 
-// create stores a user, or tells everything that is wrong with it.
+// create stores a user in a clinic of its own, which is named as the user is, or tells
+// everything that is wrong with the user.
 func create(ctx context.Context, in Registration, hash string, weak error) (*ent.User, error) {
 	faults, err := taken(ctx, in)
 	if err != nil {
@@ -68,8 +69,16 @@ func create(ctx context.Context, in Registration, hash string, weak error) (*ent
 	if weak != nil {
 		faults = append(faults, &fault.Error{Kind: fault.Invalid, Field: "password", Message: weak.Error()})
 	}
-	u, err := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
-		SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash).Save(unrestricted(ctx))
+	new := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
+		SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash)
+	if name := scalar.NormalUsername(scalar.OneLine(in.Username)); len(faults) == 0 && scalar.Username(name) == nil {
+		own, err := ent.FromContext(ctx).Clinic.Create().SetName(string([]rune(name)[:min(len([]rune(name)), 100)])).Save(unrestricted(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("register: %w", err)
+		}
+		new.SetClinicID(own.ID)
+	}
+	u, err := new.Save(unrestricted(ctx))
 	if len(faults) == 0 {
 		return u, err
 	}

@@ -9,6 +9,8 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -172,7 +174,8 @@ var (
 // usedEvery is how exact a session's last use is.
 const usedEvery = 5 * time.Minute
 
-// Viewer returns who the access token stands for, by one statement. It fails
+// Viewer returns who the access token stands for, by one statement, in the
+// transaction of the context if there is one. It fails
 // with ErrToken, ErrTokenType, ErrUserGone or ErrUserInactive, each of which is
 // also a viewer.ErrBadToken, or with the database's error.
 func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, error) {
@@ -184,16 +187,26 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		Role        string
 		CurrentRole string `sql:"current_role"`
 		Staff       bool
-		IsStaff     bool `sql:"is_staff"`
-		IsActive    bool `sql:"is_active"`
+		IsStaff     bool   `sql:"is_staff"`
+		IsActive    bool   `sql:"is_active"`
+		ClinicID    int    `sql:"clinic_id"`
+		ClinicRole  string `sql:"clinic_role"`
+		Practices   bool
+		Records     bool
 		Live        bool
 		LastUsedAt  time.Time `sql:"last_used_at"`
 	}
 	all := unrestricted(ctx)
-	err = s.client.Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
+	err = s.db(ctx).Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
-		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), q.C(session.FieldLastUsedAt))
+		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), u.C(user.FieldClinicID), u.C(user.FieldClinicRole), q.C(session.FieldLastUsedAt))
+		account := func(table, column string) *sql.Predicate {
+			t := sql.Table(table)
+			return sql.Exists(sql.Dialect(q.Dialect()).Select(t.C(column)).From(t).Where(sql.ColumnsEQ(t.C(column), u.C(user.FieldID))))
+		}
+		q.AppendSelectExprAs(sql.And(sql.EQ(u.C(user.FieldRole), string(user.RoleDoctor)), account(practice.Table, practice.FieldUserID)), "practices")
+		q.AppendSelectExprAs(account(patient.Table, patient.FieldAccountID), "records")
 		q.AppendSelectExprAs(sql.P(func(b *sql.Builder) {
 			b.WriteString(q.C(session.FieldEndedAt) + " IS NULL AND " + q.C(session.FieldExpiresAt) + " > ").Arg(s.now())
 		}), "live")
@@ -221,5 +234,8 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 			return ent.FromContext(ctx).Session.UpdateOneID(c.SessionID).SetLastUsedAt(s.now()).Exec(all)
 		})
 	}
-	return viewer.Viewer{UserID: c.UserID, SessionID: c.SessionID, Staff: rows[0].IsStaff}, err
+	return viewer.Viewer{
+		UserID: c.UserID, SessionID: c.SessionID, Staff: rows[0].IsStaff,
+		ClinicID: rows[0].ClinicID, Admin: rows[0].ClinicRole == string(user.ClinicRoleAdmin), Practices: rows[0].Practices, Records: rows[0].Records,
+	}, err
 }

@@ -12,6 +12,8 @@ import (
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
+	"caregraph/ent/privacy"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
 )
@@ -42,13 +44,18 @@ func Assign(ctx context.Context, patientID, doctorID int, notes *string) (*ent.M
 }
 
 // Unassign ends the mapping id now. Ending one that has ended changes nothing.
-// It fails with fault.NotFound if the viewer cannot see the mapping.
+// It fails with fault.NotFound if the viewer cannot see the mapping, and as forbidden
+// if it may not end it.
 func Unassign(ctx context.Context, id int, now time.Time) (*ent.Mapping, error) {
 	db := ent.FromContext(ctx)
 	if err := db.Mapping.Update().Where(mapping.ID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("unassign: %w", err)
 	}
-	return db.Mapping.Get(ctx, id)
+	m, err := db.Mapping.Get(ctx, id)
+	if err == nil && m.IsActive { // seen, but not the viewer's to end
+		return nil, privacy.Deny
+	}
+	return m, err
 }
 
 // DeletePatient deletes a patient with its mappings, and ends those that go
@@ -67,7 +74,7 @@ func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
 
 // DeleteDoctor deletes a doctor and ends its active mappings. It returns the
 // id. It fails with fault.NotFound, and with fault.Conflict if the doctor is
-// assigned to other users' patients and the viewer is not staff.
+// assigned to patients of other clinics and the viewer is not staff.
 func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
 	db := ent.FromContext(ctx)
 	// The lock comes first, so that the policy sees every assignment.
@@ -75,6 +82,9 @@ func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	if err := db.Doctor.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	if _, err := db.Practice.Delete().Where(practice.DoctorID(id)).Exec(ctx); err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	return id, db.Mapping.Update().Where(mapping.DoctorID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx)

@@ -4,11 +4,13 @@ import (
 	"golang.org/x/term"
 
 	"caregraph/internal/django"
+	"caregraph/internal/scalar"
 )
 
 type importCommand struct {
-	Source string `arg:"" placeholder:"postgres://…" help:"Database of the original. The password may also stand in PGPASSWORD or ~/.pgpass."`
-	DryRun bool   `help:"Write nothing; tell what would be copied, and every row that breaks a rule."`
+	Source    string `arg:"" placeholder:"postgres://…" help:"Database of the original. The password may also stand in PGPASSWORD or ~/.pgpass."`
+	OneClinic string `placeholder:"NAME" help:"Put all users and records into one clinic of this name; else each user begins in an own one, with the user's patients."`
+	DryRun    bool   `help:"Write nothing; tell what would be copied, and every row that breaks a rule."`
 	onDatabase
 }
 
@@ -17,7 +19,7 @@ func (c *importCommand) Run(p *process) error {
 		return err
 	}
 	move := django.Import{
-		Source: c.Source, Target: c.DatabaseURL, DryRun: c.DryRun,
+		Source: c.Source, Target: c.DatabaseURL, Clinic: scalar.OneLine(c.OneClinic), DryRun: c.DryRun,
 		Report: p.stdout, Progress: p.stderr, Terminal: term.IsTerminal(int(p.stderr.Fd())),
 		Log: p.logger(false),
 	}

@@ -17,7 +17,9 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"time"
 
+	"caregraph/ent/clinic"
 	"caregraph/internal/store"
 )
 
@@ -25,6 +27,7 @@ import (
 type Import struct {
 	Source   string    // postgres://… of the original
 	Target   string    // DATABASE_URL of an empty database
+	Clinic   string    // the name of one clinic for everybody; empty: one for each user
 	DryRun   bool      // report only
 	Report   io.Writer // gets what is found, a line each, and a summary
 	Progress io.Writer // gets how far it is
@@ -54,11 +57,18 @@ func (i *Import) Run(ctx context.Context) error {
 	defer source.Rollback()
 	p := &progress{w: i.Progress, terminal: i.Terminal}
 	r := &report{w: i.Report, progress: p, found: map[action]int{}, changed: map[*table]*changes{}}
-	sizes, err := check(ctx, source, p, r)
+	moved := tables
+	if i.Clinic != "" {
+		if err := clinic.NameValidator(i.Clinic); err != nil {
+			return fmt.Errorf("the name of the clinic: %w", err)
+		}
+		moved = inOneClinic()
+	}
+	sizes, err := check(ctx, source, moved, p, r)
 	if err != nil {
 		return fmt.Errorf("the source cannot be read: %w", err)
 	}
-	r.finish(sizes)
+	r.finish(moved, sizes)
 	switch {
 	case r.err != nil:
 		return fmt.Errorf("the report cannot be written: %w", r.err)
@@ -68,7 +78,7 @@ func (i *Import) Run(ctx context.Context) error {
 		r.printf("Nothing was written: this was a dry run.\n")
 		return errors.Join(refused, r.err)
 	}
-	if err := write(ctx, source, i.Target, sizes, p, i.Log); err != nil {
+	if err := write(ctx, source, i.Target, moved, i.Clinic, sizes, p, i.Log); err != nil {
 		return err
 	}
 	if r.found[leave] > 0 {
@@ -80,7 +90,7 @@ func (i *Import) Run(ctx context.Context) error {
 }
 
 // check reports what is wrong with the rows of the source.
-func check(ctx context.Context, source *sql.Tx, p *progress, r *report) ([]size, error) {
+func check(ctx context.Context, source *sql.Tx, tables []*table, p *progress, r *report) ([]size, error) {
 	sizes := make([]size, len(tables))
 	for i, t := range tables {
 		var err error
@@ -143,7 +153,7 @@ func (t *table) check(values []any, met []limit, known map[string]map[any]int64,
 }
 
 // write copies the rows of the source to the target, all of them or none.
-func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size, p *progress, log *slog.Logger) (err error) {
+func write(ctx context.Context, source *sql.Tx, databaseURL string, tables []*table, oneClinic string, sizes []size, p *progress, log *slog.Logger) (err error) {
 	db, err := store.Open(databaseURL)
 	if err != nil {
 		return err
@@ -157,6 +167,14 @@ func write(ctx context.Context, source *sql.Tx, databaseURL string, sizes []size
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
+	if oneClinic == "" {
+		err = clinics.copy(ctx, source, tx, sizes[0], &progress{w: io.Discard})
+	} else {
+		_, err = tx.ExecContext(ctx, "INSERT INTO clinics (name, created_at) VALUES ($1, $2)", oneClinic, time.Now().UTC())
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was imported: clinics: %w", err)
+	}
 	for i, t := range tables {
 		p.start("Copied", t.name, sizes[i].rows)
 		if err := t.copy(ctx, source, tx, sizes[i], p); err != nil {

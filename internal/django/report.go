@@ -99,7 +99,7 @@ func (r *report) printf(format string, args ...any) {
 }
 
 // finish sums up.
-func (r *report) finish(sizes []size) {
+func (r *report) finish(tables []*table, sizes []size) {
 	r.printf("\n")
 	for i, t := range tables {
 		r.printf("%-30s %9d rows", t.name, sizes[i].rows)

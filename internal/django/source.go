@@ -65,7 +65,7 @@ func (t *table) size(ctx context.Context, tx *sql.Tx) (s size, err error) {
 func (t *table) constraints() []limit {
 	list := slices.Clone(t.limits)
 	add := func(column, found, reason string) {
-		if !t.derives(column) {
+		if t.checks(column) {
 			list = append(list, limit{column, found, stop, reason})
 		}
 	}
@@ -81,12 +81,16 @@ func (t *table) constraints() []limit {
 	return list
 }
 
-func (t *table) derives(name string) bool {
-	return slices.ContainsFunc(t.columns, func(c column) bool { return c.derived && c.name == name })
+// checks tells whether the values of a column of ours come from a column of the original.
+func (t *table) checks(name string) bool {
+	return slices.ContainsFunc(t.columns, func(c column) bool { return !c.derived && c.name == name })
 }
 
 // original returns the name of the original's table.
 func original(ours *schema.Table) string {
+	if ours == clinics.ours {
+		return clinics.name
+	}
 	return tables[slices.IndexFunc(tables, func(t *table) bool { return t.ours == ours })].name
 }
 

@@ -1,6 +1,8 @@
 package django
 
 import (
+	"slices"
+
 	"entgo.io/ent/dialect/sql/schema"
 
 	"caregraph/ent/doctor"
@@ -38,6 +40,38 @@ type limit struct {
 	reason string
 }
 
+// clinics has a clinic for each user, with the id and the name of the user. What may be
+// wrong with those is found in the users.
+var clinics = &table{
+	ours: migrate.ClinicsTable,
+	name: "users_user",
+	columns: []column{
+		{name: "id", as: integer(nil)},
+		{name: "name", from: "t.username", as: clinicName},
+		{name: "created_at", from: "t.date_joined", as: instant},
+	},
+}
+
+// inOneClinic returns the tables with everything in the clinic 1. Its admins are the
+// staff and the first user who may sign in.
+func inOneClinic() []*table {
+	list := make([]*table, len(tables))
+	for i, t := range tables {
+		c := *t
+		c.columns = slices.Clone(t.columns)
+		for i := range c.columns {
+			switch c.columns[i].name {
+			case "clinic_id":
+				c.columns[i].from = "1"
+			case "clinic_role":
+				c.columns[i].from = "CASE WHEN t.is_superuser OR t.is_staff OR t.id = (SELECT min(id) FROM users_user WHERE is_active) THEN 'admin' ELSE 'member' END"
+			}
+		}
+		list[i] = &c
+	}
+	return list
+}
+
 // tables are what is copied, in the order in which rows refer to others. The
 // checks are those of ent/schema, and the constraints those of the migrations.
 var tables = []*table{
@@ -51,6 +85,8 @@ var tables = []*table{
 			{name: "email", as: email(user.EmailValidator)},
 			{name: "phone", held: "nullif(t.phone, '')", as: filled(phone(user.PhoneValidator))},
 			{name: "role", as: text(nil)},
+			{name: "clinic_id", from: "t.id", as: integer(nil), derived: true},
+			{name: "clinic_role", from: "'admin'", as: text(nil), derived: true},
 			{name: "password_hash", from: "t.password", as: text(passwordHash)},
 			{name: "is_active", as: boolean},
 			{name: "is_staff", from: "t.is_superuser OR t.is_staff", as: boolean},
@@ -104,13 +140,14 @@ var tables = []*table{
 			{name: "blood_group", held: "nullif(t.blood_group, '')", as: filled(text(nil))},
 			{name: "emergency_contact", as: text(patient.EmergencyContactValidator)},
 			{name: "medical_history", as: text(patient.MedicalHistoryValidator)},
+			{name: "clinic_id", from: "t.created_by_id", as: integer(nil), derived: true},
 			{name: "created_by_id", as: integer(nil)},
 		},
 	},
 	{
 		ours: migrate.MappingsTable,
 		name: "mappings_patientdoctormapping",
-		from: `(SELECT m.*, p.created_by_id AS owner_id, count(*) FILTER (WHERE m.is_active) OVER (PARTITION BY m.patient_id, m.doctor_id) AS active
+		from: `(SELECT m.*, p.created_by_id AS clinic_id, count(*) FILTER (WHERE m.is_active) OVER (PARTITION BY m.patient_id, m.doctor_id) AS active
 			FROM mappings_patientdoctormapping m LEFT JOIN patients_patient p ON p.id = m.patient_id)`,
 		columns: []column{
 			{name: "id", as: integer(nil)},
@@ -122,7 +159,7 @@ var tables = []*table{
 			{name: "ended_at", from: "CASE WHEN NOT t.is_active THEN t.updated_at END", as: instant, derived: true},
 			{name: "doctor_id", as: integer(nil)},
 			{name: "patient_id", as: integer(nil)},
-			{name: "owner_id", as: integer(nil), derived: true},
+			{name: "clinic_id", as: integer(nil), derived: true},
 			{name: "created_by_id", as: integer(nil)},
 		},
 		limits: []limit{

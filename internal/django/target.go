@@ -90,9 +90,9 @@ func begin(ctx context.Context, db *store.DB) (*target, error) {
 	return &target{tx, db.Dialect}, nil
 }
 
-// names returns the names of our tables.
+// names returns the names of our tables that are filled.
 func names() []string {
-	var list []string
+	list := []string{clinics.ours.Name}
 	for _, t := range tables {
 		list = append(list, t.ours.Name)
 	}

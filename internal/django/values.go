@@ -77,6 +77,16 @@ func username(check func(string) error) reader {
 	}
 }
 
+// clinicName reads the username that a clinic is named after.
+func clinicName(v any) (any, error) {
+	name, err := username(nil)(v)
+	if s, ok := name.(string); ok {
+		runes := []rune(s)
+		return string(runes[:min(len(runes), 100)]), err
+	}
+	return name, err
+}
+
 // email reads an e-mail address, and writes it as signing in compares it: in lower
 // case, and in the form of a line. One that check refuses keeps its form.
 func email(check func(string) error) reader {

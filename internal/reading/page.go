@@ -18,6 +18,7 @@ type Page[T any] struct {
 	backward      bool
 	search        bool // for a part of the text that the list is ordered by
 	after, before *position
+	columns       []string
 	name          string // of the type, the ordering and its direction
 	order         Ordering[T]
 	desc          bool
@@ -50,7 +51,6 @@ func PageSize(ctx context.Context, first, last *int) (size int, backward bool, e
 func (p *Page[T]) Window(parents int, column func(*sql.Selector) string) func(*sql.Selector) {
 	return func(s *sql.Selector) {
 		by := p.between(s)
-		columns := s.UnqualifiedColumns()
 		if column != nil {
 			s.AppendSelectAs(column(s), "parent")
 		}
@@ -60,7 +60,7 @@ func (p *Page[T]) Window(parents int, column func(*sql.Selector) string) func(*s
 		}
 		number := sql.RowNumber().PartitionBy(column(s)).OrderExpr(sql.ExprFunc(func(b *sql.Builder) { b.WriteString(by[0] + ", " + by[1]) }))
 		rows := s.Clone().AppendSelectExprAs(number, "row_number").As("numbered")
-		*s = *sql.Dialect(s.Dialect()).Select(append(columns, "parent")...).From(rows).
+		*s = *sql.Dialect(s.Dialect()).Select(append(slices.Clone(p.columns), "id", "parent")...).From(rows).
 			Where(sql.LTE(rows.C("row_number"), p.size+1)).OrderBy(rows.C("row_number"))
 	}
 }
@@ -170,18 +170,18 @@ func (p *Page[T]) at(cursor string) (*position, error) {
 // Source is where the rows of a connection come from: the rows of a page and
 // the number of rows, by parent.
 type Source[T any] struct {
-	Rows   func(ctx context.Context, p *Page[T], columns []string) (map[int][]*T, error)
+	Rows   func(ctx context.Context, p *Page[T]) (map[int][]*T, error)
 	Counts func(ctx context.Context) (map[int]int, error)
 }
 
 // whole is the source of a list without parents; it stands under 0.
 func (t *Table[T]) whole(where []Where) Source[T] {
 	return Source[T]{
-		Rows: func(ctx context.Context, p *Page[T], columns []string) (map[int][]*T, error) {
+		Rows: func(ctx context.Context, p *Page[T]) (map[int][]*T, error) {
 			if p.search {
-				return t.Lists(ctx, columns, nil, p.found(where))
+				return t.Lists(ctx, p, nil, p.found(where))
 			}
-			return t.Lists(ctx, columns, where, p.Window(1, nil))
+			return t.Lists(ctx, p, where, p.Window(1, nil))
 		},
 		Counts: func(ctx context.Context) (map[int]int, error) { return t.Counts(ctx, "", where) },
 	}
@@ -191,16 +191,16 @@ func (t *Table[T]) whole(where []Where) Source[T] {
 func (t *Table[T]) Children(column string, ids []int, where []Where) Source[T] {
 	where = append(where, Among(column, ids))
 	return Source[T]{
-		Rows: func(ctx context.Context, p *Page[T], columns []string) (map[int][]*T, error) {
-			return t.Lists(ctx, columns, where, p.Window(len(ids), func(s *sql.Selector) string { return s.C(column) }))
+		Rows: func(ctx context.Context, p *Page[T]) (map[int][]*T, error) {
+			return t.Lists(ctx, p, where, p.Window(len(ids), func(s *sql.Selector) string { return s.C(column) }))
 		},
 		Counts: func(ctx context.Context) (map[int]int, error) { return t.Counts(ctx, column, where) },
 	}
 }
 
-// Lists reads rows, by the parent that the modifier selects.
-func (t *Table[T]) Lists(ctx context.Context, columns []string, where []Where, modify func(*sql.Selector)) (map[int][]*T, error) {
-	rows, err := t.Query(ctx, distinct(columns), where, modify).Rows(ctx)
+// Lists reads the rows of pages, by the parent that the modifier selects.
+func (t *Table[T]) Lists(ctx context.Context, p *Page[T], where []Where, modify func(*sql.Selector)) (map[int][]*T, error) {
+	rows, err := t.Query(ctx, slices.Clone(p.columns), where, modify).Rows(ctx)
 	lists := map[int][]*T{}
 	for _, row := range rows {
 		_, loaded := t.Node(row)
@@ -252,11 +252,12 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 	}
 	pages := map[int]*Connection[T]{}
 	if p.size > 0 && (shown || branches != nil) {
-		columns := []string{p.order.Column}
+		p.columns = []string{p.order.Column}
 		for _, b := range branches {
-			columns = append(columns, t.selected(ctx, b.selections)...)
+			p.columns = append(p.columns, t.selected(ctx, b.selections)...)
 		}
-		rows, err := from.Rows(ctx, p, columns)
+		p.columns = distinct(p.columns)
+		rows, err := from.Rows(ctx, p)
 		if err != nil {
 			return nil, err
 		}

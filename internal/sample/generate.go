@@ -59,7 +59,7 @@ func Generate(ctx context.Context, db *store.DB, size Size) error {
 	if db.Dialect == dialect.Postgres {
 		add, finish = copyIn, "VACUUM ANALYZE"
 	}
-	for _, t := range []table{users(size, hash), doctors(size), patients(size), mappings(size)} {
+	for _, t := range []table{clinics(size), users(size, hash), doctors(size), patients(size), mappings(size)} {
 		if err := add(ctx, tx, t); err != nil {
 			return fmt.Errorf("sample: %s: %w", t.name, err)
 		}

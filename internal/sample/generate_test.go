@@ -22,9 +22,9 @@ func TestGenerate(t *testing.T) {
 		{"patients", "SELECT count(*) FROM patients", size.Patients},
 		{"mappings", "SELECT count(*) FROM mappings", size.Mappings},
 		{"patients of a user", "SELECT count(*) FROM patients WHERE created_by_id = 3", size.Patients / size.Users},
-		{"users whose own doctor has none of their patients", "SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM mappings m WHERE m.doctor_id = u.id AND m.owner_id = u.id)", 0},
-		{"doctors of a user", "SELECT count(DISTINCT doctor_id) FROM mappings WHERE owner_id = 3", circle},
-		{"foreign owners", "SELECT count(*) FROM mappings m JOIN patients p ON p.id = m.patient_id WHERE p.created_by_id <> m.owner_id", 0},
+		{"users whose own doctor has none of their patients", "SELECT count(*) FROM users u WHERE NOT EXISTS (SELECT 1 FROM mappings m WHERE m.doctor_id = u.id AND m.clinic_id = u.id)", 0},
+		{"doctors of a user", "SELECT count(DISTINCT doctor_id) FROM mappings WHERE clinic_id = 3", circle},
+		{"foreign clinics", "SELECT count(*) FROM mappings m JOIN patients p ON p.id = m.patient_id WHERE p.clinic_id <> m.clinic_id", 0},
 		{"mappings in the future", "SELECT count(*) FROM mappings WHERE assigned_date > CURRENT_TIMESTAMP OR ended_at > CURRENT_TIMESTAMP", 0},
 		{"names that are not folded", "SELECT count(*) FROM patients WHERE name_key <> lower(name)", 0},
 	}
@@ -43,7 +43,7 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%d of %d mappings have ended (%v), want about a tenth", ended, size.Mappings, err)
 		}
 		var id int
-		again := "INSERT INTO mappings (created_at, updated_at, assigned_date, is_active, ended_at, doctor_id, patient_id, owner_id, created_by_id) SELECT created_at, updated_at, assigned_date, false, assigned_date, doctor_id, patient_id, owner_id, created_by_id FROM mappings WHERE id = 1 RETURNING id"
+		again := "INSERT INTO mappings (created_at, updated_at, assigned_date, is_active, ended_at, doctor_id, patient_id, clinic_id, created_by_id) SELECT created_at, updated_at, assigned_date, false, assigned_date, doctor_id, patient_id, clinic_id, created_by_id FROM mappings WHERE id = 1 RETURNING id"
 		if err := db.QueryRowContext(t.Context(), again).Scan(&id); err != nil || id != size.Mappings+1 {
 			t.Errorf("the next mapping is %d (%v), want %d", id, err, size.Mappings+1)
 		}

@@ -61,14 +61,29 @@ func email(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, " ", ".")) + "@example.com"
 }
 
+// clinics has one clinic for each user, with the id of the user.
+func clinics(size Size) table {
+	return table{
+		"clinics",
+		[]string{"id", "name", "created_at"},
+		func(yield func([]any) bool) {
+			for id := 1; id <= size.Users; id++ {
+				if !yield([]any{id, fmt.Sprintf("user%d", id), opening.Add(time.Duration(id) * time.Second)}) {
+					return
+				}
+			}
+		},
+	}
+}
+
 func users(size Size, hash string) table {
 	return table{
 		"users",
-		[]string{"id", "username", "username_key", "email", "phone", "role", "password_hash", "is_active", "is_staff", "date_joined"},
+		[]string{"id", "username", "username_key", "email", "phone", "role", "clinic_id", "password_hash", "is_active", "is_staff", "date_joined"},
 		func(yield func([]any) bool) {
 			for id := 1; id <= size.Users; id++ {
 				at := opening.Add(time.Duration(id) * time.Second)
-				if !yield([]any{id, fmt.Sprintf("user%d", id), fmt.Sprintf("user%d", id), Email(id), phone(id), "doctor", hash, true, false, at}) {
+				if !yield([]any{id, fmt.Sprintf("user%d", id), fmt.Sprintf("user%d", id), Email(id), phone(id), "doctor", id, hash, true, false, at}) {
 					return
 				}
 			}
@@ -105,7 +120,7 @@ func patients(size Size) table {
 		"patients",
 		[]string{
 			"id", "created_at", "updated_at", "name", "name_key", "name_sound", "email", "phone", "date_of_birth", "address", "gender",
-			"blood_group", "emergency_contact", "medical_history", "created_by_id",
+			"blood_group", "emergency_contact", "medical_history", "clinic_id", "created_by_id",
 		},
 		func(yield func([]any) bool) {
 			r := source(2)
@@ -115,7 +130,7 @@ func patients(size Size) table {
 				born := scalar.DateOf(time.Date(1930, 1, 1+r.IntN(90*365), 0, 0, 0, 0, time.UTC))
 				if !yield([]any{
 					id, at, at.Add(time.Duration(r.IntN(1000)) * time.Hour), name, scalar.Fold(name), scalar.SoundKey(name), email(name), phone(id), born, address(r), pick(r, genders),
-					seldom(r, bloodGroups), seldom(r, givenNames), seldom(r, histories), size.owner(id),
+					seldom(r, bloodGroups), seldom(r, givenNames), seldom(r, histories), size.owner(id), size.owner(id),
 				}) {
 					return
 				}
@@ -129,7 +144,7 @@ func mappings(size Size) table {
 		"mappings",
 		[]string{
 			"id", "created_at", "updated_at", "notes", "is_active", "assigned_date", "ended_at",
-			"doctor_id", "patient_id", "owner_id", "created_by_id",
+			"doctor_id", "patient_id", "clinic_id", "created_by_id",
 		},
 		func(yield func([]any) bool) {
 			r := source(3)

@@ -41,17 +41,17 @@ func Fill(ctx context.Context, client *ent.Client, authn *auth.Service) (bool, e
 		return false, err
 	}
 	err = store.InTx(ctx, client, func(ctx context.Context) error {
-		owner, err := signUps(ctx, authn)
+		clerk, err := signUps(ctx, authn)
 		if err != nil {
 			return err
 		}
-		return records(viewer.NewContext(ctx, viewer.Viewer{UserID: owner}))
+		return records(viewer.NewContext(ctx, viewer.Viewer{UserID: clerk.ID, ClinicID: clerk.ClinicID}))
 	})
 	return err == nil, err
 }
 
-// signUps adds the users and returns the id of the owner of the patients.
-func signUps(ctx context.Context, authn *auth.Service) (owner int, err error) {
+// signUps adds the users and returns the one who records the patients.
+func signUps(ctx context.Context, authn *auth.Service) (clerk *ent.User, err error) {
 	for i, s := range SignIns {
 		role := user.RolePatient
 		if s.Role != "patient" {
@@ -61,13 +61,13 @@ func signUps(ctx context.Context, authn *auth.Service) (owner int, err error) {
 			Username: []string{"aniket", "doctor", "admin"}[i], Email: s.Email, Password: s.Password, Role: role, Staff: s.Role == "staff",
 		})
 		if err != nil {
-			return 0, fmt.Errorf("sample users: %w", err)
+			return nil, fmt.Errorf("sample users: %w", err)
 		}
 		if i == 0 {
-			owner = u.ID
+			clerk = u
 		}
 	}
-	return owner, nil
+	return clerk, nil
 }
 
 // records adds doctors, patients and assignments, the patients as the viewer's.

@@ -47,7 +47,7 @@ func TestIndexSearchAgain(t *testing.T) {
 	}
 	<-done
 	var valid int
-	err = db.QueryRowContext(ctx, "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid IN ('patient_owner_find'::regclass, 'patient_find'::regclass, 'doctor_find'::regclass, 'user_find'::regclass)").Scan(&valid)
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid IN ('patient_clinic_find'::regclass, 'patient_find'::regclass, 'doctor_find'::regclass, 'user_find'::regclass)").Scan(&valid)
 	if err != nil || valid != 4 || !cut {
 		t.Errorf("%d indexes are valid: %v", valid, err)
 	}

@@ -68,7 +68,9 @@ const (
 //
 // A migration that is one CREATE INDEX CONCURRENTLY is built without a transaction,
 // while others go on reading and writing; what is left of one that was cut short is
-// built anew.
+// built anew. One whose first line is "-- batches" changes rows a batch at a time, each
+// in a transaction of its own: its statement begins behind the id $1, and returns the
+// last id of the batch, or NULL at the end. It must not mind being run twice.
 func (db *DB) Migrate(ctx context.Context, log *slog.Logger) (applied []string, err error) {
 	for _, name := range db.names() {
 		done, err := db.migrate(ctx, name, &waiter{db, log.With("file", name), time.Now()})
@@ -94,6 +96,9 @@ func (db *DB) migrate(ctx context.Context, name string, w *waiter) (bool, error)
 	}
 	if index := concurrently.FindSubmatch(script); index != nil {
 		return db.build(ctx, name, string(index[1]), string(script), w)
+	}
+	if statement, ok := strings.CutPrefix(string(script), "-- batches\n"); ok {
+		return db.inBatches(ctx, name, statement, w)
 	}
 	return db.patiently(ctx, w, func(tx *sql.Tx) (bool, error) { return apply(ctx, tx, name, string(script)) })
 }
@@ -136,6 +141,39 @@ func (db *DB) build(ctx context.Context, name, index, statement string, w *waite
 	}
 	_, err = c.ExecContext(ctx, "INSERT INTO migrations (name) VALUES ($1)", name)
 	return true, err
+}
+
+// inBatches applies a migration that changes rows a batch at a time. One that was cut
+// short begins anew.
+func (db *DB) inBatches(ctx context.Context, name, statement string, w *waiter) (done bool, err error) {
+	for behind := int64(0); ; {
+		begin := time.Now()
+		var last sql.NullInt64
+		done, err = db.patiently(ctx, w, func(tx *sql.Tx) (bool, error) {
+			var applied bool
+			if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM migrations WHERE name = $1)", name).Scan(&applied); err != nil || applied {
+				last.Valid = false
+				return false, err
+			}
+			if err := tx.QueryRowContext(ctx, statement, behind).Scan(&last); err != nil || last.Valid {
+				return false, err
+			}
+			_, err := tx.ExecContext(ctx, "INSERT INTO migrations (name) VALUES ($1)", name)
+			return true, err
+		})
+		if err != nil {
+			return false, err
+		}
+		if !last.Valid {
+			return done, nil
+		}
+		behind = last.Int64
+		select { // let requests have half of the time
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(time.Since(begin)):
+		}
+	}
 }
 
 // pause lets others go on between two tries.

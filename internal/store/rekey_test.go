@@ -22,10 +22,11 @@ func TestRekey(t *testing.T) {
 			}
 		}
 		older := func(id int, name, key string) { // as an older server writes it
-			do("INSERT INTO patients (id, created_by_id, name, name_key, email, phone, date_of_birth, address, gender, created_at, updated_at) VALUES ($1, 1, $2, $3, 'a@example.com', '9876543210', '1990-01-01', 'x', 'other', $4, $4)",
+			do("INSERT INTO patients (id, clinic_id, created_by_id, name, name_key, email, phone, date_of_birth, address, gender, created_at, updated_at) VALUES ($1, 1, 1, $2, $3, 'a@example.com', '9876543210', '1990-01-01', 'x', 'other', $4, $4)",
 				id, name, key, time.Now().UTC())
 		}
-		do("INSERT INTO users (id, username, email, role, password_hash, is_active, is_staff, date_joined) VALUES (1, 'Zoë', 'zoe@example.com', 'doctor', 'x', true, false, $1)", time.Now().UTC())
+		do("INSERT INTO clinics (id, name, created_at) VALUES (1, 'Zoë', $1)", time.Now().UTC())
+		do("INSERT INTO users (id, username, email, role, clinic_id, password_hash, is_active, is_staff, date_joined) VALUES (1, 'Zoë', 'zoe@example.com', 'doctor', 1, 'x', true, false, $1)", time.Now().UTC())
 		do("INSERT INTO doctors (name, name_key, email, specialization, specialization_key, license_number, experience_years, consultation_fee, created_at, updated_at) VALUES ('Dr. Łukasz', 'dr. łukasz', 'l@example.com', 'Médecine', 'médecine', 'MH-1', 1, 1, $1, $1)", time.Now().UTC())
 		const patients = 1200
 		for id := range patients {

@@ -46,12 +46,12 @@ func (t Text) trigrams() string {
 }
 
 // searched are the indexes of PostgreSQL that find a part of a text, and names that
-// sound alike. They need extensions, so they are no migrations. patient_owner_find finds
+// sound alike. They need extensions, so they are no migrations. patient_clinic_find finds
 // patients by their owner and the text together: most owners have few of the patients
 // that a text matches. For an owner who has most of them, patient_find takes two thirds
 // of the time.
 var searched = []struct{ name, on string }{
-	{"patient_owner_find", "patients USING gin (created_by_id, " + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
+	{"patient_clinic_find", "patients USING gin (clinic_id, " + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
 	{"patient_find", "patients USING gin (" + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
 	{"doctor_find", "doctors USING gin (" + DoctorText.trigrams() + ", name_sound gin_trgm_ops)"},
 	{"user_find", "users USING gin (" + UserText.trigrams() + ")"},

@@ -20,12 +20,20 @@ var (
 	ErrForm = fmt.Errorf("%w: malformed header", ErrBadToken)
 )
 
-// Viewer is a signed-in user. It is never changed after it is made.
+// Viewer is a signed-in user, as it was when the request came. It is never changed
+// after it is made.
 type Viewer struct {
 	UserID    int
 	SessionID int  // of the token that was shown
 	Staff     bool // sees and changes every record
+	ClinicID  int  // sees and changes the records of this clinic
+	Admin     bool // says who is in the clinic
+	Practices bool // is the account of a doctor, in one clinic or several
+	Records   bool // is the account of a patient, or of several
 }
+
+// Beyond tells whether the viewer may see records of other clinics than its own.
+func (v Viewer) Beyond() bool { return v.Staff || v.Practices || v.Records }
 
 type key struct{}
 

@@ -101,7 +101,7 @@ func benchmarkOperations(b *testing.B, db *store.DB, size sample.Size) {
 // unassigned returns the doctors whom no patient of the user is assigned to.
 func unassigned(b *testing.B, db *store.DB, user int) []int {
 	b.Helper()
-	rows, err := db.QueryContext(b.Context(), "SELECT id FROM doctors WHERE id NOT IN (SELECT doctor_id FROM mappings WHERE owner_id = $1) ORDER BY id", user)
+	rows, err := db.QueryContext(b.Context(), "SELECT id FROM doctors WHERE id NOT IN (SELECT doctor_id FROM mappings WHERE clinic_id = $1) ORDER BY id", user)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -161,7 +161,7 @@ func TestUserPages(t *testing.T) {
 		chandra := a.Staff(t, "chandra")
 		for i := 1; i < rows; i++ {
 			name := fmt.Sprint([]string{"Name", "name", "nAme-", "other"}[i%4], i)
-			_, err := db.Exec(`INSERT INTO users (username, username_key, email, role, password_hash, is_active, is_staff, date_joined) VALUES ($1, $2, $3, $4, 'x', true, $5, $6)`,
+			_, err := db.Exec(`INSERT INTO users (username, username_key, email, role, clinic_id, password_hash, is_active, is_staff, date_joined) VALUES ($1, $2, $3, $4, (SELECT min(id) FROM clinics), 'x', true, $5, $6)`,
 				name, strings.ToLower(name), fmt.Sprint([]string{"a", "a-b", "a.b", "ab"}[i%4], i, "@example.com"), []string{"doctor", "patient"}[i%2], i%5 == 0, time.Date(2025, 1, 31, 10, 30, i%6, 123456000, time.UTC))
 			if err != nil {
 				t.Fatal(err)

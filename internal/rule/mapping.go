@@ -1,0 +1,183 @@
+package rule
+
+import (
+	"context"
+	"slices"
+
+	baseent "entgo.io/ent"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent"
+	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
+	"caregraph/ent/practice"
+	"caregraph/ent/predicate"
+	"caregraph/ent/privacy"
+	"caregraph/internal/fault"
+	"caregraph/internal/viewer"
+)
+
+// LiveMappingQuery hides the mappings of deleted patients.
+func LiveMappingQuery() privacy.QueryRule {
+	return privacy.MappingQueryRuleFunc(func(_ context.Context, q *ent.MappingQuery) error {
+		q.Where(mapping.DeletedAtIsNil())
+		return privacy.Skip
+	})
+}
+
+// LiveMappingMutation keeps the mappings of deleted patients as they are.
+func LiveMappingMutation() privacy.MutationRule {
+	return privacy.MappingMutationRuleFunc(func(_ context.Context, m *ent.MappingMutation) error {
+		if !m.Op().Is(baseent.OpCreate) {
+			m.Where(mapping.DeletedAtIsNil())
+		}
+		return privacy.Skip
+	})
+}
+
+// SeenMappingQuery shows a viewer the mappings of the patients it sees, those of
+// patients whose account it is without their notes.
+func SeenMappingQuery() privacy.QueryRule {
+	return privacy.MappingQueryRuleFunc(func(ctx context.Context, q *ent.MappingQuery) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		q.Where(SeenMappings(ctx)...)
+		if v.Records {
+			q.Where(func(s *sql.Selector) { showIf(s, mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...)) })
+		}
+		return privacy.Allow
+	})
+}
+
+// others are the ways to see a mapping but that of the patient itself.
+func others(v viewer.Viewer) []predicate.Mapping {
+	ways := []predicate.Mapping{mapping.ClinicID(v.ClinicID)}
+	if v.Practices {
+		ways = append(ways, among(mapping.FieldPatientID, treated(v)))
+	}
+	return ways
+}
+
+// SeenMappings is the predicate of the mappings that the viewer may see, for
+// sub-selects, which have no policy: none for staff.
+func SeenMappings(ctx context.Context) []predicate.Mapping {
+	v, err := viewer.FromContext(ctx)
+	switch {
+	case err != nil:
+		return []predicate.Mapping{nobody}
+	case v.Staff:
+		return nil
+	}
+	ways := others(v)
+	if v.Records {
+		ways = append(ways, among(mapping.FieldPatientID, func(dialect string) *sql.Selector {
+			p := sql.Table(patient.Table)
+			return sql.Dialect(dialect).Select(p.C(patient.FieldID)).From(p).
+				Where(sql.And(sql.EQ(p.C(patient.FieldAccountID), v.UserID), sql.IsNull(p.C(patient.FieldDeletedAt))))
+		}))
+	}
+	return []predicate.Mapping{mapping.Or(ways...)}
+}
+
+// SeenMappingMutation allows a viewer to assign doctors to the patients of its clinic,
+// and to change the mappings of these; and who is the account of the doctor to change the
+// notes as long as it treats the patient. A patient that is assigned is locked until the
+// transaction ends, so that it cannot be deleted meanwhile. A mapping of a patient that
+// the viewer cannot see fails with fault.NotFound, and one that it sees and may not
+// change with fault.Forbidden.
+func SeenMappingMutation() privacy.MutationRule {
+	return privacy.MappingMutationRuleFunc(func(ctx context.Context, m *ent.MappingMutation) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		id, one := m.ID()
+		switch {
+		case m.Op().Is(baseent.OpCreate):
+			return assign(ctx, v, m)
+		case v.Staff:
+			return privacy.Allow
+		case !v.Beyond() || !one:
+			m.Where(mapping.ClinicID(v.ClinicID))
+			return privacy.Allow
+		}
+		m.Where(SeenMappings(ctx)...)
+		seen, err := m.Client().Mapping.Query().Where(mapping.ID(id)).Select(mapping.FieldClinicID).Only(ctx)
+		switch {
+		case ent.IsNotFound(err):
+			return privacy.Allow // the predicate decides
+		case err != nil:
+			return err
+		case seen.ClinicID == v.ClinicID:
+			return privacy.Allow
+		}
+		own, err := m.Client().Mapping.Query().Where(mapping.ID(id), among(mapping.FieldPatientID, treated(v)), ofPractice(v)).Exist(ctx)
+		if err != nil {
+			return err
+		}
+		for _, field := range slices.Concat(m.Fields(), m.ClearedFields()) {
+			if field != mapping.FieldUpdatedAt && (field != mapping.FieldNotes || !own) {
+				return &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly}
+			}
+		}
+		return privacy.Allow
+	})
+}
+
+// ofPractice is the predicate of the mappings of a doctor whose account the clinic made
+// the viewer.
+func ofPractice(v viewer.Viewer) predicate.Mapping {
+	return func(s *sql.Selector) {
+		p := sql.Table(practice.Table)
+		s.Where(sql.Exists(sql.Dialect(s.Dialect()).Select(p.C(practice.FieldID)).From(p).Where(sql.And(
+			sql.EQ(p.C(practice.FieldUserID), v.UserID),
+			sql.ColumnsEQ(p.C(practice.FieldDoctorID), s.C(mapping.FieldDoctorID)),
+			sql.ColumnsEQ(p.C(practice.FieldClinicID), s.C(mapping.FieldClinicID)),
+		))))
+	}
+}
+
+// assign gives a new mapping the clinic of its patient.
+func assign(ctx context.Context, v viewer.Viewer, m *ent.MappingMutation) error {
+	id, ok := m.PatientID()
+	if !ok {
+		return privacy.Denyf("mapping without patient")
+	}
+	p, err := m.Client().Patient.Query().Where(patient.ID(id)).
+		Select(patient.FieldID, patient.FieldClinicID).Modify(Share).Only(ctx)
+	switch {
+	case ent.IsNotFound(err):
+		return &fault.Error{Kind: fault.NotFound, Field: mapping.FieldPatientID, Message: fault.TextNotFound}
+	case err != nil:
+		return err
+	case !v.Staff && p.ClinicID != v.ClinicID:
+		return &fault.Error{Kind: fault.Forbidden, Field: mapping.FieldPatientID, Message: textClinicOnly}
+	}
+	m.SetClinicID(p.ClinicID)
+	m.SetCreatedByID(v.UserID)
+	return privacy.Allow
+}
+
+// conditions returns the predicates as conditions on the rows of the selector.
+func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql.Predicate {
+	list := make([]*sql.Predicate, len(predicates))
+	for i, p := range predicates {
+		one := sql.Dialect(s.Dialect()).Select().From(sql.Table(s.TableName()))
+		p(one)
+		list[i] = one.P()
+	}
+	return list
+}
+
+// showIf makes a column NULL in the rows that do not meet the condition.
+func showIf(s *sql.Selector, column string, condition *sql.Predicate) {
+	selected := s.SelectedColumns()
+	rest := slices.DeleteFunc(slices.Clone(selected), func(c string) bool { return c == s.C(column) })
+	if len(rest) < len(selected) {
+		s.Select(rest...).AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
+			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(s.C(column)).WriteString(" END")
+		}), column)
+	}
+}

@@ -1,0 +1,181 @@
+package rule
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+	"slices"
+
+	baseent "entgo.io/ent"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent"
+	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
+	"caregraph/ent/practice"
+	"caregraph/ent/predicate"
+	"caregraph/ent/privacy"
+	"caregraph/internal/fault"
+	"caregraph/internal/viewer"
+)
+
+// LivePatientQuery hides deleted patients, from staff too.
+func LivePatientQuery() privacy.QueryRule {
+	return privacy.PatientQueryRuleFunc(func(_ context.Context, q *ent.PatientQuery) error {
+		q.Where(patient.DeletedAtIsNil())
+		return privacy.Skip
+	})
+}
+
+// LivePatientMutation keeps deleted patients as they are.
+func LivePatientMutation() privacy.MutationRule {
+	return privacy.PatientMutationRuleFunc(func(_ context.Context, m *ent.PatientMutation) error {
+		if !m.Op().Is(baseent.OpCreate) {
+			m.Where(patient.DeletedAtIsNil())
+		}
+		return privacy.Skip
+	})
+}
+
+// SeenPatientQuery shows a viewer the patients of its clinic, those whom it treats, and
+// those whose account it is.
+func SeenPatientQuery() privacy.QueryRule {
+	return privacy.PatientQueryRuleFunc(func(ctx context.Context, q *ent.PatientQuery) error {
+		q.Where(SeenPatients(ctx)...)
+		return privacy.Allow
+	})
+}
+
+// SeenPatientMutation makes a patient that a viewer records one of its clinic, and
+// allows the clinic to change it; who treats it and who is it may change what is theirs
+// to tell. It fails with fault.Forbidden, naming each field, if a viewer who sees the
+// patient may not change it. Staff changes everybody's.
+func SeenPatientMutation() privacy.MutationRule {
+	return privacy.PatientMutationRuleFunc(func(ctx context.Context, m *ent.PatientMutation) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		if m.Op().Is(baseent.OpCreate) {
+			m.SetClinicID(v.ClinicID)
+			m.SetCreatedByID(v.UserID)
+			return privacy.Allow
+		}
+		m.Where(SeenPatients(ctx)...)
+		if id, one := m.ID(); v.Beyond() && !v.Staff {
+			if !one {
+				return privacy.Denyf("change of several patients")
+			}
+			if err := keepToAccess(ctx, v, m, id); err != nil {
+				return err
+			}
+		}
+		return privacy.Allow
+	})
+}
+
+// What may be changed of a patient who is another clinic's.
+var (
+	byTreating = []string{patient.FieldMedicalHistory, patient.FieldBloodGroup, patient.FieldEmergencyContact}
+	bySelf     = []string{patient.FieldPhone, patient.FieldEmail, patient.FieldAddress, patient.FieldEmergencyContact}
+)
+
+// keepToAccess fails with fault.Forbidden for each field that the mutation changes and
+// the viewer may not. A field that is set to what it is stays as it is: clients send
+// records whole.
+func keepToAccess(ctx context.Context, v viewer.Viewer, m *ent.PatientMutation, id int) error {
+	seen, err := m.Client().Patient.Query().Where(patient.ID(id)).Select(patient.FieldClinicID, patient.FieldAccountID).Only(ctx)
+	if ent.IsNotFound(err) || err == nil && seen.ClinicID == v.ClinicID {
+		return nil // the predicate decides
+	}
+	if err != nil {
+		return err
+	}
+	treated, err := m.Client().Patient.Query().Where(patient.ID(id), Treated(v)).Exist(ctx)
+	if err != nil {
+		return err
+	}
+	allowed := []string{patient.FieldUpdatedAt}
+	if treated {
+		allowed = append(allowed, byTreating...)
+	}
+	if seen.AccountID != nil && *seen.AccountID == v.UserID {
+		allowed = append(allowed, bySelf...)
+	}
+	var refused fault.List
+	for _, field := range slices.Concat(m.Fields(), m.ClearedFields()) {
+		if slices.Contains(allowed, field) {
+			continue
+		}
+		old, err := m.OldField(ctx, field)
+		if err != nil {
+			return err
+		}
+		next, set := m.Field(field)
+		if same(old, next, set) {
+			if err := m.ResetField(field); err != nil {
+				return err
+			}
+			continue
+		}
+		if field == patient.FieldDeletedAt {
+			return fault.List{{Kind: fault.Forbidden, Message: textClinicOnly}}
+		}
+		refused = append(refused, &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly})
+	}
+	if refused != nil {
+		slices.SortFunc(refused, func(a, b *fault.Error) int { return cmp.Compare(a.Field, b.Field) })
+		return refused
+	}
+	return nil
+}
+
+const textClinicOnly = "Only members of the clinic may change this."
+
+// same tells whether a field is what it was, which may be a pointer.
+func same(old, next ent.Value, set bool) bool {
+	was := reflect.ValueOf(old)
+	switch {
+	case was.Kind() == reflect.Pointer && was.IsNil():
+		return !set
+	case !set:
+		return false
+	}
+	return reflect.Indirect(was).Interface() == next
+}
+
+// SeenPatients is the predicate of the patients that the viewer may see, for
+// sub-selects, which have no policy: none for staff.
+func SeenPatients(ctx context.Context) []predicate.Patient {
+	v, err := viewer.FromContext(ctx)
+	switch {
+	case err != nil:
+		return []predicate.Patient{nobody}
+	case v.Staff:
+		return nil
+	}
+	ways := []predicate.Patient{patient.ClinicID(v.ClinicID)}
+	if v.Practices {
+		ways = append(ways, Treated(v))
+	}
+	if v.Records {
+		ways = append(ways, patient.AccountID(v.UserID))
+	}
+	return []predicate.Patient{patient.Or(ways...)}
+}
+
+// Treated is the predicate of the patients whom the viewer treats.
+func Treated(v viewer.Viewer) predicate.Patient {
+	return among(patient.FieldID, treated(v))
+}
+
+// treated finds the ids of the patients whom the viewer treats: those to whom a doctor
+// is assigned whose account the patient's clinic made the viewer.
+func treated(v viewer.Viewer) func(dialect string) *sql.Selector {
+	return func(dialect string) *sql.Selector {
+		p, m := sql.Table(practice.Table), sql.Table(mapping.Table)
+		return sql.Dialect(dialect).Select(m.C(mapping.FieldPatientID)).From(p).
+			Join(m).OnP(sql.And(sql.ColumnsEQ(m.C(mapping.FieldDoctorID), p.C(practice.FieldDoctorID)), sql.ColumnsEQ(m.C(mapping.FieldClinicID), p.C(practice.FieldClinicID)))).
+			Where(sql.And(sql.EQ(p.C(practice.FieldUserID), v.UserID), sql.EQ(m.C(mapping.FieldIsActive), true), sql.IsNull(m.C(mapping.FieldDeletedAt))))
+	}
+}

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY patient_account_id ON patients (account_id) WHERE account_id IS NOT NULL;
