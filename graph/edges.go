@@ -8,10 +8,13 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
+	"caregraph/ent/user"
 	"caregraph/internal/reading"
 	"caregraph/internal/rule"
 	"caregraph/internal/viewer"
@@ -20,19 +23,44 @@ import (
 // The edges of every type: where an edge leads, and by which columns.
 func init() {
 	users.Nested = map[string]reading.Nested[ent.User]{
-		"patients": reading.ToPages[ent.User](&patients, arguments(field_User_patients_args), func(ids []int, where []reading.Where) reading.Source[ent.Patient] {
+		"clinic":    reading.ToOptional(&clinics, column(func(u *ent.User) (int, *int) { return u.ID, &u.ClinicID })),
+		"practices": reading.ToMany[ent.User](&practices, practices.OfParent(practice.FieldUserID, all)),
+		"records":   reading.ToMany[ent.User](&patients, patients.OfParent(patient.FieldAccountID, all)),
+		"patients": reading.ToPages[ent.User](&patients, arguments(field_User_patients_args), func(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.Patient] {
 			return patients.Children(patient.FieldCreatedByID, ids, where)
 		}),
 		"sessions": reading.ToMany[ent.User](&sessions, sessions.OfParent(session.FieldUserID, live)),
 	}
 	patients.Nested = map[string]reading.Nested[ent.Patient]{
+		"clinic":    reading.ToOne(&clinics, func(p *ent.Patient) int { return p.ClinicID }, nil),
+		"seenAs":    {Read: seenAs, Write: writeAccess},
+		"account":   reading.ToOptional(&users, column(func(p *ent.Patient) (int, *int) { return p.ID, p.AccountID })),
 		"createdBy": reading.ToOne(&users, func(p *ent.Patient) int { return p.CreatedByID }, nil),
 		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded)),
 		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors),
 	}
+	clinics.Nested = map[string]reading.Nested[ent.Clinic]{
+		"members": reading.ToPages[ent.Clinic](&users, arguments(field_Clinic_members_args), func(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.User] {
+			return users.Children(user.FieldClinicID, ids, append(where, reading.Conditions(rule.Members(ctx)...)...))
+		}),
+		"invitations": reading.ToMany[ent.Clinic](&invitations, invitations.OfParent(invitation.FieldClinicID, open)),
+	}
+	practices.Nested = map[string]reading.Nested[ent.Practice]{
+		"clinic": reading.ToOne(&clinics, func(p *ent.Practice) int { return p.ClinicID }, nil),
+		"doctor": reading.ToOne(&doctors, func(p *ent.Practice) int { return p.DoctorID }, rule.WithPast),
+	}
+	invitations.Nested = map[string]reading.Nested[ent.Invitation]{
+		"doctor":    reading.ToOptional(&doctors, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.DoctorID })),
+		"patient":   reading.ToOptional(&patients, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.PatientID })),
+		"createdBy": reading.ToOptional(&users, column(func(i *ent.Invitation) (int, *int) { return i.ID, &i.CreatedByID })),
+	}
+	newInvitations.Nested = map[string]reading.Nested[NewInvitation]{
+		"invitation": reading.ToOne(&invitations, func(i *NewInvitation) int { return i.ID }, nil),
+	}
 	doctors.Nested = map[string]reading.Nested[ent.Doctor]{
+		"account":  reading.ToOptional(&users, doctorAccounts),
 		"patients": reading.ToPages[ent.Doctor](&patients, arguments(field_Doctor_patients_args), assignedPatients),
-		"mappings": reading.ToPages[ent.Doctor](&mappings, arguments(field_Doctor_mappings_args), func(ids []int, where []reading.Where) reading.Source[ent.Mapping] {
+		"mappings": reading.ToPages[ent.Doctor](&mappings, arguments(field_Doctor_mappings_args), func(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.Mapping] {
 			return mappings.Children(mapping.FieldDoctorID, ids, where)
 		}),
 	}
@@ -56,6 +84,73 @@ func arguments(read func(context.Context, *executionContext, map[string]any) (ma
 // have them.
 func given(ctx context.Context, f graphql.CollectedField) map[string]any {
 	return f.ArgumentMap(graphql.GetOperationContext(ctx).Variables)
+}
+
+// column returns the keys of an edge whose column refers to the other record.
+func column[P any](of func(*P) (id int, key *int)) func(context.Context, []*P) (map[int]int, error) {
+	return func(_ context.Context, parents []*P) (map[int]int, error) {
+		keys := make(map[int]int, len(parents))
+		for _, p := range parents {
+			if id, key := of(p); key != nil {
+				keys[id] = *key
+			}
+		}
+		return keys, nil
+	}
+}
+
+// doctorAccounts returns the accounts that the viewer's clinic made of the doctors.
+func doctorAccounts(ctx context.Context, parents []*ent.Doctor) (map[int]int, error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int, len(parents))
+	for i, d := range parents {
+		ids[i] = d.ID
+	}
+	found, err := ent.FromContext(ctx).Practice.Query().Where(practice.ClinicID(v.ClinicID), predicate.Practice(reading.Among(practice.FieldDoctorID, ids))).All(ctx)
+	accounts := make(map[int]int, len(found))
+	for _, p := range found {
+		accounts[p.DoctorID] = p.UserID
+	}
+	return accounts, err
+}
+
+// seenAs tells in which way the viewer sees each of the patients.
+func seenAs(ctx context.Context, _ *reading.Table[ent.Patient], rows []*ent.Patient, f graphql.CollectedField) error {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	belongs := make(map[int]int, len(rows))
+	for _, p := range rows {
+		belongs[p.ID] = p.ClinicID
+	}
+	ways, err := rule.HowSeen(v, belongs, func(ids []int) (map[int]bool, error) {
+		found, err := ent.FromContext(ctx).Patient.Query().Where(predicate.Patient(reading.Among(patient.FieldID, ids)), rule.Treated(v)).IDs(ctx)
+		treated := make(map[int]bool, len(found))
+		for _, id := range found {
+			treated[id] = true
+		}
+		return treated, err
+	})
+	for _, p := range rows {
+		p.Loaded.Put(f.Alias, ways[p.ID])
+	}
+	return err
+}
+
+func writeAccess(context.Context, graphql.CollectedField) func([]byte, any) []byte {
+	return func(b []byte, v any) []byte { return reading.AppendString(b, v.(rule.Access)) }
+}
+
+// all narrows nothing.
+func all(context.Context, graphql.CollectedField) ([]reading.Where, error) { return nil, nil }
+
+// open is the condition of the invitations that can be accepted.
+func open(context.Context, graphql.CollectedField) ([]reading.Where, error) {
+	return reading.Conditions(invitation.EndedAtIsNil(), invitation.ExpiresAtGT(now())), nil
 }
 
 // live is the condition of the sign-ins that go on.
@@ -110,7 +205,7 @@ func assignedDoctors(ctx context.Context, _ graphql.CollectedField, ids []int) (
 
 // assignedPatients is where the patients come from who are assigned now to the
 // doctors with these ids.
-func assignedPatients(ids []int, filter []reading.Where) reading.Source[ent.Patient] {
+func assignedPatients(_ context.Context, ids []int, filter []reading.Where) reading.Source[ent.Patient] {
 	return reading.Source[ent.Patient]{
 		Rows: func(ctx context.Context, p *reading.Page[ent.Patient]) (map[int][]*ent.Patient, error) {
 			return patients.Lists(ctx, p, filter, func(s *sql.Selector) {

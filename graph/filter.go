@@ -57,7 +57,7 @@ func (o *MappingOrder) By() (field string, desc bool) {
 
 // Searches names the column in which an index finds the search.
 func (f *PatientFilter) Searches() string {
-	if f == nil || f.Assigned != nil || f.DoctorID != nil {
+	if f == nil || f.Assigned != nil || f.DoctorID != nil || f.SeenAs != nil {
 		return ""
 	}
 	return indexed(patient.FieldNameKey, f.Search, f.SoundsLike)
@@ -102,6 +102,9 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	}
 	if f.DoctorID != nil {
 		p = append(p, patient.HasMappingsWith(append(active, mapping.DoctorID(*f.DoctorID))...))
+	}
+	if f.SeenAs != nil {
+		p = append(p, rule.SeenAs(ctx, *f.SeenAs))
 	}
 	return reading.Conditions(p...), nil
 }

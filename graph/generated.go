@@ -8,6 +8,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"context"
 	"errors"
@@ -33,11 +34,15 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Clinic() ClinicResolver
 	Doctor() DoctorResolver
+	Invitation() InvitationResolver
 	Mapping() MappingResolver
 	Mutation() MutationResolver
+	NewInvitation() NewInvitationResolver
 	Patient() PatientResolver
 	PossibleDuplicate() PossibleDuplicateResolver
+	Practice() PracticeResolver
 	Query() QueryResolver
 	Session() SessionResolver
 	User() UserResolver
@@ -53,9 +58,21 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type ClinicResolver interface {
+	Members(ctx context.Context, obj *ent.Clinic, first *int, after *string) (*reading.Connection[ent.User], error)
+	Invitations(ctx context.Context, obj *ent.Clinic) ([]*ent.Invitation, error)
+}
 type DoctorResolver interface {
+	Account(ctx context.Context, obj *ent.Doctor) (*ent.User, error)
+
 	Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
+}
+type InvitationResolver interface {
+	Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error)
+	Doctor(ctx context.Context, obj *ent.Invitation) (*ent.Doctor, error)
+	Patient(ctx context.Context, obj *ent.Invitation) (*ent.Patient, error)
+	CreatedBy(ctx context.Context, obj *ent.Invitation) (*ent.User, error)
 }
 type MappingResolver interface {
 	Patient(ctx context.Context, obj *ent.Mapping) (*ent.Patient, error)
@@ -80,10 +97,26 @@ type MutationResolver interface {
 	Logout(ctx context.Context, everywhere bool) (bool, error)
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (*AuthPayload, error)
 	EndSession(ctx context.Context, id int) (int, error)
+	UpdateClinic(ctx context.Context, name string) (*ent.Clinic, error)
+	InviteMember(ctx context.Context, role user.ClinicRole) (*NewInvitation, error)
+	InviteDoctor(ctx context.Context, doctorID int) (*NewInvitation, error)
+	InvitePatient(ctx context.Context, patientID int) (*NewInvitation, error)
+	RevokeInvitation(ctx context.Context, id int) (int, error)
+	AcceptInvitation(ctx context.Context, code string) (*ent.User, error)
+	UpdateMember(ctx context.Context, userID int, role user.ClinicRole) (*ent.User, error)
+	RemoveMember(ctx context.Context, userID int) (int, error)
+	LeaveClinic(ctx context.Context) (*ent.User, error)
+	RemoveAccount(ctx context.Context, doctorID *int, clinicID *int, patientID *int) (bool, error)
+}
+type NewInvitationResolver interface {
+	Invitation(ctx context.Context, obj *NewInvitation) (*ent.Invitation, error)
 }
 type PatientResolver interface {
 	Age(ctx context.Context, obj *ent.Patient) (int, error)
 
+	Clinic(ctx context.Context, obj *ent.Patient) (*ent.Clinic, error)
+	SeenAs(ctx context.Context, obj *ent.Patient) (rule.Access, error)
+	Account(ctx context.Context, obj *ent.Patient) (*ent.User, error)
 	CreatedBy(ctx context.Context, obj *ent.Patient) (*ent.User, error)
 
 	Mappings(ctx context.Context, obj *ent.Patient, active *bool) ([]*ent.Mapping, error)
@@ -91,6 +124,10 @@ type PatientResolver interface {
 }
 type PossibleDuplicateResolver interface {
 	Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error)
+}
+type PracticeResolver interface {
+	Clinic(ctx context.Context, obj *ent.Practice) (*ent.Clinic, error)
+	Doctor(ctx context.Context, obj *ent.Practice) (*ent.Doctor, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*ent.User, error)
@@ -104,11 +141,17 @@ type QueryResolver interface {
 	Mapping(ctx context.Context, id int) (*ent.Mapping, error)
 	Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
 	SpecializationStats(ctx context.Context) ([]*SpecializationStat, error)
+	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *ent.Session) (bool, error)
 }
 type UserResolver interface {
+	Clinic(ctx context.Context, obj *ent.User) (*ent.Clinic, error)
+	ClinicRole(ctx context.Context, obj *ent.User) (*user.ClinicRole, error)
+
+	Practices(ctx context.Context, obj *ent.User) ([]*ent.Practice, error)
+	Records(ctx context.Context, obj *ent.User) ([]*ent.Patient, error)
 	Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Sessions(ctx context.Context, obj *ent.User) ([]*ent.Session, error)
 }
@@ -245,12 +288,32 @@ scalar Rupees
 "An opaque position in a connection. It holds for one ordering only; one that was made up or belongs to another ordering is BAD_USER_INPUT."
 scalar Cursor
 
-"What a user is in the clinic. It decides nothing about rights."
+"What a user is in health care. A doctor's invitation needs a user of role DOCTOR; for the rest it decides nothing about rights."
 enum Role {
   "Someone who keeps records of patients, such as their own family's."
   PATIENT
   "Someone who treats patients."
   DOCTOR
+}
+
+"What a member may do in the clinic."
+enum ClinicRole {
+  "Invites and removes members, says who is an admin, and names the clinic, beside what members do."
+  ADMIN
+  "Sees and changes the clinic's records, and invites the accounts of its doctors and patients."
+  MEMBER
+}
+
+"In which way the viewer sees a patient."
+enum PatientAccess {
+  "As a member of the clinic that the record belongs to: may change everything."
+  CLINIC
+  "As the account of a doctor who is assigned now: may change medicalHistory, bloodGroup and emergencyContact, and the notes of the doctor's own assignments."
+  TREATING
+  "As the patient: may change phone, email, address and emergencyContact; the notes of assignments are null."
+  SELF
+  "As staff, in a clinic of others: may change everything."
+  STAFF
 }
 
 "A patient's gender."
@@ -303,7 +366,10 @@ type PageInfo {
   endCursor: Cursor
 }
 
-"A person who signs in. A viewer sees itself, and the users who made assignments of its patients; staff sees all."
+"""
+A person who signs in. A viewer sees itself, the members of its clinic, the accounts of the clinic's doctors and patients,
+and who recorded or assigned what it sees; staff sees all.
+"""
 type User {
   "The id. It never changes."
   id: ID!
@@ -311,17 +377,25 @@ type User {
   username: String!
   "Unique, in lower case."
   email: String!
-  "A phone number, unique: 10 digits if it is Indian, such as 9876543210, else with + and the country code."
+  "A phone number, unique: 10 digits if it is Indian, such as 9876543210, else with + and the country code. Null for another than the viewer (staff excepted)."
   phone: String
-  "What the user is in the clinic."
+  "What the user is in health care."
   role: Role!
+  "The clinic whose member the user is, if the viewer may see it; never null for the viewer."
+  clinic: Clinic
+  "What the user may do there; null if it is not the viewer's clinic (staff excepted)."
+  clinicRole: ClinicRole
   "Whether the user may sign in."
   isActive: Boolean!
   "Whether the user sees and changes every record."
   isStaff: Boolean!
   "When the user registered."
   dateJoined: DateTime!
-  "The patients that the user created and the viewer may see; newest first without orderBy."
+  "The doctors whose account the user is, and for which clinics, newest first: the viewer's own, and those of its clinic."
+  practices: [Practice!]!
+  "The records of which the user is the patient and that the viewer may see, newest first."
+  records: [Patient!]!
+  "The patients that the user recorded and the viewer may see; newest first without orderBy."
   patients(
     "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
     first: Int
@@ -360,6 +434,84 @@ type UserEdge {
   node: User!
 }
 
+"""
+Whom records belong to. Every user is a member of exactly one clinic, and begins alone in one that is named like the user.
+Only members see each other, and the invitations.
+"""
+type Clinic {
+  "The id. It never changes."
+  id: ID!
+  "1–100 characters."
+  name: String!
+  "When it was made."
+  createdAt: DateTime!
+  "The members, who joined Caregraph last first; empty if it is not the viewer's clinic (staff excepted)."
+  members(
+    "How many: 0–100, 20 if left out. 0 asks for the count alone."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+  ): UserConnection!
+  "The invitations that can be accepted now, newest first; empty if it is not the viewer's clinic (staff excepted)."
+  invitations: [Invitation!]!
+}
+
+"That a clinic made a user the account of a doctor. The user sees the clinic's patients to whom the doctor is assigned."
+type Practice {
+  "The id. It never changes."
+  id: ID!
+  "The clinic. It is nothing to other clinics that assign the same doctor."
+  clinic: Clinic!
+  "The doctor."
+  doctor: Doctor!
+  "Since when."
+  createdAt: DateTime!
+}
+
+"An invitation that can be accepted. One of role, doctor and patient tells what for."
+type Invitation {
+  "The id. It never changes."
+  id: ID!
+  "As a member of this role."
+  role: ClinicRole
+  "As the account of this doctor."
+  doctor: Doctor
+  "As the account of this patient."
+  patient: Patient
+  "Who wrote it."
+  createdBy: User
+  "When it was written."
+  createdAt: DateTime!
+  "When it ends by itself: after seven days."
+  expiresAt: DateTime!
+}
+
+"An invitation that was just written."
+type NewInvitation {
+  "The invitation."
+  invitation: Invitation!
+  "The code to hand over, such as 7K3M-9QRT-W2XD-05HN. It is shown this once; whoever has it can accept."
+  code: String!
+}
+
+"What the viewer would accept. One of role, doctorName and patientName tells what for."
+type InvitationPreview {
+  "The clinic that invites."
+  clinicName: String!
+  "As a member of this role, who leaves the clinic of before."
+  role: ClinicRole
+  "As the account of the doctor of this name."
+  doctorName: String
+  "As the account of the patient of this name."
+  patientName: String
+  "When the invitation ends."
+  expiresAt: DateTime!
+  "How many patients the viewer brings along: all of its clinic, for a member who is alone there; else 0."
+  patientsBrought: Int!
+  "How many patients the viewer leaves to the colleagues of before, for a member who has some; else 0."
+  patientsLeft: Int!
+}
+
 "A sign-in. Its tokens are good until it expires or is ended, or the user is deactivated, or the user's role or rights change."
 type Session {
   "The id. It never changes."
@@ -379,8 +531,9 @@ type Session {
 }
 
 """
-A medical record. Only the user who created it and staff can see it; for everybody else every operation on it fails with
-NOT_FOUND, as if it did not exist.
+A medical record. It belongs to a clinic. Its members, the accounts of the doctors who are assigned now, the account of
+the patient, and staff can see it; for everybody else every operation on it fails with NOT_FOUND, as if it did not exist.
+Who sees it and changes what is not theirs to change gets FORBIDDEN, and extensions.field names it.
 """
 type Patient {
   "The id. It never changes."
@@ -407,7 +560,13 @@ type Patient {
   emergencyContact: String
   "At most 20,000 characters. Null: never asked. Empty: none."
   medicalHistory: String
-  "The owner of the record."
+  "The clinic that the record belongs to."
+  clinic: Clinic!
+  "The strongest way in which the viewer sees it."
+  seenAs: PatientAccess!
+  "The user who is the patient, if there is one and the viewer may see it: for the clinic, staff and the patient."
+  account: User
+  "Who made the record."
   createdBy: User!
   "When the record was made."
   createdAt: DateTime!
@@ -464,6 +623,8 @@ type Doctor {
   address: String
   "When the doctor can be seen, at most 200 characters."
   availability: String
+  "The user whom the viewer's clinic made the doctor's account."
+  account: User
   "When the entry was made."
   createdAt: DateTime!
   "When the entry last changed."
@@ -528,7 +689,7 @@ type Mapping {
   patient: Patient!
   "Who treats; shown even if the doctor has left the directory."
   doctor: Doctor!
-  "At most 20,000 characters."
+  "At most 20,000 characters; null for the patient."
   notes: String
   "Whether the assignment goes on."
   isActive: Boolean!
@@ -536,7 +697,7 @@ type Mapping {
   assignedDate: DateTime!
   "When it ended; null while it goes on."
   endedAt: DateTime
-  "Who made the assignment: the owner of the patient, or staff."
+  "Who made the assignment."
   createdBy: User!
   "When the assignment was recorded."
   createdAt: DateTime!
@@ -645,6 +806,8 @@ input PatientFilter {
   assigned: Boolean
   "Assigned now to this doctor."
   doctorId: ID
+  "Those whose seenAs is this."
+  seenAs: PatientAccess
 }
 
 "Which doctors: those that match all that is given."
@@ -773,7 +936,7 @@ type Query {
     "Its id."
     id: ID!
   ): User
-  "All users for staff; for everybody else the viewer, and the users who made assignments of its patients. Newest first without orderBy."
+  "All users for staff; for everybody else those whom the viewer may see. Newest first without orderBy."
   users(
     "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
     first: Int
@@ -793,7 +956,7 @@ type Query {
     "Its id."
     id: ID!
   ): Patient
-  "The viewer's patients, or everybody's for staff; newest first without orderBy."
+  "The patients whom the viewer may see; newest first without orderBy."
   patients(
     "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
     first: Int
@@ -852,7 +1015,7 @@ type Query {
     "Its id."
     id: ID!
   ): Mapping
-  "The assignments of the viewer's patients, or everybody's for staff; newest first without orderBy."
+  "The assignments of the patients whom the viewer may see; newest first without orderBy."
   mappings(
     "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
     first: Int
@@ -867,8 +1030,16 @@ type Query {
     "The ordering; newest first if left out."
     orderBy: MappingOrder
   ): MappingConnection!
-  "Doctors by specialization, most doctors first; patients counted are the viewer's."
+  "Doctors by specialization, most doctors first; patients counted are those whom the viewer may see."
   specializationStats: [SpecializationStat!]!
+  """
+  What acceptInvitation would do. It stands alone in its operation. NOT_FOUND, always with the same text, for a code that is
+  wrong, was used or revoked, or has expired; RATE_LIMITED after too many of these.
+  """
+  invitation(
+    "The code, in any case, with or without hyphens and spaces."
+    code: String!
+  ): InvitationPreview
 }
 
 "Who registers."
@@ -881,7 +1052,7 @@ input RegisterInput {
   password: String!
   "One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00; unique."
   phone: String
-  "What the user is in the clinic."
+  "What the user is in health care."
   role: Role!
 }
 
@@ -907,7 +1078,7 @@ input UpdateUserInput {
   isActive: Boolean
   "Whether the user sees and changes every record."
   isStaff: Boolean
-  "What the user is in the clinic."
+  "What the user is in health care."
   role: Role
 }
 
@@ -1005,7 +1176,7 @@ input UpdateDoctorInput {
 
 "A new assignment."
 input AssignDoctorInput {
-  "One of the viewer's patients."
+  "A patient of the viewer's clinic."
   patientId: ID!
   "A doctor of the directory."
   doctorId: ID!
@@ -1030,7 +1201,7 @@ type AuthPayload {
 """
 What can be changed. The whole operation is one transaction: one failed field undoes all. register, login, refreshToken
 and changePassword each stand alone in their operation. They are RATE_LIMITED after too many failures;
-errors[].extensions.retryAfter tells for how many seconds.
+errors[].extensions.retryAfter tells for how many seconds. acceptInvitation and leaveClinic stand alone, too.
 """
 type Mutation {
   "A new user, signed in. CONFLICT when the username, email or phone is taken."
@@ -1059,7 +1230,7 @@ type Mutation {
     "What changes."
     input: UpdateUserInput!
   ): User!
-  "A new patient, owned by the viewer."
+  "A new patient of the viewer's clinic."
   createPatient(
     "The new patient."
     input: CreatePatientInput!
@@ -1125,6 +1296,73 @@ type Mutation {
     "Its id."
     id: ID!
   ): ID!
+  "Names the viewer's clinic; for its admins."
+  updateClinic(
+    "1–100 characters."
+    name: String!
+  ): Clinic!
+  "Invites a member to the viewer's clinic; for its admins. CONFLICT when there are 100 invitations."
+  inviteMember(
+    "What the member may do."
+    role: ClinicRole!
+  ): NewInvitation!
+  "Invites the account of a doctor, for the viewer's clinic. CONFLICT when the doctor has one, or there are 100 invitations."
+  inviteDoctor(
+    "A doctor of the directory."
+    doctorId: ID!
+  ): NewInvitation!
+  "Invites the account of a patient of the viewer's clinic. CONFLICT when the patient has one, or there are 100 invitations."
+  invitePatient(
+    "The patient."
+    patientId: ID!
+  ): NewInvitation!
+  "The id of the invitation that can no longer be accepted."
+  revokeInvitation(
+    "Its id."
+    id: ID!
+  ): ID!
+  """
+  Does what the invitation says, and answers with the viewer as it is then. A member leaves the clinic of before: one who
+  was alone there brings its records along, one who had colleagues leaves them the records. NOT_FOUND as for the query
+  invitation. FORBIDDEN for a doctor's invitation and a user who is not of role DOCTOR. CONFLICT when the last admin would
+  leave other members, when the viewer is a member already, or when the doctor or the patient got an account meanwhile.
+  """
+  acceptInvitation(
+    "The code, in any case, with or without hyphens and spaces."
+    code: String!
+  ): User!
+  "Says what a member of the viewer's clinic may do; for its admins. CONFLICT when no admin would be left."
+  updateMember(
+    "Its id."
+    userId: ID!
+    "What the member may do."
+    role: ClinicRole!
+  ): User!
+  """
+  The id of the member that was removed; for admins. It goes into a new clinic of its own without any records, is no longer
+  the account of this clinic's doctors, and its invitations are revoked.
+  """
+  removeMember(
+    "Another member than the viewer."
+    userId: ID!
+  ): ID!
+  """
+  Puts the viewer into a new clinic of its own, and answers with the viewer as it is then. The records stay with the
+  colleagues. CONFLICT when there are none, or no other admin.
+  """
+  leaveClinic: User!
+  """
+  Ends that a user is the account of a doctor or of a patient; for the clinic and for that user. Give doctorId or patientId.
+  NOT_FOUND when there is no such account.
+  """
+  removeAccount(
+    "The doctor."
+    doctorId: ID
+    "The clinic that made the account of the doctor; the viewer's if left out."
+    clinicId: ID
+    "The patient."
+    patientId: ID
+  ): Boolean!
 }
 `, BuiltIn: false},
 }
@@ -1150,6 +1388,22 @@ func childFields_AuthPayload(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AuthPayload", field.Name)
 }
 
+func childFields_Clinic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Clinic_id(ctx, ec, field)
+	case "name":
+		return fieldContext_Clinic_name(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Clinic_createdAt(ctx, ec, field)
+	case "members":
+		return fieldContext_Clinic_members(ctx, ec, field)
+	case "invitations":
+		return fieldContext_Clinic_invitations(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Clinic", field.Name)
+}
+
 func childFields_Doctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1172,6 +1426,8 @@ func childFields_Doctor(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Doctor_address(ctx, ec, field)
 	case "availability":
 		return fieldContext_Doctor_availability(ctx, ec, field)
+	case "account":
+		return fieldContext_Doctor_account(ctx, ec, field)
 	case "createdAt":
 		return fieldContext_Doctor_createdAt(ctx, ec, field)
 	case "updatedAt":
@@ -1206,6 +1462,46 @@ func childFields_DoctorEdge(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_DoctorEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DoctorEdge", field.Name)
+}
+
+func childFields_Invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Invitation_id(ctx, ec, field)
+	case "role":
+		return fieldContext_Invitation_role(ctx, ec, field)
+	case "doctor":
+		return fieldContext_Invitation_doctor(ctx, ec, field)
+	case "patient":
+		return fieldContext_Invitation_patient(ctx, ec, field)
+	case "createdBy":
+		return fieldContext_Invitation_createdBy(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Invitation_createdAt(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_Invitation_expiresAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
+}
+
+func childFields_InvitationPreview(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clinicName":
+		return fieldContext_InvitationPreview_clinicName(ctx, ec, field)
+	case "role":
+		return fieldContext_InvitationPreview_role(ctx, ec, field)
+	case "doctorName":
+		return fieldContext_InvitationPreview_doctorName(ctx, ec, field)
+	case "patientName":
+		return fieldContext_InvitationPreview_patientName(ctx, ec, field)
+	case "expiresAt":
+		return fieldContext_InvitationPreview_expiresAt(ctx, ec, field)
+	case "patientsBrought":
+		return fieldContext_InvitationPreview_patientsBrought(ctx, ec, field)
+	case "patientsLeft":
+		return fieldContext_InvitationPreview_patientsLeft(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationPreview", field.Name)
 }
 
 func childFields_Mapping(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1258,6 +1554,16 @@ func childFields_MappingEdge(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type MappingEdge", field.Name)
 }
 
+func childFields_NewInvitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return fieldContext_NewInvitation_invitation(ctx, ec, field)
+	case "code":
+		return fieldContext_NewInvitation_code(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NewInvitation", field.Name)
+}
+
 func childFields_PageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1298,6 +1604,12 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_emergencyContact(ctx, ec, field)
 	case "medicalHistory":
 		return fieldContext_Patient_medicalHistory(ctx, ec, field)
+	case "clinic":
+		return fieldContext_Patient_clinic(ctx, ec, field)
+	case "seenAs":
+		return fieldContext_Patient_seenAs(ctx, ec, field)
+	case "account":
+		return fieldContext_Patient_account(ctx, ec, field)
 	case "createdBy":
 		return fieldContext_Patient_createdBy(ctx, ec, field)
 	case "createdAt":
@@ -1346,6 +1658,20 @@ func childFields_PossibleDuplicate(ctx context.Context, ec *executionContext, fi
 	return nil, fmt.Errorf("no field named %q was found under type PossibleDuplicate", field.Name)
 }
 
+func childFields_Practice(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Practice_id(ctx, ec, field)
+	case "clinic":
+		return fieldContext_Practice_clinic(ctx, ec, field)
+	case "doctor":
+		return fieldContext_Practice_doctor(ctx, ec, field)
+	case "createdAt":
+		return fieldContext_Practice_createdAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Practice", field.Name)
+}
+
 func childFields_Session(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -1392,12 +1718,20 @@ func childFields_User(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_User_phone(ctx, ec, field)
 	case "role":
 		return fieldContext_User_role(ctx, ec, field)
+	case "clinic":
+		return fieldContext_User_clinic(ctx, ec, field)
+	case "clinicRole":
+		return fieldContext_User_clinicRole(ctx, ec, field)
 	case "isActive":
 		return fieldContext_User_isActive(ctx, ec, field)
 	case "isStaff":
 		return fieldContext_User_isStaff(ctx, ec, field)
 	case "dateJoined":
 		return fieldContext_User_dateJoined(ctx, ec, field)
+	case "practices":
+		return fieldContext_User_practices(ctx, ec, field)
+	case "records":
+		return fieldContext_User_records(ctx, ec, field)
 	case "patients":
 		return fieldContext_User_patients(ctx, ec, field)
 	case "sessions":
@@ -1546,6 +1880,28 @@ func childFields___Type(ctx context.Context, ec *executionContext, field graphql
 
 // region    ***************************** args.gotpl *****************************
 
+func field_Clinic_members_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func field_Doctor_mappings_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1654,6 +2010,20 @@ func field_Doctor_patients_args(ctx context.Context, ec *executionContext, rawAr
 	return args, nil
 }
 
+func field_Mutation_acceptInvitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
 func field_Mutation_assignDoctor_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1752,6 +2122,48 @@ func field_Mutation_endSession_args(ctx context.Context, ec *executionContext, r
 	return args, nil
 }
 
+func field_Mutation_inviteDoctor_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "doctorId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["doctorId"] = arg0
+	return args, nil
+}
+
+func field_Mutation_inviteMember_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "role",
+		func(ctx context.Context, v any) (user.ClinicRole, error) {
+			return unmarshalNClinicRole2caregraphᚋentᚋuserᚐClinicRole(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["role"] = arg0
+	return args, nil
+}
+
+func field_Mutation_invitePatient_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "patientId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["patientId"] = arg0
+	return args, nil
+}
+
 func field_Mutation_login_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1808,6 +2220,64 @@ func field_Mutation_register_args(ctx context.Context, ec *executionContext, raw
 	return args, nil
 }
 
+func field_Mutation_removeAccount_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "doctorId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["doctorId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "clinicId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["clinicId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "patientId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["patientId"] = arg2
+	return args, nil
+}
+
+func field_Mutation_removeMember_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["userId"] = arg0
+	return args, nil
+}
+
+func field_Mutation_revokeInvitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func field_Mutation_unassignDoctor_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1819,6 +2289,20 @@ func field_Mutation_unassignDoctor_args(ctx context.Context, ec *executionContex
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func field_Mutation_updateClinic_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg0
 	return args, nil
 }
 
@@ -1863,6 +2347,28 @@ func field_Mutation_updateMapping_args(ctx context.Context, ec *executionContext
 		return nil, err
 	}
 	args["notes"] = arg1
+	return args, nil
+}
+
+func field_Mutation_updateMember_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["userId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "role",
+		func(ctx context.Context, v any) (user.ClinicRole, error) {
+			return unmarshalNClinicRole2caregraphᚋentᚋuserᚐClinicRole(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["role"] = arg1
 	return args, nil
 }
 
@@ -2003,6 +2509,20 @@ func field_Query_doctors_args(ctx context.Context, ec *executionContext, rawArgs
 		return nil, err
 	}
 	args["orderBy"] = arg5
+	return args, nil
+}
+
+func field_Query_invitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
 	return args, nil
 }
 
@@ -2516,6 +3036,151 @@ func fieldContext_AuthPayload_refreshExpiresAt(_ context.Context, ec *executionC
 	return graphql.NewScalarFieldContext("AuthPayload", field, false, false, "DateTime")
 }
 
+func _Clinic_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Clinic) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Clinic_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Clinic_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clinic", field, false, false, "ID")
+}
+
+func _Clinic_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Clinic) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Clinic_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Clinic_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clinic", field, false, false, "String")
+}
+
+func _Clinic_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Clinic) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Clinic_createdAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Clinic_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Clinic", field, false, false, "DateTime")
+}
+
+func _Clinic_members(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Clinic) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Clinic_members(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Clinic().Members(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.User]) graphql.Marshaler {
+			return marshalNUserConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Clinic_members(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Clinic",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Clinic_members_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Clinic_invitations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Clinic) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Clinic_invitations(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Clinic().Invitations(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Invitation) graphql.Marshaler {
+			return marshalNInvitation2ᚕᚖcaregraphᚋentᚐInvitationᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Clinic_invitations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Clinic",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Invitation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Doctor_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Doctor) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2744,6 +3409,38 @@ func _Doctor_availability(ctx context.Context, ec *executionContext, field graph
 }
 func fieldContext_Doctor_availability(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Doctor", field, false, false, "String")
+}
+
+func _Doctor_account(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Doctor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Doctor_account(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Doctor().Account(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalOUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Doctor_account(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Doctor",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _Doctor_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Doctor) (ret graphql.Marshaler) {
@@ -3052,6 +3749,355 @@ func fieldContext_DoctorEdge_node(_ context.Context, ec *executionContext, field
 		},
 	}
 	return fc, nil
+}
+
+func _Invitation_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Invitation_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, "ID")
+}
+
+func _Invitation_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invitation().Role(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *user.ClinicRole) graphql.Marshaler {
+			return marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRole(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Invitation_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, true, true, "ClinicRole")
+}
+
+func _Invitation_doctor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_doctor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invitation().Doctor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Doctor) graphql.Marshaler {
+			return marshalODoctor2ᚖcaregraphᚋentᚐDoctor(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Invitation_doctor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invitation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Doctor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Invitation_patient(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_patient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invitation().Patient(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalOPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Invitation_patient(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invitation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Invitation_createdBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_createdBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invitation().CreatedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalOUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Invitation_createdBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invitation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Invitation_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_createdAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Invitation_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, "DateTime")
+}
+
+func _Invitation_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Invitation_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Invitation_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, "DateTime")
+}
+
+func _InvitationPreview_clinicName(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_clinicName(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClinicName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvitationPreview_clinicName(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "String")
+}
+
+func _InvitationPreview_role(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_role(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *user.ClinicRole) graphql.Marshaler {
+			return marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRole(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvitationPreview_role(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "ClinicRole")
+}
+
+func _InvitationPreview_doctorName(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_doctorName(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DoctorName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvitationPreview_doctorName(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "String")
+}
+
+func _InvitationPreview_patientName(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_patientName(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PatientName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvitationPreview_patientName(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "String")
+}
+
+func _InvitationPreview_expiresAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_expiresAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvitationPreview_expiresAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "DateTime")
+}
+
+func _InvitationPreview_patientsBrought(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_patientsBrought(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PatientsBrought, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvitationPreview_patientsBrought(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "Int")
+}
+
+func _InvitationPreview_patientsLeft(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *InvitationPreview) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvitationPreview_patientsLeft(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PatientsLeft, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvitationPreview_patientsLeft(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvitationPreview", field, false, false, "Int")
 }
 
 func _Mapping_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Mapping) (ret graphql.Marshaler) {
@@ -4189,6 +5235,489 @@ func fieldContext_Mutation_endSession(ctx context.Context, ec *executionContext,
 	return fc, nil
 }
 
+func _Mutation_updateClinic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_updateClinic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateClinic(ctx, fc.Args["name"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+			return marshalNClinic2ᚖcaregraphᚋentᚐClinic(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_updateClinic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Clinic(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_updateClinic_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_inviteMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_inviteMember(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().InviteMember(ctx, fc.Args["role"].(user.ClinicRole))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *NewInvitation) graphql.Marshaler {
+			return marshalNNewInvitation2ᚖcaregraphᚋgraphᚐNewInvitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_inviteMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_NewInvitation(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_inviteMember_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_inviteDoctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_inviteDoctor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().InviteDoctor(ctx, fc.Args["doctorId"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *NewInvitation) graphql.Marshaler {
+			return marshalNNewInvitation2ᚖcaregraphᚋgraphᚐNewInvitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_inviteDoctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_NewInvitation(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_inviteDoctor_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_invitePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_invitePatient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().InvitePatient(ctx, fc.Args["patientId"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *NewInvitation) graphql.Marshaler {
+			return marshalNNewInvitation2ᚖcaregraphᚋgraphᚐNewInvitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_invitePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_NewInvitation(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_invitePatient_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_revokeInvitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_revokeInvitation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeInvitation(ctx, fc.Args["id"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_revokeInvitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ID does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_revokeInvitation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_acceptInvitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_acceptInvitation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcceptInvitation(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalNUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_acceptInvitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_acceptInvitation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_updateMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_updateMember(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateMember(ctx, fc.Args["userId"].(int), fc.Args["role"].(user.ClinicRole))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalNUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_updateMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_updateMember_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_removeMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_removeMember(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["userId"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_removeMember(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type ID does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_removeMember_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_leaveClinic(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_leaveClinic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Mutation().LeaveClinic(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalNUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_leaveClinic(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Mutation_removeAccount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_removeAccount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RemoveAccount(ctx, fc.Args["doctorId"].(*int), fc.Args["clinicId"].(*int), fc.Args["patientId"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_removeAccount(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Boolean does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_removeAccount_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _NewInvitation_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *NewInvitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_NewInvitation_invitation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.NewInvitation().Invitation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Invitation) graphql.Marshaler {
+			return marshalNInvitation2ᚖcaregraphᚋentᚐInvitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_NewInvitation_invitation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NewInvitation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Invitation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _NewInvitation_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *NewInvitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_NewInvitation_code(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_NewInvitation_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NewInvitation", field, false, false, "String")
+}
+
 func _PageInfo_hasNextPage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4555,6 +6084,93 @@ func _Patient_medicalHistory(ctx context.Context, ec *executionContext, field gr
 }
 func fieldContext_Patient_medicalHistory(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Patient", field, false, false, "String")
+}
+
+func _Patient_clinic(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_clinic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Patient().Clinic(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+			return marshalNClinic2ᚖcaregraphᚋentᚐClinic(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_clinic(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Patient",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Clinic(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Patient_seenAs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_seenAs(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Patient().SeenAs(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v rule.Access) graphql.Marshaler {
+			return marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_seenAs(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Patient", field, true, true, "PatientAccess")
+}
+
+func _Patient_account(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_account(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Patient().Account(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalOUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Patient_account(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Patient",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _Patient_createdBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
@@ -4938,6 +6554,116 @@ func _PossibleDuplicate_reasons(ctx context.Context, ec *executionContext, field
 }
 func fieldContext_PossibleDuplicate_reasons(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PossibleDuplicate", field, false, false, "DuplicateReason")
+}
+
+func _Practice_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Practice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Practice_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Practice_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Practice", field, false, false, "ID")
+}
+
+func _Practice_clinic(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Practice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Practice_clinic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Practice().Clinic(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+			return marshalNClinic2ᚖcaregraphᚋentᚐClinic(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Practice_clinic(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Practice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Clinic(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Practice_doctor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Practice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Practice_doctor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Practice().Doctor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Doctor) graphql.Marshaler {
+			return marshalNDoctor2ᚖcaregraphᚋentᚐDoctor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Practice_doctor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Practice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Doctor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Practice_createdAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Practice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Practice_createdAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Practice_createdAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Practice", field, false, false, "DateTime")
 }
 
 func _Query_viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -5400,6 +7126,50 @@ func fieldContext_Query_specializationStats(_ context.Context, ec *executionCont
 	return fc, nil
 }
 
+func _Query_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_invitation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Invitation(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *InvitationPreview) graphql.Marshaler {
+			return marshalOInvitationPreview2ᚖcaregraphᚋgraphᚐInvitationPreview(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvitationPreview(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_invitation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Query___type(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5844,6 +7614,61 @@ func fieldContext_User_role(_ context.Context, ec *executionContext, field graph
 	return graphql.NewScalarFieldContext("User", field, false, false, "Role")
 }
 
+func _User_clinic(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_clinic(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Clinic(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+			return marshalOClinic2ᚖcaregraphᚋentᚐClinic(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_User_clinic(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Clinic(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _User_clinicRole(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_clinicRole(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().ClinicRole(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *user.ClinicRole) graphql.Marshaler {
+			return marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRole(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_User_clinicRole(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, "ClinicRole")
+}
+
 func _User_isActive(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5911,6 +7736,70 @@ func _User_dateJoined(ctx context.Context, ec *executionContext, field graphql.C
 }
 func fieldContext_User_dateJoined(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, "DateTime")
+}
+
+func _User_practices(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_practices(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Practices(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Practice) graphql.Marshaler {
+			return marshalNPractice2ᚕᚖcaregraphᚋentᚐPracticeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_User_practices(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Practice(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _User_records(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_records(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Records(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Patient) graphql.Marshaler {
+			return marshalNPatient2ᚕᚖcaregraphᚋentᚐPatientᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_User_records(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _User_patients(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
@@ -7871,7 +9760,7 @@ func unmarshalInputPatientFilter(ctx context.Context, ec *executionContext, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "soundsLike", "gender", "bloodGroup", "bornAfter", "bornBefore", "createdAfter", "createdBefore", "assigned", "doctorId"}
+	fieldsInOrder := [...]string{"search", "soundsLike", "gender", "bloodGroup", "bornAfter", "bornBefore", "createdAfter", "createdBefore", "assigned", "doctorId", "seenAs"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7948,6 +9837,13 @@ func unmarshalInputPatientFilter(ctx context.Context, ec *executionContext, obj 
 				return it, err
 			}
 			it.DoctorID = data
+		case "seenAs":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seenAs"))
+			data, err := unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SeenAs = data
 		}
 	}
 	return it, nil
@@ -8525,6 +10421,61 @@ func _AuthPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 	return out
 }
 
+var clinicImplementors = []string{"Clinic"}
+
+func _Clinic(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.Clinic) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, clinicImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Clinic")
+		case "id":
+			out.Values[i] = _Clinic_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _Clinic_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = _Clinic_createdAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "members":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Clinic_members(ctx, ec, field, obj)
+				})
+		case "invitations":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Clinic_invitations(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var doctorImplementors = []string{"Doctor"}
 
 func _Doctor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.Doctor) graphql.Marshaler {
@@ -8586,6 +10537,12 @@ func _Doctor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "account":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Doctor_account(ctx, ec, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = _Doctor_createdAt(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -8697,6 +10654,136 @@ func _DoctorEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return _DoctorEdge_node(ctx, ec, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invitationImplementors = []string{"Invitation"}
+
+func _Invitation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.Invitation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invitationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Invitation")
+		case "id":
+			out.Values[i] = _Invitation_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "role":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Invitation_role(ctx, ec, field, obj)
+				})
+		case "doctor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Invitation_doctor(ctx, ec, field, obj)
+				})
+		case "patient":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Invitation_patient(ctx, ec, field, obj)
+				})
+		case "createdBy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Invitation_createdBy(ctx, ec, field, obj)
+				})
+		case "createdAt":
+			out.Values[i] = _Invitation_createdAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = _Invitation_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invitationPreviewImplementors = []string{"InvitationPreview"}
+
+func _InvitationPreview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *InvitationPreview) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invitationPreviewImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvitationPreview")
+		case "clinicName":
+			out.Values[i] = _InvitationPreview_clinicName(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "role":
+			out.Values[i] = _InvitationPreview_role(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "doctorName":
+			out.Values[i] = _InvitationPreview_doctorName(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "patientName":
+			out.Values[i] = _InvitationPreview_patientName(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = _InvitationPreview_expiresAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "patientsBrought":
+			out.Values[i] = _InvitationPreview_patientsBrought(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "patientsLeft":
+			out.Values[i] = _InvitationPreview_patientsLeft(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -9015,6 +11102,115 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "updateClinic":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_updateClinic(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inviteMember":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_inviteMember(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inviteDoctor":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_inviteDoctor(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invitePatient":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_invitePatient(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revokeInvitation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_revokeInvitation(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptInvitation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_acceptInvitation(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateMember":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_updateMember(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removeMember":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_removeMember(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "leaveClinic":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_leaveClinic(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removeAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_removeAccount(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var newInvitationImplementors = []string{"NewInvitation"}
+
+func _NewInvitation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *NewInvitation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, newInvitationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NewInvitation")
+		case "invitation":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _NewInvitation_invitation(ctx, ec, field, obj)
+				})
+		case "code":
+			out.Values[i] = _NewInvitation_code(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -9152,6 +11348,24 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "clinic":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Patient_clinic(ctx, ec, field, obj)
+				})
+		case "seenAs":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Patient_seenAs(ctx, ec, field, obj)
+				})
+		case "account":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Patient_account(ctx, ec, field, obj)
+				})
 		case "createdBy":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -9325,6 +11539,56 @@ func _PossibleDuplicate(ctx context.Context, ec *executionContext, sel ast.Selec
 	return out
 }
 
+var practiceImplementors = []string{"Practice"}
+
+func _Practice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.Practice) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, practiceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Practice")
+		case "id":
+			out.Values[i] = _Practice_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "clinic":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Practice_clinic(ctx, ec, field, obj)
+				})
+		case "doctor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Practice_doctor(ctx, ec, field, obj)
+				})
+		case "createdAt":
+			out.Values[i] = _Practice_createdAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
@@ -9409,6 +11673,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_specializationStats(ctx, ec, field)
+				})
+		case "invitation":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_invitation(ctx, ec, field)
 				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
@@ -9589,6 +11859,18 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "clinic":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_clinic(ctx, ec, field, obj)
+				})
+		case "clinicRole":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_clinicRole(ctx, ec, field, obj)
+				})
 		case "isActive":
 			out.Values[i] = _User_isActive(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -9604,6 +11886,18 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "practices":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_practices(ctx, ec, field, obj)
+				})
+		case "records":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_records(ctx, ec, field, obj)
+				})
 		case "patients":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -10154,6 +12448,40 @@ func unmarshalNChangePasswordInput2caregraphᚋgraphᚐChangePasswordInput(ctx c
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNClinic2ᚖcaregraphᚋentᚐClinic(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Clinic!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func unmarshalNClinicRole2caregraphᚋentᚋuserᚐClinicRole(ctx context.Context, ec *executionContext, v any) (user.ClinicRole, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNClinicRole2caregraphᚋentᚋuserᚐClinicRoleF[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNClinicRole2caregraphᚋentᚋuserᚐClinicRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v user.ClinicRole) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNClinicRole2caregraphᚋentᚋuserᚐClinicRoleF[v])
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ClinicRole!")
+	}
+	return res
+}
+
+var (
+	unmarshalNClinicRole2caregraphᚋentᚋuserᚐClinicRoleF = map[string]user.ClinicRole{
+		"ADMIN":  user.ClinicRoleAdmin,
+		"MEMBER": user.ClinicRoleMember,
+	}
+	marshalNClinicRole2caregraphᚋentᚋuserᚐClinicRoleF = map[user.ClinicRole]string{
+		user.ClinicRoleAdmin:  "ADMIN",
+		user.ClinicRoleMember: "MEMBER",
+	}
+)
+
 func unmarshalNCreateDoctorInput2caregraphᚋgraphᚐCreateDoctorInput(ctx context.Context, ec *executionContext, v any) (CreateDoctorInput, error) {
 	res, err := unmarshalInputCreateDoctorInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10364,6 +12692,30 @@ func marshalNInt2int(ctx context.Context, ec *executionContext, sel ast.Selectio
 	return res
 }
 
+func marshalNInvitation2ᚕᚖcaregraphᚋentᚐInvitationᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*ent.Invitation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNInvitation2ᚖcaregraphᚋentᚐInvitation(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNInvitation2ᚖcaregraphᚋentᚐInvitation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Invitation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Invitation!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
 func unmarshalNLoginInput2caregraphᚋgraphᚐLoginInput(ctx context.Context, ec *executionContext, v any) (LoginInput, error) {
 	res, err := unmarshalInputLoginInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -10435,6 +12787,14 @@ func marshalNMappingOrderField2caregraphᚋgraphᚐMappingOrderField(ctx context
 	return v
 }
 
+func marshalNNewInvitation2ᚖcaregraphᚋgraphᚐNewInvitation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *NewInvitation) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NewInvitation!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
 func unmarshalNOrderDirection2caregraphᚋgraphᚐOrderDirection(ctx context.Context, ec *executionContext, v any) (OrderDirection, error) {
 	var res OrderDirection
 	err := res.UnmarshalGQL(v)
@@ -10476,6 +12836,36 @@ func marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	}
 	return graphql.WrapContextMarshaler(ctx, v)
 }
+
+func unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, v any) (rule.Access, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rule.Access) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF[v])
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PatientAccess!")
+	}
+	return res
+}
+
+var (
+	unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF = map[string]rule.Access{
+		"CLINIC":   rule.AsClinic,
+		"TREATING": rule.AsTreating,
+		"SELF":     rule.AsSelf,
+		"STAFF":    rule.AsStaff,
+	}
+	marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF = map[rule.Access]string{
+		rule.AsClinic:   "CLINIC",
+		rule.AsTreating: "TREATING",
+		rule.AsSelf:     "SELF",
+		rule.AsStaff:    "STAFF",
+	}
+)
 
 func marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
 	if v == nil {
@@ -10538,6 +12928,30 @@ func marshalNPossibleDuplicate2ᚕᚖcaregraphᚋgraphᚐPossibleDuplicateᚄ(ct
 func marshalNPossibleDuplicate2ᚖcaregraphᚋgraphᚐPossibleDuplicate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PossibleDuplicate) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PossibleDuplicate!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNPractice2ᚕᚖcaregraphᚋentᚐPracticeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*ent.Practice) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPractice2ᚖcaregraphᚋentᚐPractice(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPractice2ᚖcaregraphᚋentᚐPractice(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Practice) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Practice!")
 		return graphql.Null
 	}
 	return graphql.WrapContextMarshaler(ctx, v)
@@ -10977,6 +13391,43 @@ func marshalOBoolean2ᚖbool(ctx context.Context, ec *executionContext, sel ast.
 	return res
 }
 
+func marshalOClinic2ᚖcaregraphᚋentᚐClinic(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Clinic) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func unmarshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRole(ctx context.Context, ec *executionContext, v any) (*user.ClinicRole, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRoleF[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *user.ClinicRole) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRoleF[*v])
+	return res
+}
+
+var (
+	unmarshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRoleF = map[string]user.ClinicRole{
+		"ADMIN":  user.ClinicRoleAdmin,
+		"MEMBER": user.ClinicRoleMember,
+	}
+	marshalOClinicRole2ᚖcaregraphᚋentᚋuserᚐClinicRoleF = map[user.ClinicRole]string{
+		user.ClinicRoleAdmin:  "ADMIN",
+		user.ClinicRoleMember: "MEMBER",
+	}
+)
+
 func unmarshalOCursor2ᚖstring(ctx context.Context, ec *executionContext, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -11156,6 +13607,13 @@ func marshalOInt2ᚖint(ctx context.Context, ec *executionContext, sel ast.Selec
 	return res
 }
 
+func marshalOInvitationPreview2ᚖcaregraphᚋgraphᚐInvitationPreview(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *InvitationPreview) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _InvitationPreview(ctx, ec, sel, v)
+}
+
 func marshalOMapping2ᚖcaregraphᚋentᚐMapping(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Mapping) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -11185,6 +13643,40 @@ func marshalOPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	}
 	return graphql.WrapContextMarshaler(ctx, v)
 }
+
+func unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, v any) (*rule.Access, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *rule.Access) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF[*v])
+	return res
+}
+
+var (
+	unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF = map[string]rule.Access{
+		"CLINIC":   rule.AsClinic,
+		"TREATING": rule.AsTreating,
+		"SELF":     rule.AsSelf,
+		"STAFF":    rule.AsStaff,
+	}
+	marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF = map[rule.Access]string{
+		rule.AsClinic:   "CLINIC",
+		rule.AsTreating: "TREATING",
+		rule.AsSelf:     "SELF",
+		rule.AsStaff:    "STAFF",
+	}
+)
 
 func unmarshalOPatientFilter2ᚖcaregraphᚋgraphᚐPatientFilter(ctx context.Context, ec *executionContext, v any) (*PatientFilter, error) {
 	if v == nil {

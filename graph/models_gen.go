@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 
 // A new assignment.
 type AssignDoctorInput struct {
-	// One of the viewer's patients.
+	// A patient of the viewer's clinic.
 	PatientID int `json:"patientId"`
 	// A doctor of the directory.
 	DoctorID int `json:"doctorId"`
@@ -84,6 +85,24 @@ type DoctorOrder struct {
 	Field DoctorOrderField `json:"field"`
 }
 
+// What the viewer would accept. One of role, doctorName and patientName tells what for.
+type InvitationPreview struct {
+	// The clinic that invites.
+	ClinicName string `json:"clinicName"`
+	// As a member of this role, who leaves the clinic of before.
+	Role *user.ClinicRole `json:"role,omitempty"`
+	// As the account of the doctor of this name.
+	DoctorName *string `json:"doctorName,omitempty"`
+	// As the account of the patient of this name.
+	PatientName *string `json:"patientName,omitempty"`
+	// When the invitation ends.
+	ExpiresAt time.Time `json:"expiresAt"`
+	// How many patients the viewer brings along: all of its clinic, for a member who is alone there; else 0.
+	PatientsBrought int `json:"patientsBrought"`
+	// How many patients the viewer leaves to the colleagues of before, for a member who has some; else 0.
+	PatientsLeft int `json:"patientsLeft"`
+}
+
 // Who signs in.
 type LoginInput struct {
 	// In any case.
@@ -142,6 +161,8 @@ type PatientFilter struct {
 	Assigned *bool `json:"assigned,omitempty"`
 	// Assigned now to this doctor.
 	DoctorID *int `json:"doctorId,omitempty"`
+	// Those whose seenAs is this.
+	SeenAs *rule.Access `json:"seenAs,omitempty"`
 }
 
 // An ordering of patients.
@@ -162,7 +183,7 @@ type RegisterInput struct {
 	Password string `json:"password"`
 	// One phone number in any usual form and the digits of any script; Indian unless it begins with + or 00; unique.
 	Phone *string `json:"phone,omitempty"`
-	// What the user is in the clinic.
+	// What the user is in health care.
 	Role user.Role `json:"role"`
 }
 

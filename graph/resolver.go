@@ -46,7 +46,7 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.C
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn}}),
-		Alone:  []string{"register", "login", "refreshToken", "changePassword"},
+		Alone:  []string{"register", "login", "refreshToken", "changePassword", "invitation", "acceptInvitation", "leaveClinic"},
 		Begin: func(ctx context.Context, own bool) context.Context {
 			most := maxPage
 			if own {
@@ -74,6 +74,14 @@ func write(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([
 		return doctors.Append(ctx, b, v, selections), nil
 	case *ent.Mapping:
 		return mappings.Append(ctx, b, v, selections), nil
+	case *ent.Clinic:
+		return clinics.Append(ctx, b, v, selections), nil
+	case *ent.Practice:
+		return practices.Append(ctx, b, v, selections), nil
+	case *ent.Invitation:
+		return invitations.Append(ctx, b, v, selections), nil
+	case *NewInvitation:
+		return newInvitations.Append(ctx, b, v, selections), nil
 	case *PossibleDuplicate:
 		return duplicates.Append(ctx, b, v, selections), nil
 	case interface {

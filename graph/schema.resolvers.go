@@ -7,13 +7,27 @@ package graph
 
 import (
 	"caregraph/ent"
+	"caregraph/ent/user"
 	"caregraph/internal/auth"
 	"caregraph/internal/care"
 	"caregraph/internal/reading"
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"context"
 	"time"
 )
+
+func (r *clinicResolver) Members(ctx context.Context, obj *ent.Clinic, first *int, after *string) (*reading.Connection[ent.User], error) {
+	return reading.Value[*reading.Connection[ent.User]](ctx, &clinics, obj)
+}
+
+func (r *clinicResolver) Invitations(ctx context.Context, obj *ent.Clinic) ([]*ent.Invitation, error) {
+	return reading.Value[[]*ent.Invitation](ctx, &clinics, obj)
+}
+
+func (r *doctorResolver) Account(ctx context.Context, obj *ent.Doctor) (*ent.User, error) {
+	return reading.Value[*ent.User](ctx, &doctors, obj)
+}
 
 func (r *doctorResolver) Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
 	return reading.Value[*reading.Connection[ent.Patient]](ctx, &doctors, obj)
@@ -21,6 +35,22 @@ func (r *doctorResolver) Patients(ctx context.Context, obj *ent.Doctor, first *i
 
 func (r *doctorResolver) Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error) {
 	return reading.Value[*reading.Connection[ent.Mapping]](ctx, &doctors, obj)
+}
+
+func (r *invitationResolver) Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error) {
+	return invitedRole(obj), nil
+}
+
+func (r *invitationResolver) Doctor(ctx context.Context, obj *ent.Invitation) (*ent.Doctor, error) {
+	return reading.Value[*ent.Doctor](ctx, &invitations, obj)
+}
+
+func (r *invitationResolver) Patient(ctx context.Context, obj *ent.Invitation) (*ent.Patient, error) {
+	return reading.Value[*ent.Patient](ctx, &invitations, obj)
+}
+
+func (r *invitationResolver) CreatedBy(ctx context.Context, obj *ent.Invitation) (*ent.User, error) {
+	return reading.Value[*ent.User](ctx, &invitations, obj)
 }
 
 func (r *mappingResolver) Patient(ctx context.Context, obj *ent.Mapping) (*ent.Patient, error) {
@@ -99,8 +129,64 @@ func (r *mutationResolver) EndSession(ctx context.Context, id int) (int, error) 
 	return r.auth.EndSession(ctx, id)
 }
 
+func (r *mutationResolver) UpdateClinic(ctx context.Context, name string) (*ent.Clinic, error) {
+	return clinics.Shown(ctx)(updateClinic(ctx, name))
+}
+
+func (r *mutationResolver) InviteMember(ctx context.Context, role user.ClinicRole) (*NewInvitation, error) {
+	return newInvitations.Shown(ctx)(invited(care.InviteMember(ctx, role, now())))
+}
+
+func (r *mutationResolver) InviteDoctor(ctx context.Context, doctorID int) (*NewInvitation, error) {
+	return newInvitations.Shown(ctx)(invited(care.InviteDoctor(ctx, doctorID, now())))
+}
+
+func (r *mutationResolver) InvitePatient(ctx context.Context, patientID int) (*NewInvitation, error) {
+	return newInvitations.Shown(ctx)(invited(care.InvitePatient(ctx, patientID, now())))
+}
+
+func (r *mutationResolver) RevokeInvitation(ctx context.Context, id int) (int, error) {
+	return care.Revoke(ctx, id, now())
+}
+
+func (r *mutationResolver) AcceptInvitation(ctx context.Context, code string) (*ent.User, error) {
+	return r.again(ctx)(r.accept(ctx, code))
+}
+
+func (r *mutationResolver) UpdateMember(ctx context.Context, userID int, role user.ClinicRole) (*ent.User, error) {
+	return users.Shown(ctx)(care.UpdateMember(ctx, userID, role))
+}
+
+func (r *mutationResolver) RemoveMember(ctx context.Context, userID int) (int, error) {
+	return care.RemoveMember(ctx, userID, now())
+}
+
+func (r *mutationResolver) LeaveClinic(ctx context.Context) (*ent.User, error) {
+	return r.again(ctx)(leave(ctx))
+}
+
+func (r *mutationResolver) RemoveAccount(ctx context.Context, doctorID *int, clinicID *int, patientID *int) (bool, error) {
+	return removeAccount(ctx, doctorID, clinicID, patientID)
+}
+
+func (r *newInvitationResolver) Invitation(ctx context.Context, obj *NewInvitation) (*ent.Invitation, error) {
+	return reading.Value[*ent.Invitation](ctx, &newInvitations, obj)
+}
+
 func (r *patientResolver) Age(ctx context.Context, obj *ent.Patient) (int, error) {
 	return obj.DateOfBirth.Age(time.Now()), nil
+}
+
+func (r *patientResolver) Clinic(ctx context.Context, obj *ent.Patient) (*ent.Clinic, error) {
+	return reading.Value[*ent.Clinic](ctx, &patients, obj)
+}
+
+func (r *patientResolver) SeenAs(ctx context.Context, obj *ent.Patient) (rule.Access, error) {
+	return reading.Value[rule.Access](ctx, &patients, obj)
+}
+
+func (r *patientResolver) Account(ctx context.Context, obj *ent.Patient) (*ent.User, error) {
+	return reading.Value[*ent.User](ctx, &patients, obj)
 }
 
 func (r *patientResolver) CreatedBy(ctx context.Context, obj *ent.Patient) (*ent.User, error) {
@@ -117,6 +203,14 @@ func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent
 
 func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
 	return reading.Value[*ent.Patient](ctx, &duplicates, obj)
+}
+
+func (r *practiceResolver) Clinic(ctx context.Context, obj *ent.Practice) (*ent.Clinic, error) {
+	return reading.Value[*ent.Clinic](ctx, &practices, obj)
+}
+
+func (r *practiceResolver) Doctor(ctx context.Context, obj *ent.Practice) (*ent.Doctor, error) {
+	return reading.Value[*ent.Doctor](ctx, &practices, obj)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*ent.User, error) {
@@ -163,8 +257,28 @@ func (r *queryResolver) SpecializationStats(ctx context.Context) ([]*Specializat
 	return r.specializationStats(ctx)
 }
 
+func (r *queryResolver) Invitation(ctx context.Context, code string) (*InvitationPreview, error) {
+	return r.preview(ctx, code)
+}
+
 func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, error) {
 	return reading.Value[bool](ctx, &sessions, obj)
+}
+
+func (r *userResolver) Clinic(ctx context.Context, obj *ent.User) (*ent.Clinic, error) {
+	return reading.Value[*ent.Clinic](ctx, &users, obj)
+}
+
+func (r *userResolver) ClinicRole(ctx context.Context, obj *ent.User) (*user.ClinicRole, error) {
+	return shownRole(obj.ClinicRole), nil
+}
+
+func (r *userResolver) Practices(ctx context.Context, obj *ent.User) ([]*ent.Practice, error) {
+	return reading.Value[[]*ent.Practice](ctx, &users, obj)
+}
+
+func (r *userResolver) Records(ctx context.Context, obj *ent.User) ([]*ent.Patient, error) {
+	return reading.Value[[]*ent.Patient](ctx, &users, obj)
 }
 
 func (r *userResolver) Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
@@ -175,17 +289,25 @@ func (r *userResolver) Sessions(ctx context.Context, obj *ent.User) ([]*ent.Sess
 	return reading.Value[[]*ent.Session](ctx, &users, obj)
 }
 
+func (r *Resolver) Clinic() ClinicResolver { return &clinicResolver{r} }
+
 func (r *Resolver) Doctor() DoctorResolver { return &doctorResolver{r} }
+
+func (r *Resolver) Invitation() InvitationResolver { return &invitationResolver{r} }
 
 func (r *Resolver) Mapping() MappingResolver { return &mappingResolver{r} }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
+
+func (r *Resolver) NewInvitation() NewInvitationResolver { return &newInvitationResolver{r} }
 
 func (r *Resolver) Patient() PatientResolver { return &patientResolver{r} }
 
 func (r *Resolver) PossibleDuplicate() PossibleDuplicateResolver {
 	return &possibleDuplicateResolver{r}
 }
+
+func (r *Resolver) Practice() PracticeResolver { return &practiceResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
@@ -194,11 +316,15 @@ func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
+	clinicResolver            struct{ *Resolver }
 	doctorResolver            struct{ *Resolver }
+	invitationResolver        struct{ *Resolver }
 	mappingResolver           struct{ *Resolver }
 	mutationResolver          struct{ *Resolver }
+	newInvitationResolver     struct{ *Resolver }
 	patientResolver           struct{ *Resolver }
 	possibleDuplicateResolver struct{ *Resolver }
+	practiceResolver          struct{ *Resolver }
 	queryResolver             struct{ *Resolver }
 	sessionResolver           struct{ *Resolver }
 	userResolver              struct{ *Resolver }

@@ -8,9 +8,12 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -23,7 +26,7 @@ import (
 
 var users = reading.Table[ent.User]{
 	Object:  "User",
-	Columns: ent.UserColumns,
+	Columns: with(ent.UserColumns, map[string]string{"clinic": user.FieldClinicID}),
 	Orders: map[string]reading.Ordering[ent.User]{
 		"USERNAME":    reading.Text(user.FieldUsernameKey, func(u *ent.User) string { return u.UsernameKey }),
 		"EMAIL":       reading.Text(user.FieldEmail, func(u *ent.User) string { return u.Email }),
@@ -36,6 +39,7 @@ var users = reading.Table[ent.User]{
 		"role": func(b []byte, u *ent.User) []byte {
 			return reading.AppendString(b, marshalNRole2caregraphᚋentᚋuserᚐRoleF[u.Role])
 		},
+		"clinicRole": func(b []byte, u *ent.User) []byte { return appendClinicRole(b, shownRole(u.ClinicRole)) },
 	}),
 	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.User] {
 		return ent.FromContext(ctx).User.Query().Where(reading.As[predicate.User](where)...).Select(append(columns, "id")...).Modify(modify)
@@ -44,7 +48,7 @@ var users = reading.Table[ent.User]{
 
 var patients = reading.Table[ent.Patient]{
 	Object:  "Patient",
-	Columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "createdBy": patient.FieldCreatedByID}),
+	Columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "clinic": patient.FieldClinicID, "seenAs": patient.FieldClinicID, "account": patient.FieldAccountID, "createdBy": patient.FieldCreatedByID}),
 	Orders: map[string]reading.Ordering[ent.Patient]{
 		"CREATED_AT":    reading.Instant(patient.FieldCreatedAt, func(p *ent.Patient) time.Time { return p.CreatedAt }),
 		"UPDATED_AT":    reading.Instant(patient.FieldUpdatedAt, func(p *ent.Patient) time.Time { return p.UpdatedAt }),
@@ -105,6 +109,60 @@ var mappings = reading.Table[ent.Mapping]{
 	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Mapping] {
 		return ent.FromContext(ctx).Mapping.Query().Where(reading.As[predicate.Mapping](where)...).Select(append(columns, "id")...).Modify(modify)
 	},
+}
+
+var clinics = reading.Table[ent.Clinic]{
+	Object:  "Clinic",
+	Columns: ent.ClinicColumns,
+	Newest:  clinic.FieldCreatedAt,
+	Node:    (*ent.Clinic).Node,
+	Bare:    func(id int) *ent.Clinic { return &ent.Clinic{ID: id} },
+	Values:  ent.ClinicValues,
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Clinic] {
+		return ent.FromContext(ctx).Clinic.Query().Where(reading.As[predicate.Clinic](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var practices = reading.Table[ent.Practice]{
+	Object:  "Practice",
+	Columns: with(ent.PracticeColumns, map[string]string{"clinic": practice.FieldClinicID, "doctor": practice.FieldDoctorID}),
+	Newest:  practice.FieldCreatedAt,
+	Node:    (*ent.Practice).Node,
+	Bare:    func(id int) *ent.Practice { return &ent.Practice{ID: id} },
+	Values:  ent.PracticeValues,
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Practice] {
+		return ent.FromContext(ctx).Practice.Query().Where(reading.As[predicate.Practice](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var invitations = reading.Table[ent.Invitation]{
+	Object:  "Invitation",
+	Columns: with(ent.InvitationColumns, map[string]string{"doctor": invitation.FieldDoctorID, "patient": invitation.FieldPatientID, "createdBy": invitation.FieldCreatedByID}),
+	Newest:  invitation.FieldCreatedAt,
+	Node:    (*ent.Invitation).Node,
+	Bare:    func(id int) *ent.Invitation { return &ent.Invitation{ID: id} },
+	Values: with(ent.InvitationValues, map[string]reading.Appender[ent.Invitation]{
+		"role": func(b []byte, i *ent.Invitation) []byte { return appendClinicRole(b, invitedRole(i)) },
+	}),
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Invitation] {
+		return ent.FromContext(ctx).Invitation.Query().Where(reading.As[predicate.Invitation](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+// newInvitations have no table of their own: their codes are stored nowhere.
+var newInvitations = reading.Table[NewInvitation]{
+	Object: "NewInvitation",
+	Node:   func(i *NewInvitation) (int, *reading.Loaded) { return i.ID, &i.loaded },
+	Values: map[string]reading.Appender[NewInvitation]{
+		"code": func(b []byte, i *NewInvitation) []byte { return reading.AppendString(b, i.Code) },
+	},
+}
+
+// appendClinicRole appends a role, or null.
+func appendClinicRole(b []byte, role *user.ClinicRole) []byte {
+	return reading.AppendOptional(b, role, func(b []byte, role user.ClinicRole) []byte {
+		return reading.AppendString(b, marshalNClinicRole2caregraphᚋentᚋuserᚐClinicRoleF[role])
+	})
 }
 
 var sessions = reading.Table[ent.Session]{

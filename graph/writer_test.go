@@ -15,7 +15,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"caregraph/ent"
+	"caregraph/ent/invitation"
 	"caregraph/ent/patient"
+	"caregraph/ent/privacy"
 	"caregraph/internal/auth"
 	"caregraph/internal/fault"
 	"caregraph/internal/graphqlhttp"
@@ -38,7 +40,7 @@ func TestWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := db.Client()
-	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 2, Staff: true})
+	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 2, Staff: true, ClinicID: 1, Admin: true})
 	awkward(t, ctx, client)
 
 	authn := auth.New(client, auth.Options{Key: make([]byte, 32), Access: time.Hour, Refresh: time.Hour})
@@ -101,7 +103,20 @@ func (careless) InterceptField(context.Context, graphql.Resolver) (any, error) {
 func awkward(t *testing.T, ctx context.Context, client *ent.Client) {
 	t.Helper()
 	err := store.InTx(ctx, client, func(ctx context.Context) error {
-		return ent.FromContext(ctx).Patient.Create().SetName("अर्जुन \"quoted\" \\ <b>&\u2028").SetEmail("a@example.com").SetPhone("9876543210").
+		db, all := ent.FromContext(ctx), privacy.DecisionContext(ctx, privacy.Allow)
+		for _, err := range []error{
+			db.Practice.Create().SetClinicID(1).SetDoctorID(2).SetUserID(1).Exec(all),
+			db.Practice.Create().SetClinicID(2).SetDoctorID(1).SetUserID(1).Exec(all),
+			db.Patient.Update().Where(patient.IDIn(1, 2, 5)).SetAccountID(1).Exec(all),
+			db.Invitation.Create().SetClinicID(1).SetCreatedByID(1).SetRole(invitation.RoleAdmin).SetCodeHash(strings.Repeat("a", 64)).SetExpiresAt(now().Add(time.Hour)).Exec(all),
+			db.Invitation.Create().SetClinicID(1).SetCreatedByID(1).SetDoctorID(3).SetCodeHash(strings.Repeat("b", 64)).SetExpiresAt(now().Add(time.Hour)).Exec(all),
+			db.Invitation.Create().SetClinicID(2).SetCreatedByID(2).SetPatientID(3).SetCodeHash(strings.Repeat("c", 64)).SetExpiresAt(now().Add(time.Hour)).Exec(all),
+		} {
+			if err != nil {
+				return err
+			}
+		}
+		return db.Patient.Create().SetName("अर्जुन \"quoted\" \\ <b>&\u2028").SetEmail("a@example.com").SetPhone("9876543210").
 			SetDateOfBirth(scalar.ParseDate("1990-05-15")).SetAddress("line\nfeed\ttab\rreturn\x01\x1f\x7f").SetGender(patient.GenderOther).
 			SetMedicalHistory("").Exec(ctx)
 	})
@@ -153,6 +168,12 @@ func (c *comparison) plain(ctx context.Context, b []byte, v any, selections ast.
 		plain = _Doctor(ctx, ec, selections, v)
 	case *ent.Mapping:
 		plain = _Mapping(ctx, ec, selections, v)
+	case *ent.Clinic:
+		plain = _Clinic(ctx, ec, selections, v)
+	case *ent.Practice:
+		plain = _Practice(ctx, ec, selections, v)
+	case *ent.Invitation:
+		plain = _Invitation(ctx, ec, selections, v)
 	case *ent.Session:
 		plain = _Session(ctx, ec, selections, v)
 	case *reading.Connection[ent.User]:
@@ -228,6 +249,9 @@ func (g *generator) field(object string, depth int) string {
 		switch {
 		case f.Arguments.ForName("first") != nil:
 			arguments = g.arguments()
+			if f.Arguments.ForName("last") == nil {
+				arguments = strings.ReplaceAll(arguments, "last", "first")
+			}
 		case f.Arguments.ForName("active") != nil:
 			arguments = []string{"", "(active: true)", "(active: false)"}[g.IntN(3)]
 		}

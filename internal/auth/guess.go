@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
 	"caregraph/internal/store"
+	"caregraph/internal/viewer"
 )
 
 // Failed sign-ins are counted in the database, so that all servers count
@@ -123,6 +125,31 @@ func (s *Service) succeeded(ctx context.Context, counters []counter) error {
 	}
 	_, err := ent.FromContext(ctx).Guess.Delete().Where(guess.ID(counters[0].id)).Exec(unrestricted(ctx))
 	return err
+}
+
+// Guarded calls look, which looks for a secret that the viewer typed, unless the viewer or
+// its address failed too often. That it fails with fault.NotFound counts as a failed
+// sign-in does; that it succeeds makes nothing forgotten, because everybody can have a
+// secret that is right. It must not run in a transaction.
+func (s *Service) Guarded(ctx context.Context, look func() error) error {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return err
+	}
+	counters := s.counters(ctx, fmt.Sprintf("secrets of user %d", v.UserID))
+	if err := s.admit(ctx, counters); err != nil {
+		return err
+	}
+	return exclusively(ctx, func() error {
+		if err := s.admit(ctx, counters); err != nil {
+			return err
+		}
+		err := look()
+		if err != nil && fault.Of(err)[0].Kind == fault.NotFound {
+			return cmp.Or(s.failed(ctx, counters), err)
+		}
+		return err
+	})
 }
 
 // kept is how long a session stays on record after it expired.

@@ -8,6 +8,7 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/predicate"
 	"caregraph/ent/user"
+	"caregraph/internal/care"
 	"caregraph/internal/fault"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
@@ -72,7 +73,7 @@ func create(ctx context.Context, in Registration, hash string, weak error) (*ent
 	new := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
 		SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash)
 	if name := scalar.NormalUsername(scalar.OneLine(in.Username)); len(faults) == 0 && scalar.Username(name) == nil {
-		own, err := ent.FromContext(ctx).Clinic.Create().SetName(string([]rune(name)[:min(len([]rune(name)), 100)])).Save(unrestricted(ctx))
+		own, err := care.NewClinic(unrestricted(ctx), name)
 		if err != nil {
 			return nil, fmt.Errorf("register: %w", err)
 		}

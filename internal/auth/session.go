@@ -183,6 +183,19 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 	if err != nil {
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, err)
 	}
+	return s.viewer(ctx, c.SessionID, c.UserID)
+}
+
+// Again returns the viewer as it is now, after its rights have changed. It fails as Viewer.
+func (s *Service) Again(ctx context.Context) (viewer.Viewer, error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return viewer.Viewer{}, err
+	}
+	return s.viewer(ctx, v.SessionID, v.UserID)
+}
+
+func (s *Service) viewer(ctx context.Context, sessionID, userID int) (viewer.Viewer, error) {
 	var rows []struct {
 		Role        string
 		CurrentRole string `sql:"current_role"`
@@ -197,7 +210,7 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		LastUsedAt  time.Time `sql:"last_used_at"`
 	}
 	all := unrestricted(ctx)
-	err = s.db(ctx).Session.Query().Where(session.ID(c.SessionID), session.UserID(c.UserID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
+	err := s.db(ctx).Session.Query().Where(session.ID(sessionID), session.UserID(userID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
 		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), u.C(user.FieldClinicID), u.C(user.FieldClinicRole), q.C(session.FieldLastUsedAt))
@@ -215,7 +228,7 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
 	}
 	if len(rows) == 0 {
-		known, err := s.client.User.Query().Where(user.ID(c.UserID)).Exist(all)
+		known, err := s.client.User.Query().Where(user.ID(userID)).Exist(all)
 		if err != nil {
 			return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
 		}
@@ -231,11 +244,11 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrToken)
 	case row.LastUsedAt.Before(s.now().Add(-usedEvery)):
 		err = store.InTx(ctx, s.client, func(ctx context.Context) error {
-			return ent.FromContext(ctx).Session.UpdateOneID(c.SessionID).SetLastUsedAt(s.now()).Exec(all)
+			return ent.FromContext(ctx).Session.UpdateOneID(sessionID).SetLastUsedAt(s.now()).Exec(all)
 		})
 	}
 	return viewer.Viewer{
-		UserID: c.UserID, SessionID: c.SessionID, Staff: rows[0].IsStaff,
+		UserID: userID, SessionID: sessionID, Staff: rows[0].IsStaff,
 		ClinicID: rows[0].ClinicID, Admin: rows[0].ClinicRole == string(user.ClinicRoleAdmin), Practices: rows[0].Practices, Records: rows[0].Records,
 	}, err
 }

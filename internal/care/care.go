@@ -10,6 +10,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/doctor"
+	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
@@ -58,12 +59,15 @@ func Unassign(ctx context.Context, id int, now time.Time) (*ent.Mapping, error) 
 	return m, err
 }
 
-// DeletePatient deletes a patient with its mappings, and ends those that go
-// on. It returns the id, and fails with fault.NotFound if the viewer cannot
+// DeletePatient deletes a patient with its mappings, ends those that go on, and revokes
+// the patient's invitations. It returns the id, and fails with fault.NotFound if the viewer cannot
 // see the patient.
 func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
 	db := ent.FromContext(ctx)
 	if err := db.Patient.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete patient: %w", err)
+	}
+	if err := db.Invitation.Update().Where(invitation.PatientID(id), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {
 		return 0, fmt.Errorf("delete patient: %w", err)
 	}
 	if err := db.Mapping.Update().Where(mapping.PatientID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
@@ -72,8 +76,8 @@ func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
 	return id, db.Mapping.Update().Where(mapping.PatientID(id)).SetDeletedAt(now).Exec(ctx)
 }
 
-// DeleteDoctor deletes a doctor and ends its active mappings. It returns the
-// id. It fails with fault.NotFound, and with fault.Conflict if the doctor is
+// DeleteDoctor deletes a doctor, ends its active mappings and accounts, and revokes its
+// invitations, as far as they are the viewer's clinic's. It returns the id. It fails with fault.NotFound, and with fault.Conflict if the doctor is
 // assigned to patients of other clinics and the viewer is not staff.
 func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
 	db := ent.FromContext(ctx)
@@ -82,6 +86,9 @@ func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	if err := db.Doctor.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	if err := db.Invitation.Update().Where(invitation.DoctorID(id), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	if _, err := db.Practice.Delete().Where(practice.DoctorID(id)).Exec(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"golang.org/x/term"
 
 	"caregraph/internal/django"
-	"caregraph/internal/scalar"
 )
 
 type importCommand struct {
@@ -19,7 +18,7 @@ func (c *importCommand) Run(p *process) error {
 		return err
 	}
 	move := django.Import{
-		Source: c.Source, Target: c.DatabaseURL, Clinic: scalar.OneLine(c.OneClinic), DryRun: c.DryRun,
+		Source: c.Source, Target: c.DatabaseURL, Clinic: c.OneClinic, DryRun: c.DryRun,
 		Report: p.stdout, Progress: p.stderr, Terminal: term.IsTerminal(int(p.stderr.Fd())),
 		Log: p.logger(false),
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"caregraph/ent/clinic"
+	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 )
 
@@ -58,8 +59,9 @@ func (i *Import) Run(ctx context.Context) error {
 	p := &progress{w: i.Progress, terminal: i.Terminal}
 	r := &report{w: i.Report, progress: p, found: map[action]int{}, changed: map[*table]*changes{}}
 	moved := tables
-	if i.Clinic != "" {
-		if err := clinic.NameValidator(i.Clinic); err != nil {
+	name := scalar.OneLine(i.Clinic)
+	if name != "" {
+		if err := clinic.NameValidator(name); err != nil {
 			return fmt.Errorf("the name of the clinic: %w", err)
 		}
 		moved = inOneClinic()
@@ -78,7 +80,7 @@ func (i *Import) Run(ctx context.Context) error {
 		r.printf("Nothing was written: this was a dry run.\n")
 		return errors.Join(refused, r.err)
 	}
-	if err := write(ctx, source, i.Target, moved, i.Clinic, sizes, p, i.Log); err != nil {
+	if err := write(ctx, source, i.Target, moved, name, sizes, p, i.Log); err != nil {
 		return err
 	}
 	if r.found[leave] > 0 {

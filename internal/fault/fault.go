@@ -113,21 +113,31 @@ var (
 	PhoneTaken      = &Error{Kind: Conflict, Field: "phone", Message: "user with this phone already exists."}
 	LicenseTaken    = &Error{Kind: Conflict, Field: "license_number", Message: "doctor with this license number already exists."}
 	AlreadyAssigned = &Error{Kind: Conflict, Message: "This patient is already assigned to this doctor."}
+
+	DoctorHasAccount = &Error{Kind: Conflict, Message: "This doctor has an account already."}
 )
 
-// conflicts has the conflict of each unique index: by the name that PostgreSQL
-// tells, and by the columns that SQLite tells.
+// ClinicGone is the failure to add to a clinic that its last member has just left with all
+// of its records.
+var ClinicGone = &Error{Kind: Conflict, Message: "The clinic was changed meanwhile. Try again."}
+
+// conflicts has the conflict of each unique index, and of the foreign keys to what can be
+// gone: by the name that PostgreSQL tells, and by the columns that SQLite tells.
 var conflicts = map[string]*Error{
-	"users_username_key":                      UsernameTaken,
-	"users.username":                          UsernameTaken,
-	"users_email_key":                         EmailTaken,
-	"users.email":                             EmailTaken,
-	"users_phone_key":                         PhoneTaken,
-	"users.phone":                             PhoneTaken,
-	"doctor_license_number":                   LicenseTaken,
-	"doctors.license_number":                  LicenseTaken,
-	"mapping_patient_id_doctor_id":            AlreadyAssigned,
-	"mappings.patient_id, mappings.doctor_id": AlreadyAssigned,
+	"users_username_key":                       UsernameTaken,
+	"users.username":                           UsernameTaken,
+	"users_email_key":                          EmailTaken,
+	"users.email":                              EmailTaken,
+	"users_phone_key":                          PhoneTaken,
+	"users.phone":                              PhoneTaken,
+	"doctor_license_number":                    LicenseTaken,
+	"doctors.license_number":                   LicenseTaken,
+	"mapping_patient_id_doctor_id":             AlreadyAssigned,
+	"mappings.patient_id, mappings.doctor_id":  AlreadyAssigned,
+	"practice_doctor_id_clinic_id":             DoctorHasAccount,
+	"practices.doctor_id, practices.clinic_id": DoctorHasAccount,
+	"patients_clinics_patients":                ClinicGone,
+	"invitations_clinics_invitations":          ClinicGone,
 }
 
 // Of returns what the caller may see of err: never text from the database, a
@@ -196,6 +206,9 @@ func database(err error) *Error {
 		columns, _, _ = strings.Cut(columns, " (")
 		if conflict := conflicts[columns]; conflict != nil {
 			return conflict
+		}
+		if lite.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY { // clinics alone are ever deleted
+			return ClinicGone
 		}
 		switch lite.Code() & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT, // others hold it

@@ -241,7 +241,7 @@ func (s *shaper) refusal(total shape, o *ast.OperationDefinition) *gqlerror.Erro
 		return tooComplex("One element has more than %d directives.", s.Directives)
 	case over(s.longest, s.List):
 		return tooComplex("A list has more than %d elements.", s.List)
-	case o.Operation == ast.Mutation && total.roots > 1 && s.sensitive(o.SelectionSet, map[string]bool{}):
+	case total.roots > 1 && s.sensitive(o.SelectionSet, map[string]bool{}):
 		return tooComplex("Each of these must be the only field of its operation: %s.", strings.Join(s.alone, ", "))
 	}
 	return nil

@@ -63,6 +63,39 @@ func ToOne[P, C any](to *Table[C], key func(*P) int, see func(context.Context) c
 	}}
 }
 
+// ToOptional is an edge to one record or none: keys returns the ids of the records by
+// those of the parents. It is null for a parent without one, and if the record may not be
+// seen.
+func ToOptional[P, C any](to *Table[C], keys func(ctx context.Context, parents []*P) (map[int]int, error)) Nested[P] {
+	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
+		ids, err := keys(ctx, parents)
+		if err != nil {
+			return err
+		}
+		found := map[int]*C{}
+		if len(ids) > 0 {
+			columns := distinct(to.selected(ctx, f.Selections))
+			if found, err = remembered(ctx, ctx, to, columns, distinct(slices.Collect(maps.Values(ids)))); err != nil {
+				return err
+			}
+		}
+		for _, p := range parents {
+			id, loaded := from.Node(p)
+			loaded.Put(f.Alias, found[ids[id]])
+		}
+		return to.Ahead(ctx, slices.Collect(maps.Values(found)), f.Selections)
+	}
+	return Nested[P]{read, func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
+		write := to.writer(ctx, f.Selections)
+		return func(b []byte, v any) []byte {
+			if row := v.(*C); row != nil {
+				return write(b, row)
+			}
+			return append(b, "null"...)
+		}
+	}}
+}
+
 // Rows says which rows an edge leads to: those that match, from the parents with
 // these ids. The modifier selects the id of the parent as "parent", and orders
 // the rows.
@@ -112,7 +145,7 @@ type Arguments func(ctx context.Context, raw map[string]any) (map[string]any, er
 
 // ToPages is the edge to a connection. list says where the records of the
 // parents with these ids come from.
-func ToPages[P, C any](to *Table[C], read Arguments, list func(ids []int, where []Where) Source[C]) Nested[P] {
+func ToPages[P, C any](to *Table[C], read Arguments, list func(ctx context.Context, ids []int, where []Where) Source[C]) Nested[P] {
 	ahead := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
 		args, err := read(ctx, f.ArgumentMap(graphql.GetOperationContext(ctx).Variables))
 		if err != nil {
@@ -122,7 +155,7 @@ func ToPages[P, C any](to *Table[C], read Arguments, list func(ids []int, where 
 		if err != nil {
 			return err
 		}
-		pages, err := to.pages(ctx, f, p, list(from.ids(parents), where))
+		pages, err := to.pages(ctx, f, p, list(ctx, from.ids(parents), where))
 		if err != nil {
 			return err
 		}

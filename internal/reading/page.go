@@ -126,16 +126,21 @@ type Filter interface {
 	Searches() string
 }
 
-// arguments reads the arguments that every connection has. It fails with Invalid.
+// arguments reads the arguments of a connection, which may lack some. It fails with
+// Invalid.
 func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T], []Where, error) {
 	p := &Page[T]{cursors: current(ctx).cursors}
 	var err error
-	if p.size, p.backward, err = PageSize(ctx, args["first"].(*int), args["last"].(*int)); err != nil {
+	first, _ := args["first"].(*int)
+	last, _ := args["last"].(*int)
+	if p.size, p.backward, err = PageSize(ctx, first, last); err != nil {
 		return nil, nil, err
 	}
 	field, desc := t.Order, t.Desc
-	if f, d := args["orderBy"].(Order).By(); f != "" {
-		field, desc = f, d
+	if order, ok := args["orderBy"].(Order); ok {
+		if f, d := order.By(); f != "" {
+			field, desc = f, d
+		}
 	}
 	direction := "ASC"
 	if desc {
@@ -143,7 +148,7 @@ func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T]
 	}
 	p.name, p.order, p.desc = t.Object+" "+field+" "+direction, t.Orders[field], desc
 	for name, at := range map[string]**position{"after": &p.after, "before": &p.before} {
-		if cursor := args[name].(*string); cursor != nil {
+		if cursor, _ := args[name].(*string); cursor != nil {
 			if *at, err = p.at(*cursor); err != nil {
 				return nil, nil, &Invalid{name, "This is no position in a list of this ordering."}
 			}

@@ -60,7 +60,7 @@ func KeepOthersDoctor() privacy.MutationRule {
 		case err != nil:
 			return err
 		case busy:
-			return &fault.Error{Kind: fault.Conflict, Message: "This doctor is assigned to patients of other clinics."}
+			return &fault.Error{Kind: fault.Conflict, Message: "This doctor is assigned to other users' patients."}
 		}
 		return privacy.Skip
 	})

@@ -45,7 +45,7 @@ func SeenMappingQuery() privacy.QueryRule {
 		}
 		q.Where(SeenMappings(ctx)...)
 		if v.Records {
-			q.Where(func(s *sql.Selector) { showIf(s, mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...)) })
+			q.Where(func(s *sql.Selector) { showIf(s, mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL") })
 		}
 		return privacy.Allow
 	})
@@ -171,13 +171,13 @@ func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql
 	return list
 }
 
-// showIf makes a column NULL in the rows that do not meet the condition.
-func showIf(s *sql.Selector, column string, condition *sql.Predicate) {
+// showIf reads a column as otherwise in the rows that do not meet the condition.
+func showIf(s *sql.Selector, column string, condition *sql.Predicate, otherwise string) {
 	selected := s.SelectedColumns()
 	rest := slices.DeleteFunc(slices.Clone(selected), func(c string) bool { return c == s.C(column) })
 	if len(rest) < len(selected) {
 		s.Select(rest...).AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
-			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(s.C(column)).WriteString(" END")
+			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(s.C(column)).WriteString(" ELSE " + otherwise + " END")
 		}), column)
 	}
 }

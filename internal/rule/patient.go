@@ -101,6 +101,9 @@ func keepToAccess(ctx context.Context, v viewer.Viewer, m *ent.PatientMutation, 
 	}
 	if seen.AccountID != nil && *seen.AccountID == v.UserID {
 		allowed = append(allowed, bySelf...)
+		if m.AccountIDCleared() {
+			allowed = append(allowed, patient.FieldAccountID)
+		}
 	}
 	var refused fault.List
 	for _, field := range slices.Concat(m.Fields(), m.ClearedFields()) {
@@ -178,4 +181,67 @@ func treated(v viewer.Viewer) func(dialect string) *sql.Selector {
 			Join(m).OnP(sql.And(sql.ColumnsEQ(m.C(mapping.FieldDoctorID), p.C(practice.FieldDoctorID)), sql.ColumnsEQ(m.C(mapping.FieldClinicID), p.C(practice.FieldClinicID)))).
 			Where(sql.And(sql.EQ(p.C(practice.FieldUserID), v.UserID), sql.EQ(m.C(mapping.FieldIsActive), true), sql.IsNull(m.C(mapping.FieldDeletedAt))))
 	}
+}
+
+// Access is a way to see a patient.
+type Access string
+
+// The ways to see a patient, the strongest first.
+const (
+	AsClinic   Access = "CLINIC"
+	AsStaff    Access = "STAFF"
+	AsTreating Access = "TREATING"
+	AsSelf     Access = "SELF"
+)
+
+// SeenAs is the predicate of the patients whom the viewer sees in no stronger way than
+// this. Not all of them may be seen: the policy decides that.
+func SeenAs(ctx context.Context, way Access) predicate.Patient {
+	v, err := viewer.FromContext(ctx)
+	others := patient.ClinicIDNEQ(v.ClinicID)
+	switch {
+	case err != nil:
+	case way == AsClinic:
+		return patient.ClinicID(v.ClinicID)
+	case way == AsStaff && v.Staff:
+		return others
+	case way == AsTreating && v.Practices && !v.Staff:
+		return patient.And(Treated(v), others)
+	case way == AsSelf && v.Records && !v.Staff && v.Practices:
+		return patient.And(patient.AccountID(v.UserID), others, patient.Not(Treated(v)))
+	case way == AsSelf && v.Records && !v.Staff:
+		return patient.And(patient.AccountID(v.UserID), others)
+	}
+	return nobody
+}
+
+// HowSeen returns the strongest way in which the viewer sees a patient of the clinic, by
+// the patient's id. treats tells which of the patients the viewer treats; it is asked only
+// if that makes a difference.
+func HowSeen(v viewer.Viewer, clinics map[int]int, treats func(ids []int) (map[int]bool, error)) (map[int]Access, error) {
+	ways := make(map[int]Access, len(clinics))
+	var unsure []int
+	for id, clinic := range clinics {
+		switch {
+		case clinic == v.ClinicID:
+			ways[id] = AsClinic
+		case v.Staff:
+			ways[id] = AsStaff
+		case !v.Records:
+			ways[id] = AsTreating
+		default:
+			ways[id] = AsSelf
+			if v.Practices {
+				unsure = append(unsure, id)
+			}
+		}
+	}
+	if unsure == nil {
+		return ways, nil
+	}
+	treated, err := treats(unsure)
+	for id := range treated {
+		ways[id] = AsTreating
+	}
+	return ways, err
 }

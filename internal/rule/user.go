@@ -22,7 +22,7 @@ import (
 // KnownUserQuery shows a viewer the members of its clinic, itself among them; the
 // accounts of the clinic's doctors and patients; and who recorded or assigned what the
 // viewer sees. Of others than itself it shows neither the phone number nor the last
-// sign-in.
+// sign-in, and what they are in their clinic if it is the viewer's.
 func KnownUserQuery() privacy.QueryRule {
 	return privacy.UserQueryRuleFunc(func(ctx context.Context, q *ent.UserQuery) error {
 		v, err := viewer.FromContext(ctx)
@@ -40,8 +40,9 @@ func KnownUserQuery() privacy.QueryRule {
 			),
 			func(s *sql.Selector) {
 				self := sql.EQ(s.C(user.FieldID), v.UserID)
-				showIf(s, user.FieldPhone, self)
-				showIf(s, user.FieldLastLogin, self)
+				showIf(s, user.FieldPhone, self, "NULL")
+				showIf(s, user.FieldLastLogin, self, "NULL")
+				showIf(s, user.FieldClinicRole, sql.EQ(s.C(user.FieldClinicID), v.ClinicID), "''")
 			},
 		)
 		return privacy.Allow
@@ -61,8 +62,23 @@ func refers[P ~func(*sql.Selector)](table, column string, others ...P) predicate
 	}
 }
 
+// Members is the predicate of the members of a clinic whom the viewer may see as such:
+// those of its own, and everybody for staff.
+func Members(ctx context.Context) []predicate.User {
+	v, err := viewer.FromContext(ctx)
+	switch {
+	case err != nil:
+		return []predicate.User{nobody}
+	case v.Staff:
+		return nil
+	}
+	return []predicate.User{user.ClinicID(v.ClinicID)}
+}
+
 // MemberMutation allows the admins of a clinic to say who is an admin and to remove
-// members, and a member to leave.
+// members, and a member to leave. It locks the clinic's active admins until the
+// transaction ends, so that those who remove each other at once take turns. It fails with
+// fault.Conflict if members would be left without any.
 func MemberMutation() privacy.MutationRule {
 	return privacy.UserMutationRuleFunc(func(ctx context.Context, m *ent.UserMutation) error {
 		v, err := viewer.FromContext(ctx)
@@ -74,10 +90,26 @@ func MemberMutation() privacy.MutationRule {
 		if !one || !m.Op().Is(baseent.OpUpdateOne) || len(m.Fields()) == 0 || slices.ContainsFunc(m.Fields(), func(field string) bool { return !slices.Contains(membership, field) }) {
 			return privacy.Skip
 		}
-		if _, leaves := m.ClinicID(); !v.Admin && (!leaves || id != v.UserID) {
+		m.Where(user.ClinicID(v.ClinicID))
+		all := privacy.DecisionContext(ctx, privacy.Allow)
+		admins, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.ClinicRoleEQ(user.ClinicRoleAdmin), user.IsActive(true)).
+			Order(user.ByID()).Select(user.FieldID).Modify(Lock).Ints(all)
+		if err != nil {
+			return err
+		}
+		_, leaves := m.ClinicID()
+		if !slices.Contains(admins, v.UserID) && (!leaves || id != v.UserID) {
 			return privacy.Deny
 		}
-		m.Where(user.ClinicID(v.ClinicID))
+		if role, _ := m.ClinicRole(); slices.Equal(admins, []int{id}) && (leaves || role != user.ClinicRoleAdmin) {
+			left, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(id)).Exist(all)
+			switch {
+			case err != nil:
+				return err
+			case left:
+				return &fault.Error{Kind: fault.Conflict, Message: "This is the last admin of a clinic with other members."}
+			}
+		}
 		return privacy.Allow
 	})
 }

@@ -330,6 +330,120 @@ var access = []struct {
 		`{"changePassword":{"user":{"username":"asha"}}}`, `{"changePassword":{"user":{"username":"ben"}}}`, `{"changePassword":{"user":{"username":"chandra"}}}`,
 	},
 	{
+		"User.clinic", `{ viewer { clinicRole clinic { name } } }`, harness.Unauthenticated,
+		`{"viewer":{"clinicRole":"ADMIN","clinic":{"name":"asha"}}}`,
+		`{"viewer":{"clinicRole":"ADMIN","clinic":{"name":"ben"}}}`,
+		`{"viewer":{"clinicRole":"ADMIN","clinic":{"name":"chandra"}}}`,
+	},
+	{
+		"Clinic.members", `query($patient: ID!) { patient(id: $patient) { clinic { members { totalCount nodes { username } } } } }`, harness.Unauthenticated,
+		`{"patient":{"clinic":{"members":{"totalCount":1,"nodes":[{"username":"asha"}]}}}}`, harness.NotFound,
+		`{"patient":{"clinic":{"members":{"totalCount":1,"nodes":[{"username":"asha"}]}}}}`,
+	},
+	{
+		"Patient.clinic", `query($patient: ID!) { patient(id: $patient) { seenAs clinic { name } } }`, harness.Unauthenticated,
+		`{"patient":{"seenAs":"CLINIC","clinic":{"name":"asha"}}}`, harness.NotFound,
+		`{"patient":{"seenAs":"STAFF","clinic":{"name":"asha"}}}`,
+	},
+	{
+		"Patient.account", `query($patient: ID!) { patient(id: $patient) { account { username } } }`, harness.Unauthenticated,
+		`{"patient":{"account":null}}`, harness.NotFound, `{"patient":{"account":null}}`,
+	},
+	{
+		"Doctor.account", `query($doctor: ID!) { doctor(id: $doctor) { account { username } } }`, harness.Unauthenticated,
+		`{"doctor":{"account":null}}`, `{"doctor":{"account":null}}`, `{"doctor":{"account":null}}`,
+	},
+	{
+		"User.practices", `{ viewer { practices { doctor { name } } } }`, harness.Unauthenticated,
+		`{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`,
+	},
+	{
+		"Practice.doctor", `{ viewer { practices { doctor { name } } } }`, harness.Unauthenticated,
+		`{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`,
+	},
+	{
+		"Practice.clinic", `{ viewer { practices { clinic { name } } } }`, harness.Unauthenticated,
+		`{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`, `{"viewer":{"practices":[]}}`,
+	},
+	{
+		"User.records", `{ viewer { records { name } } }`, harness.Unauthenticated,
+		`{"viewer":{"records":[]}}`, `{"viewer":{"records":[]}}`, `{"viewer":{"records":[]}}`,
+	},
+	{
+		"Query.invitation", `query($code: String!) { invitation(code: $code) { clinicName role doctorName patientName patientsBrought patientsLeft } }`, harness.Unauthenticated,
+		`{"invitation":{"clinicName":"asha","role":null,"doctorName":null,"patientName":"Arjun","patientsBrought":0,"patientsLeft":0}}`,
+		`{"invitation":{"clinicName":"asha","role":null,"doctorName":null,"patientName":"Arjun","patientsBrought":0,"patientsLeft":0}}`,
+		`{"invitation":{"clinicName":"asha","role":null,"doctorName":null,"patientName":"Arjun","patientsBrought":0,"patientsLeft":0}}`,
+	},
+	{
+		"Clinic.invitations", `{ viewer { clinic { invitations { role } } } }`, harness.Unauthenticated,
+		`{"viewer":{"clinic":{"invitations":[{"role":null}]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`,
+	},
+	{
+		"Invitation.doctor", `{ viewer { clinic { invitations { doctor { name } } } } }`, harness.Unauthenticated,
+		`{"viewer":{"clinic":{"invitations":[{"doctor":null}]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`,
+	},
+	{
+		"Invitation.patient", `{ viewer { clinic { invitations { patient { name } } } } }`, harness.Unauthenticated,
+		`{"viewer":{"clinic":{"invitations":[{"patient":{"name":"Arjun"}}]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`,
+	},
+	{
+		"Invitation.createdBy", `{ viewer { clinic { invitations { createdBy { username } } } } }`, harness.Unauthenticated,
+		`{"viewer":{"clinic":{"invitations":[{"createdBy":{"username":"asha"}}]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`, `{"viewer":{"clinic":{"invitations":[]}}}`,
+	},
+	{
+		"Mutation.acceptInvitation", `mutation($code: String!) { acceptInvitation(code: $code) { username records { name } } }`, harness.Unauthenticated,
+		`{"acceptInvitation":{"username":"asha","records":[{"name":"Arjun"}]}}`,
+		`{"acceptInvitation":{"username":"ben","records":[{"name":"Arjun"}]}}`,
+		`{"acceptInvitation":{"username":"chandra","records":[{"name":"Arjun"}]}}`,
+	},
+	{
+		"Mutation.revokeInvitation", `mutation($invitation: ID!) { revokeInvitation(id: $invitation) }`, harness.Unauthenticated,
+		`{"revokeInvitation":"$invitation"}`, harness.NotFound, `{"revokeInvitation":"$invitation"}`,
+	},
+	{
+		"Mutation.invitePatient", `mutation($patient: ID!) { invitePatient(patientId: $patient) { invitation { patient { name } } } }`, harness.Unauthenticated,
+		`{"invitePatient":{"invitation":{"patient":{"name":"Arjun"}}}}`, harness.NotFoundPatient,
+		`{"invitePatient":{"invitation":{"patient":{"name":"Arjun"}}}}`,
+	},
+	{
+		"Mutation.inviteDoctor", `mutation($doctor: ID!) { inviteDoctor(doctorId: $doctor) { invitation { doctor { name } } } }`, harness.Unauthenticated,
+		`{"inviteDoctor":{"invitation":{"doctor":{"name":"Dr. Rao"}}}}`, `{"inviteDoctor":{"invitation":{"doctor":{"name":"Dr. Rao"}}}}`,
+		`{"inviteDoctor":{"invitation":{"doctor":{"name":"Dr. Rao"}}}}`,
+	},
+	{
+		"Mutation.inviteMember", `mutation { inviteMember(role: MEMBER) { invitation { role createdBy { username } } } }`, harness.Unauthenticated,
+		`{"inviteMember":{"invitation":{"role":"MEMBER","createdBy":{"username":"asha"}}}}`,
+		`{"inviteMember":{"invitation":{"role":"MEMBER","createdBy":{"username":"ben"}}}}`,
+		`{"inviteMember":{"invitation":{"role":"MEMBER","createdBy":{"username":"chandra"}}}}`,
+	},
+	{
+		"NewInvitation.invitation", `mutation { inviteMember(role: ADMIN) { invitation { role } } }`, harness.Unauthenticated,
+		`{"inviteMember":{"invitation":{"role":"ADMIN"}}}`, `{"inviteMember":{"invitation":{"role":"ADMIN"}}}`, `{"inviteMember":{"invitation":{"role":"ADMIN"}}}`,
+	},
+	{
+		"Mutation.updateClinic", `mutation { updateClinic(name: "City Clinic") { name members { nodes { username } } } }`, harness.Unauthenticated,
+		`{"updateClinic":{"name":"City Clinic","members":{"nodes":[{"username":"asha"}]}}}`,
+		`{"updateClinic":{"name":"City Clinic","members":{"nodes":[{"username":"ben"}]}}}`,
+		`{"updateClinic":{"name":"City Clinic","members":{"nodes":[{"username":"chandra"}]}}}`,
+	},
+	{
+		"Mutation.updateMember", `mutation($user: ID!) { updateMember(userId: $user, role: MEMBER) { username } }`, harness.Unauthenticated,
+		harness.NotFound, harness.NotFound, harness.NotFound,
+	},
+	{
+		"Mutation.removeMember", `mutation($user: ID!) { removeMember(userId: $user) }`, harness.Unauthenticated,
+		harness.NotFound, harness.NotFound, harness.NotFound,
+	},
+	{
+		"Mutation.removeAccount", `mutation($patient: ID!) { removeAccount(patientId: $patient) }`, harness.Unauthenticated,
+		harness.NotFound, harness.NotFound, harness.NotFound,
+	},
+	{
+		"Mutation.leaveClinic", `mutation { leaveClinic { username } }`, harness.Unauthenticated,
+		harness.Conflict, harness.Conflict, harness.Conflict,
+	},
+	{
 		"Mutation.logout", `mutation { logout }`, harness.Unauthenticated, `{"logout":true}`, `{"logout":true}`, `{"logout":true}`,
 	},
 }
@@ -368,6 +482,7 @@ func TestAccess(t *testing.T) {
 						}) { id } }`, nil)
 						variables = map[string]any{"patient": arjun, "doctor": rao, "shah": shah, "mapping": a.Assign(t, asha, arjun, rao), "refresh": refresh, "session": session, "user": devi.ID}
 						a.Assign(t, ben, bela, rao)
+						variables["invitation"], variables["code"] = a.Invite(t, asha, "invitePatient(patientId: $id)", arjun)
 					}
 					written = strings.HasPrefix(row.document, "mutation")
 					variables["name"] = fmt.Sprint("new", caller.role)
@@ -388,9 +503,9 @@ func TestAccess(t *testing.T) {
 					if caller.role != "stranger" || !strings.HasPrefix(caller.want, harness.NotFound) && caller.want != harness.Forbidden {
 						return
 					}
-					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "user": 987654321, "doctor": variables["doctor"], "shah": shah}
+					absent := map[string]any{"patient": 987654321, "mapping": 987654321, "session": 987654321, "user": 987654321, "invitation": 987654321, "doctor": variables["doctor"], "shah": shah}
 					same := a.Query(t, caller.Caller, row.document, absent)
-					for _, name := range []string{"patient", "mapping", "session"} {
+					for _, name := range []string{"patient", "mapping", "session", "invitation"} {
 						reply = strings.ReplaceAll(reply, fmt.Sprintf("%q", fmt.Sprint(variables[name])), `"987654321"`)
 					}
 					if reply != same {

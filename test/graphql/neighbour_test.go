@@ -570,6 +570,7 @@ func TestWritesInTransactions(t *testing.T) {
 			a.Read(t, asha, `{ viewer { sessions { id } } }`, nil, &in)
 			of["session"] = in.Data.Viewer.Sessions[0].ID
 		}
+		var carl harness.Caller
 		known := map[string]bool{}
 		for _, m := range []struct{ name, document string }{
 			{"register", `mutation { register(input: {username: "ben", email: "ben@example.com", password: "Aniket@123", role: DOCTOR}) { access } }`},
@@ -583,6 +584,17 @@ func TestWritesInTransactions(t *testing.T) {
 			{"assignDoctor", `mutation { assignDoctor(input: {patientId: 1, doctorId: 1}) { id } }`},
 			{"updateMapping", `mutation { updateMapping(id: 1, notes: "Every month") { id } }`},
 			{"unassignDoctor", `mutation { unassignDoctor(id: 1) { id } }`},
+			{"updateClinic", `mutation { updateClinic(name: "City Clinic") { id } }`},
+			{"inviteMember", `mutation { result: inviteMember(role: ADMIN) { code invitation { id } } }`},
+			{"updateMember", `mutation($member: ID!) { updateMember(userId: $member, role: MEMBER) { id } }`},
+			{"removeMember", `mutation($member: ID!) { removeMember(userId: $member) }`},
+			{"inviteMember", `mutation { result: inviteMember(role: ADMIN) { code invitation { id } } }`},
+			{"leaveClinic", `mutation { leaveClinic { id } }`},
+			{"inviteDoctor", `mutation { result: inviteDoctor(doctorId: 1) { code invitation { id } } }`},
+			{"revokeInvitation", `mutation($invitation: ID!) { revokeInvitation(id: $invitation) }`},
+			{"invitePatient", `mutation { result: invitePatient(patientId: 1) { code invitation { id } } }`},
+			{"acceptInvitation", `mutation($code: String!) { acceptInvitation(code: $code) { id } }`},
+			{"removeAccount", `mutation { removeAccount(patientId: 1) }`},
 			{"deletePatient", `mutation { deletePatient(id: 1) }`},
 			{"deleteDoctor", `mutation { deleteDoctor(id: 1) }`},
 			{"endSession", `mutation($session: ID!) { endSession(id: $session) }`},
@@ -600,7 +612,25 @@ func TestWritesInTransactions(t *testing.T) {
 					variables[name] = value
 				}
 			}
-			a.Must(t, asha, m.document, variables)
+			reply := a.Must(t, asha, m.document, variables)
+			var in struct {
+				Data struct {
+					Result struct {
+						Code       string
+						Invitation struct{ ID string }
+					}
+				}
+			}
+			if json.Unmarshal([]byte(reply), &in); in.Data.Result.Code != "" {
+				of["code"], of["invitation"] = in.Data.Result.Code, in.Data.Result.Invitation.ID
+			}
+			if m.name == "inviteMember" {
+				if carl.ID == 0 {
+					carl = a.Register(t, "carl")
+				}
+				a.Accept(t, carl, in.Data.Result.Code)
+				of["member"] = carl.ID
+			}
 			if transactions.Load() == before && m.name != "refreshToken" {
 				t.Errorf("%s had no transaction", m.name)
 			}

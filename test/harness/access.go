@@ -42,7 +42,7 @@ func (a *API) Expected(t testing.TB, data string, variables map[string]any) stri
 	if !strings.HasPrefix(data, "{") {
 		return data
 	}
-	for _, name := range []string{"patient", "doctor", "mapping", "session"} {
+	for _, name := range []string{"patient", "doctor", "mapping", "session", "invitation"} {
 		data = strings.ReplaceAll(data, "$"+name, fmt.Sprint(variables[name]))
 	}
 	if strings.Contains(data, "$age") {

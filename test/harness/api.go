@@ -116,10 +116,16 @@ type Caller struct {
 	Token string
 }
 
-// Register makes a user with this name and signs it in.
+// Register makes a user with this name, of role doctor, and signs it in.
 func (a *API) Register(t testing.TB, name string) Caller {
 	t.Helper()
-	body := fmt.Sprintf(`{"username":%q,"email":%q,"password":%q,"role":"doctor"}`, name, name+"@example.com", Password)
+	return a.RegisterAs(t, name, "doctor")
+}
+
+// RegisterAs makes a user with this name and role, and signs it in.
+func (a *API) RegisterAs(t testing.TB, name, role string) Caller {
+	t.Helper()
+	body := fmt.Sprintf(`{"username":%q,"email":%q,"password":%q,"role":%q}`, name, name+"@example.com", Password, role)
 	status, reply := a.Send(t, "POST", "/api/auth/register/", "", body)
 	var in struct {
 		User   struct{ ID int }
