@@ -47,8 +47,9 @@ func updateClinic(ctx context.Context, name string) (*ent.Clinic, error) {
 
 // removeAccount ends the account of a doctor or of a patient.
 func removeAccount(ctx context.Context, doctorID, clinicID, patientID *int) (bool, error) {
-	var err error
+	_, err := viewer.FromContext(ctx)
 	switch {
+	case err != nil:
 	case (doctorID == nil) == (patientID == nil):
 		err = &fault.Error{Kind: fault.Invalid, Message: "Give doctorId or patientId."}
 	case patientID != nil && clinicID != nil:

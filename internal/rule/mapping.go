@@ -173,11 +173,11 @@ func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql
 
 // showIf reads a column as otherwise in the rows that do not meet the condition.
 func showIf(s *sql.Selector, column string, condition *sql.Predicate, otherwise string) {
-	selected := s.SelectedColumns()
-	rest := slices.DeleteFunc(slices.Clone(selected), func(c string) bool { return c == s.C(column) })
+	selected, qualified := s.SelectedColumns(), s.C(column)
+	rest := slices.DeleteFunc(slices.Clone(selected), func(c string) bool { return c == qualified })
 	if len(rest) < len(selected) {
 		s.Select(rest...).AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
-			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(s.C(column)).WriteString(" ELSE " + otherwise + " END")
+			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(qualified).WriteString(" ELSE " + otherwise + " END")
 		}), column)
 	}
 }

@@ -176,7 +176,7 @@ func Treated(v viewer.Viewer) predicate.Patient {
 // is assigned whose account the patient's clinic made the viewer.
 func treated(v viewer.Viewer) func(dialect string) *sql.Selector {
 	return func(dialect string) *sql.Selector {
-		p, m := sql.Table(practice.Table), sql.Table(mapping.Table)
+		p, m := sql.Table(practice.Table).As("own"), sql.Table(mapping.Table).As("care")
 		return sql.Dialect(dialect).Select(m.C(mapping.FieldPatientID)).From(p).
 			Join(m).OnP(sql.And(sql.ColumnsEQ(m.C(mapping.FieldDoctorID), p.C(practice.FieldDoctorID)), sql.ColumnsEQ(m.C(mapping.FieldClinicID), p.C(practice.FieldClinicID)))).
 			Where(sql.And(sql.EQ(p.C(practice.FieldUserID), v.UserID), sql.EQ(m.C(mapping.FieldIsActive), true), sql.IsNull(m.C(mapping.FieldDeletedAt))))

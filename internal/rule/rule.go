@@ -71,8 +71,9 @@ func among(column string, values func(dialect string) *sql.Selector) func(*sql.S
 			s.Where(sql.In(s.C(column), values(s.Dialect())))
 			return
 		}
+		qualified := s.C(column) // before s gets an alias
 		s.Where(sql.P(func(b *sql.Builder) {
-			b.Ident(s.C(column)).WriteString(" = ANY(ARRAY").Wrap(func(b *sql.Builder) { b.Join(values(s.Dialect())) }).WriteByte(')')
+			b.Ident(qualified).WriteString(" = ANY(ARRAY").Wrap(func(b *sql.Builder) { b.Join(values(s.Dialect())) }).WriteByte(')')
 		}))
 	}
 }
