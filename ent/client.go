@@ -412,22 +412,6 @@ func (c *ClinicClient) QueryPatients(_m *Clinic) *PatientQuery {
 	return query
 }
 
-// QueryMappings queries the mappings edge of a Clinic.
-func (c *ClinicClient) QueryMappings(_m *Clinic) *MappingQuery {
-	query := (&MappingClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(clinic.Table, clinic.FieldID, id),
-			sqlgraph.To(mapping.Table, mapping.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, clinic.MappingsTable, clinic.MappingsColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
-}
-
 // QueryPractices queries the practices edge of a Clinic.
 func (c *ClinicClient) QueryPractices(_m *Clinic) *PracticeQuery {
 	query := (&PracticeClient{config: c.config}).Query()
@@ -1106,22 +1090,6 @@ func (c *MappingClient) GetX(ctx context.Context, id int) *Mapping {
 		panic(err)
 	}
 	return obj
-}
-
-// QueryClinic queries the clinic edge of a Mapping.
-func (c *MappingClient) QueryClinic(_m *Mapping) *ClinicQuery {
-	query := (&ClinicClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(mapping.Table, mapping.FieldID, id),
-			sqlgraph.To(clinic.Table, clinic.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, mapping.ClinicTable, mapping.ClinicColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
 }
 
 // QueryCreatedBy queries the created_by edge of a Mapping.

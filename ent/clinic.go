@@ -37,15 +37,13 @@ type ClinicEdges struct {
 	Members []*User `json:"members,omitempty"`
 	// Patients holds the value of the patients edge.
 	Patients []*Patient `json:"patients,omitempty"`
-	// Mappings holds the value of the mappings edge.
-	Mappings []*Mapping `json:"mappings,omitempty"`
 	// Practices holds the value of the practices edge.
 	Practices []*Practice `json:"practices,omitempty"`
 	// Invitations holds the value of the invitations edge.
 	Invitations []*Invitation `json:"invitations,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [5]bool
+	loadedTypes [4]bool
 }
 
 // MembersOrErr returns the Members value or an error if the edge
@@ -66,19 +64,10 @@ func (e ClinicEdges) PatientsOrErr() ([]*Patient, error) {
 	return nil, &NotLoadedError{edge: "patients"}
 }
 
-// MappingsOrErr returns the Mappings value or an error if the edge
-// was not loaded in eager-loading.
-func (e ClinicEdges) MappingsOrErr() ([]*Mapping, error) {
-	if e.loadedTypes[2] {
-		return e.Mappings, nil
-	}
-	return nil, &NotLoadedError{edge: "mappings"}
-}
-
 // PracticesOrErr returns the Practices value or an error if the edge
 // was not loaded in eager-loading.
 func (e ClinicEdges) PracticesOrErr() ([]*Practice, error) {
-	if e.loadedTypes[3] {
+	if e.loadedTypes[2] {
 		return e.Practices, nil
 	}
 	return nil, &NotLoadedError{edge: "practices"}
@@ -87,7 +76,7 @@ func (e ClinicEdges) PracticesOrErr() ([]*Practice, error) {
 // InvitationsOrErr returns the Invitations value or an error if the edge
 // was not loaded in eager-loading.
 func (e ClinicEdges) InvitationsOrErr() ([]*Invitation, error) {
-	if e.loadedTypes[4] {
+	if e.loadedTypes[3] {
 		return e.Invitations, nil
 	}
 	return nil, &NotLoadedError{edge: "invitations"}
@@ -158,11 +147,6 @@ func (_m *Clinic) QueryMembers() *UserQuery {
 // QueryPatients queries the "patients" edge of the Clinic entity.
 func (_m *Clinic) QueryPatients() *PatientQuery {
 	return NewClinicClient(_m.config).QueryPatients(_m)
-}
-
-// QueryMappings queries the "mappings" edge of the Clinic entity.
-func (_m *Clinic) QueryMappings() *MappingQuery {
-	return NewClinicClient(_m.config).QueryMappings(_m)
 }
 
 // QueryPractices queries the "practices" edge of the Clinic entity.

@@ -5,7 +5,6 @@ package ent
 import (
 	"caregraph/ent/clinic"
 	"caregraph/ent/invitation"
-	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/user"
@@ -75,21 +74,6 @@ func (_c *ClinicCreate) AddPatients(v ...*Patient) *ClinicCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddPatientIDs(ids...)
-}
-
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_c *ClinicCreate) AddMappingIDs(ids ...int) *ClinicCreate {
-	_c.mutation.AddMappingIDs(ids...)
-	return _c
-}
-
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_c *ClinicCreate) AddMappings(v ...*Mapping) *ClinicCreate {
-	ids := make([]int, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _c.AddMappingIDs(ids...)
 }
 
 // AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
@@ -242,22 +226,6 @@ func (_c *ClinicCreate) createSpec() (*Clinic, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges = append(_spec.Edges, edge)
-	}
-	if nodes := _c.mutation.MappingsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

@@ -5,7 +5,6 @@ package ent
 import (
 	"caregraph/ent/clinic"
 	"caregraph/ent/invitation"
-	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
@@ -31,7 +30,6 @@ type ClinicQuery struct {
 	predicates      []predicate.Clinic
 	withMembers     *UserQuery
 	withPatients    *PatientQuery
-	withMappings    *MappingQuery
 	withPractices   *PracticeQuery
 	withInvitations *InvitationQuery
 	modifiers       []func(*sql.Selector)
@@ -108,28 +106,6 @@ func (_q *ClinicQuery) QueryPatients() *PatientQuery {
 			sqlgraph.From(clinic.Table, clinic.FieldID, selector),
 			sqlgraph.To(patient.Table, patient.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, clinic.PatientsTable, clinic.PatientsColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
-}
-
-// QueryMappings chains the current query on the "mappings" edge.
-func (_q *ClinicQuery) QueryMappings() *MappingQuery {
-	query := (&MappingClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(clinic.Table, clinic.FieldID, selector),
-			sqlgraph.To(mapping.Table, mapping.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, clinic.MappingsTable, clinic.MappingsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -375,7 +351,6 @@ func (_q *ClinicQuery) Clone() *ClinicQuery {
 		predicates:      append([]predicate.Clinic{}, _q.predicates...),
 		withMembers:     _q.withMembers.Clone(),
 		withPatients:    _q.withPatients.Clone(),
-		withMappings:    _q.withMappings.Clone(),
 		withPractices:   _q.withPractices.Clone(),
 		withInvitations: _q.withInvitations.Clone(),
 		// clone intermediate query.
@@ -404,17 +379,6 @@ func (_q *ClinicQuery) WithPatients(opts ...func(*PatientQuery)) *ClinicQuery {
 		opt(query)
 	}
 	_q.withPatients = query
-	return _q
-}
-
-// WithMappings tells the query-builder to eager-load the nodes that are connected to
-// the "mappings" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *ClinicQuery) WithMappings(opts ...func(*MappingQuery)) *ClinicQuery {
-	query := (&MappingClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withMappings = query
 	return _q
 }
 
@@ -524,10 +488,9 @@ func (_q *ClinicQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Clini
 	var (
 		nodes       = []*Clinic{}
 		_spec       = _q.querySpec()
-		loadedTypes = [5]bool{
+		loadedTypes = [4]bool{
 			_q.withMembers != nil,
 			_q.withPatients != nil,
-			_q.withMappings != nil,
 			_q.withPractices != nil,
 			_q.withInvitations != nil,
 		}
@@ -564,13 +527,6 @@ func (_q *ClinicQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Clini
 		if err := _q.loadPatients(ctx, query, nodes,
 			func(n *Clinic) { n.Edges.Patients = []*Patient{} },
 			func(n *Clinic, e *Patient) { n.Edges.Patients = append(n.Edges.Patients, e) }); err != nil {
-			return nil, err
-		}
-	}
-	if query := _q.withMappings; query != nil {
-		if err := _q.loadMappings(ctx, query, nodes,
-			func(n *Clinic) { n.Edges.Mappings = []*Mapping{} },
-			func(n *Clinic, e *Mapping) { n.Edges.Mappings = append(n.Edges.Mappings, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -636,36 +592,6 @@ func (_q *ClinicQuery) loadPatients(ctx context.Context, query *PatientQuery, no
 	}
 	query.Where(predicate.Patient(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(clinic.PatientsColumn), fks...))
-	}))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		fk := n.ClinicID
-		node, ok := nodeids[fk]
-		if !ok {
-			return fmt.Errorf(`unexpected referenced foreign-key "clinic_id" returned %v for node %v`, fk, n.ID)
-		}
-		assign(node, n)
-	}
-	return nil
-}
-func (_q *ClinicQuery) loadMappings(ctx context.Context, query *MappingQuery, nodes []*Clinic, init func(*Clinic), assign func(*Clinic, *Mapping)) error {
-	fks := make([]driver.Value, 0, len(nodes))
-	nodeids := make(map[int]*Clinic)
-	for i := range nodes {
-		fks = append(fks, nodes[i].ID)
-		nodeids[nodes[i].ID] = nodes[i]
-		if init != nil {
-			init(nodes[i])
-		}
-	}
-	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(mapping.FieldClinicID)
-	}
-	query.Where(predicate.Mapping(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(clinic.MappingsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

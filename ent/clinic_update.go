@@ -5,7 +5,6 @@ package ent
 import (
 	"caregraph/ent/clinic"
 	"caregraph/ent/invitation"
-	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
@@ -75,21 +74,6 @@ func (_u *ClinicUpdate) AddPatients(v ...*Patient) *ClinicUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.AddPatientIDs(ids...)
-}
-
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_u *ClinicUpdate) AddMappingIDs(ids ...int) *ClinicUpdate {
-	_u.mutation.AddMappingIDs(ids...)
-	return _u
-}
-
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_u *ClinicUpdate) AddMappings(v ...*Mapping) *ClinicUpdate {
-	ids := make([]int, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddMappingIDs(ids...)
 }
 
 // AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
@@ -167,27 +151,6 @@ func (_u *ClinicUpdate) RemovePatients(v ...*Patient) *ClinicUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemovePatientIDs(ids...)
-}
-
-// ClearMappings clears all "mappings" edges to the Mapping entity.
-func (_u *ClinicUpdate) ClearMappings() *ClinicUpdate {
-	_u.mutation.ClearMappings()
-	return _u
-}
-
-// RemoveMappingIDs removes the "mappings" edge to Mapping entities by IDs.
-func (_u *ClinicUpdate) RemoveMappingIDs(ids ...int) *ClinicUpdate {
-	_u.mutation.RemoveMappingIDs(ids...)
-	return _u
-}
-
-// RemoveMappings removes "mappings" edges to Mapping entities.
-func (_u *ClinicUpdate) RemoveMappings(v ...*Mapping) *ClinicUpdate {
-	ids := make([]int, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveMappingIDs(ids...)
 }
 
 // ClearPractices clears all "practices" edges to the Practice entity.
@@ -380,51 +343,6 @@ func (_u *ClinicUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
-	if _u.mutation.MappingsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedMappingsIDs(); len(nodes) > 0 && !_u.mutation.MappingsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.MappingsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
 	if _u.mutation.PracticesCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -581,21 +499,6 @@ func (_u *ClinicUpdateOne) AddPatients(v ...*Patient) *ClinicUpdateOne {
 	return _u.AddPatientIDs(ids...)
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by IDs.
-func (_u *ClinicUpdateOne) AddMappingIDs(ids ...int) *ClinicUpdateOne {
-	_u.mutation.AddMappingIDs(ids...)
-	return _u
-}
-
-// AddMappings adds the "mappings" edges to the Mapping entity.
-func (_u *ClinicUpdateOne) AddMappings(v ...*Mapping) *ClinicUpdateOne {
-	ids := make([]int, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddMappingIDs(ids...)
-}
-
 // AddPracticeIDs adds the "practices" edge to the Practice entity by IDs.
 func (_u *ClinicUpdateOne) AddPracticeIDs(ids ...int) *ClinicUpdateOne {
 	_u.mutation.AddPracticeIDs(ids...)
@@ -671,27 +574,6 @@ func (_u *ClinicUpdateOne) RemovePatients(v ...*Patient) *ClinicUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemovePatientIDs(ids...)
-}
-
-// ClearMappings clears all "mappings" edges to the Mapping entity.
-func (_u *ClinicUpdateOne) ClearMappings() *ClinicUpdateOne {
-	_u.mutation.ClearMappings()
-	return _u
-}
-
-// RemoveMappingIDs removes the "mappings" edge to Mapping entities by IDs.
-func (_u *ClinicUpdateOne) RemoveMappingIDs(ids ...int) *ClinicUpdateOne {
-	_u.mutation.RemoveMappingIDs(ids...)
-	return _u
-}
-
-// RemoveMappings removes "mappings" edges to Mapping entities.
-func (_u *ClinicUpdateOne) RemoveMappings(v ...*Mapping) *ClinicUpdateOne {
-	ids := make([]int, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveMappingIDs(ids...)
 }
 
 // ClearPractices clears all "practices" edges to the Practice entity.
@@ -907,51 +789,6 @@ func (_u *ClinicUpdateOne) sqlSave(ctx context.Context) (_node *Clinic, err erro
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
-	if _u.mutation.MappingsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedMappingsIDs(); len(nodes) > 0 && !_u.mutation.MappingsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.MappingsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   clinic.MappingsTable,
-			Columns: []string{clinic.MappingsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(mapping.FieldID, field.TypeInt),
 			},
 		}
 		for _, k := range nodes {

@@ -3,7 +3,6 @@
 package ent
 
 import (
-	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -28,7 +27,7 @@ type Mapping struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
-	// The patient's clinic. Set by the policy, never by a caller.
+	// The patient's clinic. Set by the policy, never by a caller. No foreign key: that would lock the clinic after the patient, and who moves between clinics locks the clinic first.
 	ClinicID int `json:"clinic_id,omitempty"`
 	// Who assigned. Set by the policy, never by a caller.
 	CreatedByID int `json:"created_by_id,omitempty"`
@@ -55,8 +54,6 @@ type Mapping struct {
 
 // MappingEdges holds the relations/edges for other nodes in the graph.
 type MappingEdges struct {
-	// Clinic holds the value of the clinic edge.
-	Clinic *Clinic `json:"clinic,omitempty"`
 	// CreatedBy holds the value of the created_by edge.
 	CreatedBy *User `json:"created_by,omitempty"`
 	// Patient holds the value of the patient edge.
@@ -65,18 +62,7 @@ type MappingEdges struct {
 	Doctor *Doctor `json:"doctor,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
-}
-
-// ClinicOrErr returns the Clinic value or an error if the edge
-// was not loaded in eager-loading, or loaded but was not found.
-func (e MappingEdges) ClinicOrErr() (*Clinic, error) {
-	if e.Clinic != nil {
-		return e.Clinic, nil
-	} else if e.loadedTypes[0] {
-		return nil, &NotFoundError{label: clinic.Label}
-	}
-	return nil, &NotLoadedError{edge: "clinic"}
+	loadedTypes [3]bool
 }
 
 // CreatedByOrErr returns the CreatedBy value or an error if the edge
@@ -84,7 +70,7 @@ func (e MappingEdges) ClinicOrErr() (*Clinic, error) {
 func (e MappingEdges) CreatedByOrErr() (*User, error) {
 	if e.CreatedBy != nil {
 		return e.CreatedBy, nil
-	} else if e.loadedTypes[1] {
+	} else if e.loadedTypes[0] {
 		return nil, &NotFoundError{label: user.Label}
 	}
 	return nil, &NotLoadedError{edge: "created_by"}
@@ -95,7 +81,7 @@ func (e MappingEdges) CreatedByOrErr() (*User, error) {
 func (e MappingEdges) PatientOrErr() (*Patient, error) {
 	if e.Patient != nil {
 		return e.Patient, nil
-	} else if e.loadedTypes[2] {
+	} else if e.loadedTypes[1] {
 		return nil, &NotFoundError{label: patient.Label}
 	}
 	return nil, &NotLoadedError{edge: "patient"}
@@ -106,7 +92,7 @@ func (e MappingEdges) PatientOrErr() (*Patient, error) {
 func (e MappingEdges) DoctorOrErr() (*Doctor, error) {
 	if e.Doctor != nil {
 		return e.Doctor, nil
-	} else if e.loadedTypes[3] {
+	} else if e.loadedTypes[2] {
 		return nil, &NotFoundError{label: doctor.Label}
 	}
 	return nil, &NotLoadedError{edge: "doctor"}
@@ -226,11 +212,6 @@ func (_m *Mapping) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *Mapping) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
-}
-
-// QueryClinic queries the "clinic" edge of the Mapping entity.
-func (_m *Mapping) QueryClinic() *ClinicQuery {
-	return NewMappingClient(_m.config).QueryClinic(_m)
 }
 
 // QueryCreatedBy queries the "created_by" edge of the Mapping entity.

@@ -3,7 +3,6 @@
 package ent
 
 import (
-	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -148,11 +147,6 @@ func (_c *MappingCreate) SetNillableEndedAt(v *time.Time) *MappingCreate {
 	return _c
 }
 
-// SetClinic sets the "clinic" edge to the Clinic entity.
-func (_c *MappingCreate) SetClinic(v *Clinic) *MappingCreate {
-	return _c.SetClinicID(v.ID)
-}
-
 // SetCreatedBy sets the "created_by" edge to the User entity.
 func (_c *MappingCreate) SetCreatedBy(v *User) *MappingCreate {
 	return _c.SetCreatedByID(v.ID)
@@ -264,9 +258,6 @@ func (_c *MappingCreate) check() error {
 	if _, ok := _c.mutation.AssignedDate(); !ok {
 		return &ValidationError{Name: "assigned_date", err: errors.New(`ent: missing required field "Mapping.assigned_date"`)}
 	}
-	if len(_c.mutation.ClinicIDs()) == 0 {
-		return &ValidationError{Name: "clinic", err: errors.New(`ent: missing required edge "Mapping.clinic"`)}
-	}
 	if len(_c.mutation.CreatedByIDs()) == 0 {
 		return &ValidationError{Name: "created_by", err: errors.New(`ent: missing required edge "Mapping.created_by"`)}
 	}
@@ -315,6 +306,10 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 		_spec.SetField(mapping.FieldDeletedAt, field.TypeTime, value)
 		_node.DeletedAt = &value
 	}
+	if value, ok := _c.mutation.ClinicID(); ok {
+		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)
+		_node.ClinicID = value
+	}
 	if value, ok := _c.mutation.Notes(); ok {
 		_spec.SetField(mapping.FieldNotes, field.TypeString, value)
 		_node.Notes = &value
@@ -330,23 +325,6 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.EndedAt(); ok {
 		_spec.SetField(mapping.FieldEndedAt, field.TypeTime, value)
 		_node.EndedAt = &value
-	}
-	if nodes := _c.mutation.ClinicIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   mapping.ClinicTable,
-			Columns: []string{mapping.ClinicColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_node.ClinicID = nodes[0]
-		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.CreatedByIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -490,6 +468,12 @@ func (u *MappingUpsert) SetClinicID(v int) *MappingUpsert {
 // UpdateClinicID sets the "clinic_id" field to the value that was provided on create.
 func (u *MappingUpsert) UpdateClinicID() *MappingUpsert {
 	u.SetExcluded(mapping.FieldClinicID)
+	return u
+}
+
+// AddClinicID adds v to the "clinic_id" field.
+func (u *MappingUpsert) AddClinicID(v int) *MappingUpsert {
+	u.Add(mapping.FieldClinicID, v)
 	return u
 }
 
@@ -637,6 +621,13 @@ func (u *MappingUpsertOne) ClearDeletedAt() *MappingUpsertOne {
 func (u *MappingUpsertOne) SetClinicID(v int) *MappingUpsertOne {
 	return u.Update(func(s *MappingUpsert) {
 		s.SetClinicID(v)
+	})
+}
+
+// AddClinicID adds v to the "clinic_id" field.
+func (u *MappingUpsertOne) AddClinicID(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddClinicID(v)
 	})
 }
 
@@ -965,6 +956,13 @@ func (u *MappingUpsertBulk) ClearDeletedAt() *MappingUpsertBulk {
 func (u *MappingUpsertBulk) SetClinicID(v int) *MappingUpsertBulk {
 	return u.Update(func(s *MappingUpsert) {
 		s.SetClinicID(v)
+	})
+}
+
+// AddClinicID adds v to the "clinic_id" field.
+func (u *MappingUpsertBulk) AddClinicID(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddClinicID(v)
 	})
 }
 

@@ -3,7 +3,6 @@
 package ent
 
 import (
-	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -27,7 +26,6 @@ type MappingQuery struct {
 	order         []mapping.OrderOption
 	inters        []Interceptor
 	predicates    []predicate.Mapping
-	withClinic    *ClinicQuery
 	withCreatedBy *UserQuery
 	withPatient   *PatientQuery
 	withDoctor    *DoctorQuery
@@ -66,28 +64,6 @@ func (_q *MappingQuery) Unique(unique bool) *MappingQuery {
 func (_q *MappingQuery) Order(o ...mapping.OrderOption) *MappingQuery {
 	_q.order = append(_q.order, o...)
 	return _q
-}
-
-// QueryClinic chains the current query on the "clinic" edge.
-func (_q *MappingQuery) QueryClinic() *ClinicQuery {
-	query := (&ClinicClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(mapping.Table, mapping.FieldID, selector),
-			sqlgraph.To(clinic.Table, clinic.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, mapping.ClinicTable, mapping.ClinicColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
 }
 
 // QueryCreatedBy chains the current query on the "created_by" edge.
@@ -348,7 +324,6 @@ func (_q *MappingQuery) Clone() *MappingQuery {
 		order:         append([]mapping.OrderOption{}, _q.order...),
 		inters:        append([]Interceptor{}, _q.inters...),
 		predicates:    append([]predicate.Mapping{}, _q.predicates...),
-		withClinic:    _q.withClinic.Clone(),
 		withCreatedBy: _q.withCreatedBy.Clone(),
 		withPatient:   _q.withPatient.Clone(),
 		withDoctor:    _q.withDoctor.Clone(),
@@ -357,17 +332,6 @@ func (_q *MappingQuery) Clone() *MappingQuery {
 		path:      _q.path,
 		modifiers: append([]func(*sql.Selector){}, _q.modifiers...),
 	}
-}
-
-// WithClinic tells the query-builder to eager-load the nodes that are connected to
-// the "clinic" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *MappingQuery) WithClinic(opts ...func(*ClinicQuery)) *MappingQuery {
-	query := (&ClinicClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withClinic = query
-	return _q
 }
 
 // WithCreatedBy tells the query-builder to eager-load the nodes that are connected to
@@ -487,8 +451,7 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 	var (
 		nodes       = []*Mapping{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
-			_q.withClinic != nil,
+		loadedTypes = [3]bool{
 			_q.withCreatedBy != nil,
 			_q.withPatient != nil,
 			_q.withDoctor != nil,
@@ -515,12 +478,6 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
-	if query := _q.withClinic; query != nil {
-		if err := _q.loadClinic(ctx, query, nodes, nil,
-			func(n *Mapping, e *Clinic) { n.Edges.Clinic = e }); err != nil {
-			return nil, err
-		}
-	}
 	if query := _q.withCreatedBy; query != nil {
 		if err := _q.loadCreatedBy(ctx, query, nodes, nil,
 			func(n *Mapping, e *User) { n.Edges.CreatedBy = e }); err != nil {
@@ -542,35 +499,6 @@ func (_q *MappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Mapp
 	return nodes, nil
 }
 
-func (_q *MappingQuery) loadClinic(ctx context.Context, query *ClinicQuery, nodes []*Mapping, init func(*Mapping), assign func(*Mapping, *Clinic)) error {
-	ids := make([]int, 0, len(nodes))
-	nodeids := make(map[int][]*Mapping)
-	for i := range nodes {
-		fk := nodes[i].ClinicID
-		if _, ok := nodeids[fk]; !ok {
-			ids = append(ids, fk)
-		}
-		nodeids[fk] = append(nodeids[fk], nodes[i])
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	query.Where(clinic.IDIn(ids...))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		nodes, ok := nodeids[n.ID]
-		if !ok {
-			return fmt.Errorf(`unexpected foreign-key "clinic_id" returned %v`, n.ID)
-		}
-		for i := range nodes {
-			assign(nodes[i], n)
-		}
-	}
-	return nil
-}
 func (_q *MappingQuery) loadCreatedBy(ctx context.Context, query *UserQuery, nodes []*Mapping, init func(*Mapping), assign func(*Mapping, *User)) error {
 	ids := make([]int, 0, len(nodes))
 	nodeids := make(map[int][]*Mapping)
@@ -686,9 +614,6 @@ func (_q *MappingQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != mapping.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
-		}
-		if _q.withClinic != nil {
-			_spec.Node.AddColumnOnce(mapping.FieldClinicID)
 		}
 		if _q.withCreatedBy != nil {
 			_spec.Node.AddColumnOnce(mapping.FieldCreatedByID)

@@ -3,7 +3,6 @@
 package ent
 
 import (
-	"caregraph/ent/clinic"
 	"caregraph/ent/mapping"
 	"caregraph/ent/predicate"
 	"context"
@@ -58,6 +57,7 @@ func (_u *MappingUpdate) ClearDeletedAt() *MappingUpdate {
 
 // SetClinicID sets the "clinic_id" field.
 func (_u *MappingUpdate) SetClinicID(v int) *MappingUpdate {
+	_u.mutation.ResetClinicID()
 	_u.mutation.SetClinicID(v)
 	return _u
 }
@@ -67,6 +67,12 @@ func (_u *MappingUpdate) SetNillableClinicID(v *int) *MappingUpdate {
 	if v != nil {
 		_u.SetClinicID(*v)
 	}
+	return _u
+}
+
+// AddClinicID adds value to the "clinic_id" field.
+func (_u *MappingUpdate) AddClinicID(v int) *MappingUpdate {
+	_u.mutation.AddClinicID(v)
 	return _u
 }
 
@@ -124,20 +130,9 @@ func (_u *MappingUpdate) ClearEndedAt() *MappingUpdate {
 	return _u
 }
 
-// SetClinic sets the "clinic" edge to the Clinic entity.
-func (_u *MappingUpdate) SetClinic(v *Clinic) *MappingUpdate {
-	return _u.SetClinicID(v.ID)
-}
-
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdate) Mutation() *MappingMutation {
 	return _u.mutation
-}
-
-// ClearClinic clears the "clinic" edge to the Clinic entity.
-func (_u *MappingUpdate) ClearClinic() *MappingUpdate {
-	_u.mutation.ClearClinic()
-	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -189,9 +184,6 @@ func (_u *MappingUpdate) check() error {
 			return &ValidationError{Name: "notes", err: fmt.Errorf(`ent: validator failed for field "Mapping.notes": %w`, err)}
 		}
 	}
-	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "Mapping.clinic"`)
-	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Mapping.created_by"`)
 	}
@@ -231,6 +223,12 @@ func (_u *MappingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(mapping.FieldDeletedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.ClinicID(); ok {
+		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedClinicID(); ok {
+		_spec.AddField(mapping.FieldClinicID, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Notes(); ok {
 		_spec.SetField(mapping.FieldNotes, field.TypeString, value)
 	}
@@ -245,35 +243,6 @@ func (_u *MappingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
-	}
-	if _u.mutation.ClinicCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   mapping.ClinicTable,
-			Columns: []string{mapping.ClinicColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   mapping.ClinicTable,
-			Columns: []string{mapping.ClinicColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -325,6 +294,7 @@ func (_u *MappingUpdateOne) ClearDeletedAt() *MappingUpdateOne {
 
 // SetClinicID sets the "clinic_id" field.
 func (_u *MappingUpdateOne) SetClinicID(v int) *MappingUpdateOne {
+	_u.mutation.ResetClinicID()
 	_u.mutation.SetClinicID(v)
 	return _u
 }
@@ -334,6 +304,12 @@ func (_u *MappingUpdateOne) SetNillableClinicID(v *int) *MappingUpdateOne {
 	if v != nil {
 		_u.SetClinicID(*v)
 	}
+	return _u
+}
+
+// AddClinicID adds value to the "clinic_id" field.
+func (_u *MappingUpdateOne) AddClinicID(v int) *MappingUpdateOne {
+	_u.mutation.AddClinicID(v)
 	return _u
 }
 
@@ -391,20 +367,9 @@ func (_u *MappingUpdateOne) ClearEndedAt() *MappingUpdateOne {
 	return _u
 }
 
-// SetClinic sets the "clinic" edge to the Clinic entity.
-func (_u *MappingUpdateOne) SetClinic(v *Clinic) *MappingUpdateOne {
-	return _u.SetClinicID(v.ID)
-}
-
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdateOne) Mutation() *MappingMutation {
 	return _u.mutation
-}
-
-// ClearClinic clears the "clinic" edge to the Clinic entity.
-func (_u *MappingUpdateOne) ClearClinic() *MappingUpdateOne {
-	_u.mutation.ClearClinic()
-	return _u
 }
 
 // Where appends a list predicates to the MappingUpdate builder.
@@ -469,9 +434,6 @@ func (_u *MappingUpdateOne) check() error {
 			return &ValidationError{Name: "notes", err: fmt.Errorf(`ent: validator failed for field "Mapping.notes": %w`, err)}
 		}
 	}
-	if _u.mutation.ClinicCleared() && len(_u.mutation.ClinicIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "Mapping.clinic"`)
-	}
 	if _u.mutation.CreatedByCleared() && len(_u.mutation.CreatedByIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Mapping.created_by"`)
 	}
@@ -528,6 +490,12 @@ func (_u *MappingUpdateOne) sqlSave(ctx context.Context) (_node *Mapping, err er
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(mapping.FieldDeletedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.ClinicID(); ok {
+		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedClinicID(); ok {
+		_spec.AddField(mapping.FieldClinicID, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Notes(); ok {
 		_spec.SetField(mapping.FieldNotes, field.TypeString, value)
 	}
@@ -542,35 +510,6 @@ func (_u *MappingUpdateOne) sqlSave(ctx context.Context) (_node *Mapping, err er
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
-	}
-	if _u.mutation.ClinicCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   mapping.ClinicTable,
-			Columns: []string{mapping.ClinicColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.ClinicIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   mapping.ClinicTable,
-			Columns: []string{mapping.ClinicColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(clinic.FieldID, field.TypeInt),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Mapping{config: _u.config}

@@ -59,9 +59,6 @@ type ClinicMutation struct {
 	patients           map[int]struct{}
 	removedpatients    map[int]struct{}
 	clearedpatients    bool
-	mappings           map[int]struct{}
-	removedmappings    map[int]struct{}
-	clearedmappings    bool
 	practices          map[int]struct{}
 	removedpractices   map[int]struct{}
 	clearedpractices   bool
@@ -351,60 +348,6 @@ func (m *ClinicMutation) ResetPatients() {
 	m.removedpatients = nil
 }
 
-// AddMappingIDs adds the "mappings" edge to the Mapping entity by ids.
-func (m *ClinicMutation) AddMappingIDs(ids ...int) {
-	if m.mappings == nil {
-		m.mappings = make(map[int]struct{})
-	}
-	for i := range ids {
-		m.mappings[ids[i]] = struct{}{}
-	}
-}
-
-// ClearMappings clears the "mappings" edge to the Mapping entity.
-func (m *ClinicMutation) ClearMappings() {
-	m.clearedmappings = true
-}
-
-// MappingsCleared reports if the "mappings" edge to the Mapping entity was cleared.
-func (m *ClinicMutation) MappingsCleared() bool {
-	return m.clearedmappings
-}
-
-// RemoveMappingIDs removes the "mappings" edge to the Mapping entity by IDs.
-func (m *ClinicMutation) RemoveMappingIDs(ids ...int) {
-	if m.removedmappings == nil {
-		m.removedmappings = make(map[int]struct{})
-	}
-	for i := range ids {
-		delete(m.mappings, ids[i])
-		m.removedmappings[ids[i]] = struct{}{}
-	}
-}
-
-// RemovedMappings returns the removed IDs of the "mappings" edge to the Mapping entity.
-func (m *ClinicMutation) RemovedMappingsIDs() (ids []int) {
-	for id := range m.removedmappings {
-		ids = append(ids, id)
-	}
-	return
-}
-
-// MappingsIDs returns the "mappings" edge IDs in the mutation.
-func (m *ClinicMutation) MappingsIDs() (ids []int) {
-	for id := range m.mappings {
-		ids = append(ids, id)
-	}
-	return
-}
-
-// ResetMappings resets all changes to the "mappings" edge.
-func (m *ClinicMutation) ResetMappings() {
-	m.mappings = nil
-	m.clearedmappings = false
-	m.removedmappings = nil
-}
-
 // AddPracticeIDs adds the "practices" edge to the Practice entity by ids.
 func (m *ClinicMutation) AddPracticeIDs(ids ...int) {
 	if m.practices == nil {
@@ -663,15 +606,12 @@ func (m *ClinicMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ClinicMutation) AddedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 4)
 	if m.members != nil {
 		edges = append(edges, clinic.EdgeMembers)
 	}
 	if m.patients != nil {
 		edges = append(edges, clinic.EdgePatients)
-	}
-	if m.mappings != nil {
-		edges = append(edges, clinic.EdgeMappings)
 	}
 	if m.practices != nil {
 		edges = append(edges, clinic.EdgePractices)
@@ -698,12 +638,6 @@ func (m *ClinicMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case clinic.EdgeMappings:
-		ids := make([]ent.Value, 0, len(m.mappings))
-		for id := range m.mappings {
-			ids = append(ids, id)
-		}
-		return ids
 	case clinic.EdgePractices:
 		ids := make([]ent.Value, 0, len(m.practices))
 		for id := range m.practices {
@@ -722,15 +656,12 @@ func (m *ClinicMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ClinicMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 4)
 	if m.removedmembers != nil {
 		edges = append(edges, clinic.EdgeMembers)
 	}
 	if m.removedpatients != nil {
 		edges = append(edges, clinic.EdgePatients)
-	}
-	if m.removedmappings != nil {
-		edges = append(edges, clinic.EdgeMappings)
 	}
 	if m.removedpractices != nil {
 		edges = append(edges, clinic.EdgePractices)
@@ -757,12 +688,6 @@ func (m *ClinicMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case clinic.EdgeMappings:
-		ids := make([]ent.Value, 0, len(m.removedmappings))
-		for id := range m.removedmappings {
-			ids = append(ids, id)
-		}
-		return ids
 	case clinic.EdgePractices:
 		ids := make([]ent.Value, 0, len(m.removedpractices))
 		for id := range m.removedpractices {
@@ -781,15 +706,12 @@ func (m *ClinicMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ClinicMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 5)
+	edges := make([]string, 0, 4)
 	if m.clearedmembers {
 		edges = append(edges, clinic.EdgeMembers)
 	}
 	if m.clearedpatients {
 		edges = append(edges, clinic.EdgePatients)
-	}
-	if m.clearedmappings {
-		edges = append(edges, clinic.EdgeMappings)
 	}
 	if m.clearedpractices {
 		edges = append(edges, clinic.EdgePractices)
@@ -808,8 +730,6 @@ func (m *ClinicMutation) EdgeCleared(name string) bool {
 		return m.clearedmembers
 	case clinic.EdgePatients:
 		return m.clearedpatients
-	case clinic.EdgeMappings:
-		return m.clearedmappings
 	case clinic.EdgePractices:
 		return m.clearedpractices
 	case clinic.EdgeInvitations:
@@ -835,9 +755,6 @@ func (m *ClinicMutation) ResetEdge(name string) error {
 		return nil
 	case clinic.EdgePatients:
 		m.ResetPatients()
-		return nil
-	case clinic.EdgeMappings:
-		m.ResetMappings()
 		return nil
 	case clinic.EdgePractices:
 		m.ResetPractices()
@@ -3908,13 +3825,13 @@ type MappingMutation struct {
 	created_at        *time.Time
 	updated_at        *time.Time
 	deleted_at        *time.Time
+	clinic_id         *int
+	addclinic_id      *int
 	notes             *string
 	is_active         *bool
 	assigned_date     *time.Time
 	ended_at          *time.Time
 	clearedFields     map[string]struct{}
-	clinic            *int
-	clearedclinic     bool
 	created_by        *int
 	clearedcreated_by bool
 	patient           *int
@@ -4147,12 +4064,13 @@ func (m *MappingMutation) ResetDeletedAt() {
 
 // SetClinicID sets the "clinic_id" field.
 func (m *MappingMutation) SetClinicID(i int) {
-	m.clinic = &i
+	m.clinic_id = &i
+	m.addclinic_id = nil
 }
 
 // ClinicID returns the value of the "clinic_id" field in the mutation.
 func (m *MappingMutation) ClinicID() (r int, exists bool) {
-	v := m.clinic
+	v := m.clinic_id
 	if v == nil {
 		return
 	}
@@ -4176,9 +4094,28 @@ func (m *MappingMutation) OldClinicID(ctx context.Context) (v int, err error) {
 	return oldValue.ClinicID, nil
 }
 
+// AddClinicID adds i to the "clinic_id" field.
+func (m *MappingMutation) AddClinicID(i int) {
+	if m.addclinic_id != nil {
+		*m.addclinic_id += i
+	} else {
+		m.addclinic_id = &i
+	}
+}
+
+// AddedClinicID returns the value that was added to the "clinic_id" field in this mutation.
+func (m *MappingMutation) AddedClinicID() (r int, exists bool) {
+	v := m.addclinic_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
 // ResetClinicID resets all changes to the "clinic_id" field.
 func (m *MappingMutation) ResetClinicID() {
-	m.clinic = nil
+	m.clinic_id = nil
+	m.addclinic_id = nil
 }
 
 // SetCreatedByID sets the "created_by_id" field.
@@ -4459,33 +4396,6 @@ func (m *MappingMutation) ResetEndedAt() {
 	delete(m.clearedFields, mapping.FieldEndedAt)
 }
 
-// ClearClinic clears the "clinic" edge to the Clinic entity.
-func (m *MappingMutation) ClearClinic() {
-	m.clearedclinic = true
-	m.clearedFields[mapping.FieldClinicID] = struct{}{}
-}
-
-// ClinicCleared reports if the "clinic" edge to the Clinic entity was cleared.
-func (m *MappingMutation) ClinicCleared() bool {
-	return m.clearedclinic
-}
-
-// ClinicIDs returns the "clinic" edge IDs in the mutation.
-// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
-// ClinicID instead. It exists only for internal usage by the builders.
-func (m *MappingMutation) ClinicIDs() (ids []int) {
-	if id := m.clinic; id != nil {
-		ids = append(ids, *id)
-	}
-	return
-}
-
-// ResetClinic resets all changes to the "clinic" edge.
-func (m *MappingMutation) ResetClinic() {
-	m.clinic = nil
-	m.clearedclinic = false
-}
-
 // ClearCreatedBy clears the "created_by" edge to the User entity.
 func (m *MappingMutation) ClearCreatedBy() {
 	m.clearedcreated_by = true
@@ -4611,7 +4521,7 @@ func (m *MappingMutation) Fields() []string {
 	if m.deleted_at != nil {
 		fields = append(fields, mapping.FieldDeletedAt)
 	}
-	if m.clinic != nil {
+	if m.clinic_id != nil {
 		fields = append(fields, mapping.FieldClinicID)
 	}
 	if m.created_by != nil {
@@ -4790,6 +4700,9 @@ func (m *MappingMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *MappingMutation) AddedFields() []string {
 	var fields []string
+	if m.addclinic_id != nil {
+		fields = append(fields, mapping.FieldClinicID)
+	}
 	return fields
 }
 
@@ -4798,6 +4711,8 @@ func (m *MappingMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *MappingMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case mapping.FieldClinicID:
+		return m.AddedClinicID()
 	}
 	return nil, false
 }
@@ -4807,6 +4722,13 @@ func (m *MappingMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *MappingMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case mapping.FieldClinicID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddClinicID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Mapping numeric field %s", name)
 }
@@ -4894,10 +4816,7 @@ func (m *MappingMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *MappingMutation) AddedEdges() []string {
-	edges := make([]string, 0, 4)
-	if m.clinic != nil {
-		edges = append(edges, mapping.EdgeClinic)
-	}
+	edges := make([]string, 0, 3)
 	if m.created_by != nil {
 		edges = append(edges, mapping.EdgeCreatedBy)
 	}
@@ -4914,10 +4833,6 @@ func (m *MappingMutation) AddedEdges() []string {
 // name in this mutation.
 func (m *MappingMutation) AddedIDs(name string) []ent.Value {
 	switch name {
-	case mapping.EdgeClinic:
-		if id := m.clinic; id != nil {
-			return []ent.Value{*id}
-		}
 	case mapping.EdgeCreatedBy:
 		if id := m.created_by; id != nil {
 			return []ent.Value{*id}
@@ -4936,7 +4851,7 @@ func (m *MappingMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *MappingMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 4)
+	edges := make([]string, 0, 3)
 	return edges
 }
 
@@ -4948,10 +4863,7 @@ func (m *MappingMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *MappingMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 4)
-	if m.clearedclinic {
-		edges = append(edges, mapping.EdgeClinic)
-	}
+	edges := make([]string, 0, 3)
 	if m.clearedcreated_by {
 		edges = append(edges, mapping.EdgeCreatedBy)
 	}
@@ -4968,8 +4880,6 @@ func (m *MappingMutation) ClearedEdges() []string {
 // was cleared in this mutation.
 func (m *MappingMutation) EdgeCleared(name string) bool {
 	switch name {
-	case mapping.EdgeClinic:
-		return m.clearedclinic
 	case mapping.EdgeCreatedBy:
 		return m.clearedcreated_by
 	case mapping.EdgePatient:
@@ -4984,9 +4894,6 @@ func (m *MappingMutation) EdgeCleared(name string) bool {
 // if that edge is not defined in the schema.
 func (m *MappingMutation) ClearEdge(name string) error {
 	switch name {
-	case mapping.EdgeClinic:
-		m.ClearClinic()
-		return nil
 	case mapping.EdgeCreatedBy:
 		m.ClearCreatedBy()
 		return nil
@@ -5004,9 +4911,6 @@ func (m *MappingMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *MappingMutation) ResetEdge(name string) error {
 	switch name {
-	case mapping.EdgeClinic:
-		m.ResetClinic()
-		return nil
 	case mapping.EdgeCreatedBy:
 		m.ResetCreatedBy()
 		return nil

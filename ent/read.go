@@ -332,6 +332,7 @@ var MappingColumns = map[string]string{
 	"createdAt":    mapping.FieldCreatedAt,
 	"updatedAt":    mapping.FieldUpdatedAt,
 	"deletedAt":    mapping.FieldDeletedAt,
+	"clinicID":     mapping.FieldClinicID,
 	"notes":        mapping.FieldNotes,
 	"isActive":     mapping.FieldIsActive,
 	"assignedDate": mapping.FieldAssignedDate,
@@ -348,6 +349,9 @@ var MappingValues = map[string]func(b []byte, row *Mapping) []byte{
 	},
 	"deletedAt": func(b []byte, row *Mapping) []byte {
 		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
+	},
+	"clinicID": func(b []byte, row *Mapping) []byte {
+		return reading.AppendInt(b, row.ClinicID)
 	},
 	"notes": func(b []byte, row *Mapping) []byte {
 		return reading.AppendOptional(b, row.Notes, reading.AppendString)

@@ -23,8 +23,6 @@ const (
 	EdgeMembers = "members"
 	// EdgePatients holds the string denoting the patients edge name in mutations.
 	EdgePatients = "patients"
-	// EdgeMappings holds the string denoting the mappings edge name in mutations.
-	EdgeMappings = "mappings"
 	// EdgePractices holds the string denoting the practices edge name in mutations.
 	EdgePractices = "practices"
 	// EdgeInvitations holds the string denoting the invitations edge name in mutations.
@@ -45,13 +43,6 @@ const (
 	PatientsInverseTable = "patients"
 	// PatientsColumn is the table column denoting the patients relation/edge.
 	PatientsColumn = "clinic_id"
-	// MappingsTable is the table that holds the mappings relation/edge.
-	MappingsTable = "mappings"
-	// MappingsInverseTable is the table name for the Mapping entity.
-	// It exists in this package in order to avoid circular dependency with the "mapping" package.
-	MappingsInverseTable = "mappings"
-	// MappingsColumn is the table column denoting the mappings relation/edge.
-	MappingsColumn = "clinic_id"
 	// PracticesTable is the table that holds the practices relation/edge.
 	PracticesTable = "practices"
 	// PracticesInverseTable is the table name for the Practice entity.
@@ -145,20 +136,6 @@ func ByPatients(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	}
 }
 
-// ByMappingsCount orders the results by mappings count.
-func ByMappingsCount(opts ...sql.OrderTermOption) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborsCount(s, newMappingsStep(), opts...)
-	}
-}
-
-// ByMappings orders the results by mappings terms.
-func ByMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newMappingsStep(), append([]sql.OrderTerm{term}, terms...)...)
-	}
-}
-
 // ByPracticesCount orders the results by practices count.
 func ByPracticesCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -198,13 +175,6 @@ func newPatientsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(PatientsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, PatientsTable, PatientsColumn),
-	)
-}
-func newMappingsStep() *sqlgraph.Step {
-	return sqlgraph.NewStep(
-		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(MappingsInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
 	)
 }
 func newPracticesStep() *sqlgraph.Step {

@@ -216,29 +216,6 @@ func HasPatientsWith(preds ...predicate.Patient) predicate.Clinic {
 	})
 }
 
-// HasMappings applies the HasEdge predicate on the "mappings" edge.
-func HasMappings() predicate.Clinic {
-	return predicate.Clinic(func(s *sql.Selector) {
-		step := sqlgraph.NewStep(
-			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, MappingsTable, MappingsColumn),
-		)
-		sqlgraph.HasNeighbors(s, step)
-	})
-}
-
-// HasMappingsWith applies the HasEdge predicate on the "mappings" edge with a given conditions (other predicates).
-func HasMappingsWith(preds ...predicate.Mapping) predicate.Clinic {
-	return predicate.Clinic(func(s *sql.Selector) {
-		step := newMappingsStep()
-		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
-			for _, p := range preds {
-				p(s)
-			}
-		})
-	})
-}
-
 // HasPractices applies the HasEdge predicate on the "practices" edge.
 func HasPractices() predicate.Clinic {
 	return predicate.Clinic(func(s *sql.Selector) {

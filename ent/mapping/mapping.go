@@ -37,8 +37,6 @@ const (
 	FieldAssignedDate = "assigned_date"
 	// FieldEndedAt holds the string denoting the ended_at field in the database.
 	FieldEndedAt = "ended_at"
-	// EdgeClinic holds the string denoting the clinic edge name in mutations.
-	EdgeClinic = "clinic"
 	// EdgeCreatedBy holds the string denoting the created_by edge name in mutations.
 	EdgeCreatedBy = "created_by"
 	// EdgePatient holds the string denoting the patient edge name in mutations.
@@ -47,13 +45,6 @@ const (
 	EdgeDoctor = "doctor"
 	// Table holds the table name of the mapping in the database.
 	Table = "mappings"
-	// ClinicTable is the table that holds the clinic relation/edge.
-	ClinicTable = "mappings"
-	// ClinicInverseTable is the table name for the Clinic entity.
-	// It exists in this package in order to avoid circular dependency with the "clinic" package.
-	ClinicInverseTable = "clinics"
-	// ClinicColumn is the table column denoting the clinic relation/edge.
-	ClinicColumn = "clinic_id"
 	// CreatedByTable is the table that holds the created_by relation/edge.
 	CreatedByTable = "mappings"
 	// CreatedByInverseTable is the table name for the User entity.
@@ -188,13 +179,6 @@ func ByEndedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEndedAt, opts...).ToFunc()
 }
 
-// ByClinicField orders the results by clinic field.
-func ByClinicField(field string, opts ...sql.OrderTermOption) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newClinicStep(), sql.OrderByField(field, opts...))
-	}
-}
-
 // ByCreatedByField orders the results by created_by field.
 func ByCreatedByField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -214,13 +198,6 @@ func ByDoctorField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newDoctorStep(), sql.OrderByField(field, opts...))
 	}
-}
-func newClinicStep() *sqlgraph.Step {
-	return sqlgraph.NewStep(
-		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(ClinicInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
-	)
 }
 func newCreatedByStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(

@@ -260,6 +260,26 @@ func ClinicIDNotIn(vs ...int) predicate.Mapping {
 	return predicate.Mapping(sql.FieldNotIn(FieldClinicID, vs...))
 }
 
+// ClinicIDGT applies the GT predicate on the "clinic_id" field.
+func ClinicIDGT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGT(FieldClinicID, v))
+}
+
+// ClinicIDGTE applies the GTE predicate on the "clinic_id" field.
+func ClinicIDGTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGTE(FieldClinicID, v))
+}
+
+// ClinicIDLT applies the LT predicate on the "clinic_id" field.
+func ClinicIDLT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLT(FieldClinicID, v))
+}
+
+// ClinicIDLTE applies the LTE predicate on the "clinic_id" field.
+func ClinicIDLTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLTE(FieldClinicID, v))
+}
+
 // CreatedByIDEQ applies the EQ predicate on the "created_by_id" field.
 func CreatedByIDEQ(v int) predicate.Mapping {
 	return predicate.Mapping(sql.FieldEQ(FieldCreatedByID, v))
@@ -493,29 +513,6 @@ func EndedAtIsNil() predicate.Mapping {
 // EndedAtNotNil applies the NotNil predicate on the "ended_at" field.
 func EndedAtNotNil() predicate.Mapping {
 	return predicate.Mapping(sql.FieldNotNull(FieldEndedAt))
-}
-
-// HasClinic applies the HasEdge predicate on the "clinic" edge.
-func HasClinic() predicate.Mapping {
-	return predicate.Mapping(func(s *sql.Selector) {
-		step := sqlgraph.NewStep(
-			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, ClinicTable, ClinicColumn),
-		)
-		sqlgraph.HasNeighbors(s, step)
-	})
-}
-
-// HasClinicWith applies the HasEdge predicate on the "clinic" edge with a given conditions (other predicates).
-func HasClinicWith(preds ...predicate.Clinic) predicate.Mapping {
-	return predicate.Mapping(func(s *sql.Selector) {
-		step := newClinicStep()
-		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
-			for _, p := range preds {
-				p(s)
-			}
-		})
-	})
 }
 
 // HasCreatedBy applies the HasEdge predicate on the "created_by" edge.

@@ -165,11 +165,11 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "notes", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "is_active", Type: field.TypeBool, Default: true},
 		{Name: "assigned_date", Type: field.TypeTime},
 		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
-		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "doctor_id", Type: field.TypeInt},
 		{Name: "patient_id", Type: field.TypeInt},
 		{Name: "created_by_id", Type: field.TypeInt},
@@ -180,12 +180,6 @@ var (
 		Columns:    MappingsColumns,
 		PrimaryKey: []*schema.Column{MappingsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
-			{
-				Symbol:     "mappings_clinics_mappings",
-				Columns:    []*schema.Column{MappingsColumns[8]},
-				RefColumns: []*schema.Column{ClinicsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
 			{
 				Symbol:     "mappings_doctors_mappings",
 				Columns:    []*schema.Column{MappingsColumns[9]},
@@ -217,37 +211,37 @@ var (
 			{
 				Name:    "mapping_patient_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[6], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[7], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[6], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[7], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[1], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[1], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_patient",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[8], MappingsColumns[10], MappingsColumns[5], MappingsColumns[3], MappingsColumns[9], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[10], MappingsColumns[6], MappingsColumns[3], MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_doctor_clinic",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[8], MappingsColumns[5], MappingsColumns[3], MappingsColumns[10], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[4], MappingsColumns[6], MappingsColumns[3], MappingsColumns[10], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_created_by_id_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[8]},
+				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[4]},
 			},
 			{
 				Name:    "mapping_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[6], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[7], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_created_at_id",
@@ -594,10 +588,9 @@ func init() {
 		"invitations_ended_at_valid":  "accepted_by_id IS NULL OR ended_at IS NOT NULL",
 		"invitations_role_valid":      "role IS NULL OR role IN ('admin', 'member') AND doctor_id IS NULL AND patient_id IS NULL",
 	}
-	MappingsTable.ForeignKeys[0].RefTable = ClinicsTable
-	MappingsTable.ForeignKeys[1].RefTable = DoctorsTable
-	MappingsTable.ForeignKeys[2].RefTable = PatientsTable
-	MappingsTable.ForeignKeys[3].RefTable = UsersTable
+	MappingsTable.ForeignKeys[0].RefTable = DoctorsTable
+	MappingsTable.ForeignKeys[1].RefTable = PatientsTable
+	MappingsTable.ForeignKeys[2].RefTable = UsersTable
 	MappingsTable.Annotation = &entsql.Annotation{}
 	MappingsTable.Annotation.Checks = map[string]string{
 		"mappings_ended_at_valid": "(ended_at IS NULL) = is_active",

@@ -28,7 +28,6 @@ func (Clinic) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("members", User.Type),
 		edge.To("patients", Patient.Type),
-		edge.To("mappings", Mapping.Type),
 		edge.To("practices", Practice.Type),
 		edge.To("invitations", Invitation.Type),
 	}

@@ -24,7 +24,7 @@ func (Mapping) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
 func (Mapping) Fields() []ent.Field {
 	return []ent.Field{
 		field.Int("clinic_id").
-			Comment("The patient's clinic. Set by the policy, never by a caller."),
+			Comment("The patient's clinic. Set by the policy, never by a caller. No foreign key: that would lock the clinic after the patient, and who moves between clinics locks the clinic first."),
 		field.Int("created_by_id").Immutable().
 			Comment("Who assigned. Set by the policy, never by a caller."),
 		field.Int("patient_id").Immutable(),
@@ -39,7 +39,6 @@ func (Mapping) Fields() []ent.Field {
 // Edges of the Mapping.
 func (Mapping) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.From("clinic", Clinic.Type).Ref("mappings").Field("clinic_id").Unique().Required(),
 		edge.From("created_by", User.Type).Ref("created_mappings").Field("created_by_id").Unique().Required().Immutable(),
 		edge.From("patient", Patient.Type).Ref("mappings").Field("patient_id").Unique().Required().Immutable(),
 		edge.From("doctor", Doctor.Type).Ref("mappings").Field("doctor_id").Unique().Required().Immutable(),

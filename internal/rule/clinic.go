@@ -131,7 +131,7 @@ func OwnInvitationMutation() privacy.MutationRule {
 			return privacy.Allow
 		}
 		if id, ok := m.PatientID(); ok {
-			p, err := m.Client().Patient.Query().Where(patient.ID(id)).Select(patient.FieldID, patient.FieldClinicID).Modify(Share).Only(ctx)
+			p, err := m.Client().Patient.Query().Where(patient.ID(id)).Select(patient.FieldID, patient.FieldClinicID).Only(ctx)
 			switch {
 			case ent.IsNotFound(err):
 				return missing(invitation.FieldPatientID)

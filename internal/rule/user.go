@@ -78,7 +78,7 @@ func Members(ctx context.Context) []predicate.User {
 // MemberMutation allows the admins of a clinic to say who is an admin and to remove
 // members, and a member to leave. It locks the clinic's active admins until the
 // transaction ends, so that those who remove each other at once take turns. It fails with
-// fault.Conflict if members would be left without any.
+// fault.Conflict if the clinic would be left without any.
 func MemberMutation() privacy.MutationRule {
 	return privacy.UserMutationRuleFunc(func(ctx context.Context, m *ent.UserMutation) error {
 		v, err := viewer.FromContext(ctx)
@@ -106,8 +106,8 @@ func MemberMutation() privacy.MutationRule {
 			switch {
 			case err != nil:
 				return err
-			case left:
-				return &fault.Error{Kind: fault.Conflict, Message: "This is the last admin of a clinic with other members."}
+			case left || !leaves:
+				return &fault.Error{Kind: fault.Conflict, Message: "This is the last admin of the clinic."}
 			}
 		}
 		return privacy.Allow

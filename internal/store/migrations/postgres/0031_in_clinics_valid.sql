@@ -6,4 +6,3 @@ ALTER TABLE patients VALIDATE CONSTRAINT patients_in_clinic;
 ALTER TABLE patients VALIDATE CONSTRAINT patients_clinics_patients;
 ALTER TABLE patients VALIDATE CONSTRAINT patients_users_records;
 ALTER TABLE mappings VALIDATE CONSTRAINT mappings_in_clinic;
-ALTER TABLE mappings VALIDATE CONSTRAINT mappings_clinics_mappings;

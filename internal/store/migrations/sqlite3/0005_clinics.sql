@@ -108,7 +108,6 @@ CREATE TABLE mappings (
   created_by_id integer NOT NULL,
   CONSTRAINT mappings_doctors_mappings FOREIGN KEY (doctor_id) REFERENCES doctors (id) ON DELETE NO ACTION,
   CONSTRAINT mappings_patients_mappings FOREIGN KEY (patient_id) REFERENCES patients (id) ON DELETE NO ACTION,
-  CONSTRAINT mappings_clinics_mappings FOREIGN KEY (clinic_id) REFERENCES clinics (id) ON DELETE NO ACTION,
   CONSTRAINT mappings_users_created_mappings FOREIGN KEY (created_by_id) REFERENCES users (id) ON DELETE NO ACTION,
   CONSTRAINT mappings_notes_valid CHECK (length(notes) <= 20000),
   CONSTRAINT mappings_ended_at_valid CHECK ((ended_at IS NULL) = is_active)
