@@ -73,6 +73,11 @@ func (b *bench) measure(ctx context.Context, op operation, length time.Duration,
 	if err := b.compare(ctx, op, targets); err != nil {
 		return nil, err
 	}
+	if op.prepare != "" {
+		if _, err := b.db.ExecContext(ctx, op.prepare); err != nil {
+			return nil, err
+		}
+	}
 	samples := make([]timing, len(targets))
 	var n atomic.Int64
 	for round := time.Duration(0); round < length; round += turn {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // operation is something that is measured.
@@ -21,6 +22,8 @@ type operation struct {
 	fresh []string
 	undo  func(b *bench) string
 
+	prepare string // a statement before the first request
+
 	floors map[string]floor
 }
 
@@ -30,6 +33,16 @@ var operations = []operation{
 		name: "MyPatientsWithDoctors", document: document("MyPatientsWithDoctors"),
 		variables: first(50),
 		floors:    map[string]floor{"hand": (*hand).myPatientsWithDoctors, "sql": built(sqlMyPatientsWithDoctors, "first")},
+	},
+	{
+		name: "TreatingCaseload", document: strings.Replace(document("MyPatientsWithDoctors"), "patients(", "patients(filter: {seenAs: TREATING}, ", 1),
+		variables: first(50),
+		// Each user is the account of doctors with some 300 patients of other clinics.
+		prepare: fmt.Sprintf(`INSERT INTO practices (created_at, clinic_id, doctor_id, user_id) SELECT now(), clinic_id, doctor_id, u FROM (
+			SELECT u, clinic_id, doctor_id, sum(count(*)) OVER (PARTITION BY u ORDER BY doctor_id, clinic_id) AS patients
+			FROM generate_series(1, %d) u JOIN mappings ON doctor_id BETWEEN 600 + 3 * u AND 602 + 3 * u AND is_active AND clinic_id <> u
+			GROUP BY u, clinic_id, doctor_id) doctors WHERE patients <= 300; ANALYZE practices`, connections),
+		undo: func(*bench) string { return "DELETE FROM practices" },
 	},
 	{
 		name: "DoctorCaseload", document: document("DoctorCaseload"),
