@@ -55,6 +55,23 @@ func (o *MappingOrder) By() (field string, desc bool) {
 	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
+// See returns the context that sees patients in this way alone.
+func (f *PatientFilter) See(ctx context.Context) context.Context {
+	if f == nil || f.SeenAs == nil {
+		return ctx
+	}
+	return rule.SeeingAs(ctx, *f.SeenAs)
+}
+
+// See returns the viewer's own context.
+func (*UserFilter) See(ctx context.Context) context.Context { return ctx }
+
+// See returns the viewer's own context.
+func (*DoctorFilter) See(ctx context.Context) context.Context { return ctx }
+
+// See returns the viewer's own context.
+func (*MappingFilter) See(ctx context.Context) context.Context { return ctx }
+
 // Searches names the column in which an index finds the search.
 func (f *PatientFilter) Searches() string {
 	if f == nil || f.Assigned != nil || f.DoctorID != nil || f.SeenAs != nil {
@@ -104,7 +121,7 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 		p = append(p, patient.HasMappingsWith(append(active, mapping.DoctorID(*f.DoctorID))...))
 	}
 	if f.SeenAs != nil {
-		p = append(p, rule.SeenAs(ctx, *f.SeenAs))
+		p = append(p, func(*sql.Selector) {}) // there is a condition, and See makes it
 	}
 	return reading.Conditions(p...), nil
 }

@@ -103,7 +103,7 @@ func (Patient) Hooks() []ent.Hook {
 // Policy of the Patient.
 func (Patient) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.AllowIfStaff(), rule.SeenPatientQuery(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.SeenPatientQuery(), privacy.AlwaysDenyRule()},
 		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.SeenPatientMutation(), privacy.AlwaysDenyRule()},
 	}
 }

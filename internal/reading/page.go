@@ -23,6 +23,9 @@ type Page[T any] struct {
 	order         Ordering[T]
 	desc          bool
 	cursors       Cursors
+
+	// see makes the context in which the list is read, without its edges.
+	see func(context.Context) context.Context
 }
 
 // PageSize returns how many rows first and last ask for, and whether from the
@@ -121,6 +124,10 @@ type Filter interface {
 	// Where returns the conditions of the filter. It fails with Invalid.
 	Where(ctx context.Context) ([]Where, error)
 
+	// See returns the context in which the list is read: one that sees less, if that
+	// is quicker than to read what the viewer sees and leave some of it out.
+	See(ctx context.Context) context.Context
+
 	// Searches returns the column in which a text is searched for, if an index
 	// finds the text and nothing else of the filter takes longer for each row.
 	Searches() string
@@ -129,7 +136,7 @@ type Filter interface {
 // arguments reads the arguments of a connection, which may lack some. It fails with
 // Invalid.
 func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T], []Where, error) {
-	p := &Page[T]{cursors: current(ctx).cursors}
+	p := &Page[T]{cursors: current(ctx).cursors, see: func(ctx context.Context) context.Context { return ctx }}
 	var err error
 	first, _ := args["first"].(*int)
 	last, _ := args["last"].(*int)
@@ -156,7 +163,7 @@ func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T]
 	}
 	var list []Where
 	if filter, ok := args["filter"].(Filter); ok {
-		p.search = filter.Searches() == p.order.Column
+		p.search, p.see = filter.Searches() == p.order.Column, filter.See
 		list, err = filter.Where(ctx)
 	}
 	return p, list, err
@@ -262,7 +269,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 			p.columns = append(p.columns, t.selected(ctx, b.selections)...)
 		}
 		p.columns = distinct(p.columns)
-		rows, err := from.Rows(ctx, p)
+		rows, err := from.Rows(p.see(ctx), p)
 		if err != nil {
 			return nil, err
 		}
@@ -289,7 +296,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 		}
 	}
 	if counted {
-		counts, err := from.Counts(ctx)
+		counts, err := from.Counts(p.see(ctx))
 		if err != nil {
 			return nil, err
 		}

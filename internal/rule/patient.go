@@ -38,7 +38,7 @@ func LivePatientMutation() privacy.MutationRule {
 }
 
 // SeenPatientQuery shows a viewer the patients of its clinic, those whom it treats, and
-// those whose account it is.
+// those whose account it is; and everybody to staff.
 func SeenPatientQuery() privacy.QueryRule {
 	return privacy.PatientQueryRuleFunc(func(ctx context.Context, q *ent.PatientQuery) error {
 		q.Where(SeenPatients(ctx)...)
@@ -151,9 +151,12 @@ func same(old, next ent.Value, set bool) bool {
 // sub-selects, which have no policy: none for staff.
 func SeenPatients(ctx context.Context) []predicate.Patient {
 	v, err := viewer.FromContext(ctx)
+	way, one := ctx.Value(wayKey{}).(Access)
 	switch {
 	case err != nil:
 		return []predicate.Patient{nobody}
+	case one:
+		return []predicate.Patient{seenAs(v, way)}
 	case v.Staff:
 		return nil
 	}
@@ -194,13 +197,19 @@ const (
 	AsSelf     Access = "SELF"
 )
 
-// SeenAs is the predicate of the patients whom the viewer sees in no stronger way than
-// this. Not all of them may be seen: the policy decides that.
-func SeenAs(ctx context.Context, way Access) predicate.Patient {
-	v, err := viewer.FromContext(ctx)
+// SeeingAs returns a context in which the viewer, staff too, sees those patients alone
+// whom it sees in no stronger way than this.
+func SeeingAs(ctx context.Context, way Access) context.Context {
+	return context.WithValue(ctx, wayKey{}, way)
+}
+
+type wayKey struct{}
+
+// seenAs is the predicate of the patients whom the viewer sees in no stronger way than
+// this.
+func seenAs(v viewer.Viewer, way Access) predicate.Patient {
 	others := patient.ClinicIDNEQ(v.ClinicID)
 	switch {
-	case err != nil:
 	case way == AsClinic:
 		return patient.ClinicID(v.ClinicID)
 	case way == AsStaff && v.Staff:

@@ -97,6 +97,14 @@ var reads = []struct {
 		"tara":        `{"doctor":{"account":null,"patients":{"totalCount":2,"nodes":[{"name":"Omkar"},{"name":"Arjun"}]},"mappings":{"totalCount":2,"nodes":[{"notes":"Notes of mOm"},{"notes":"Notes of mRao"}]}}}`,
 		"*":           `{"doctor":{"account":null,"patients":{"totalCount":0,"nodes":[]},"mappings":{"totalCount":0,"nodes":[]}}}`,
 	}},
+	{`query($dRao: ID!) { doctor(id: $dRao) { patients(first: 0, filter: {seenAs: TREATING}) { totalCount } } }`, outcomes{
+		"rohan esha": `{"doctor":{"patients":{"totalCount":1}}}`, "*": `{"doctor":{"patients":{"totalCount":0}}}`,
+	}},
+	{`query($dRao: ID!) { doctor(id: $dRao) { patients(filter: {seenAs: CLINIC}) { totalCount nodes { name } } } }`, outcomes{
+		"asha chitra": `{"doctor":{"patients":{"totalCount":1,"nodes":[{"name":"Arjun"}]}}}`,
+		"om":          `{"doctor":{"patients":{"totalCount":1,"nodes":[{"name":"Omkar"}]}}}`,
+		"*":           `{"doctor":{"patients":{"totalCount":0,"nodes":[]}}}`,
+	}},
 	{`{ doctors(orderBy: {field: NAME}) { nodes { name patients(filter: {search: "a"}) { totalCount } } } }`, outcomes{
 		"asha chitra rohan arjun om esha": `{"doctors":{"nodes":[{"name":"Dr. Rao","patients":{"totalCount":1}},{"name":"Dr. Shah","patients":{"totalCount":0}}]}}`,
 		"tara":                            `{"doctors":{"nodes":[{"name":"Dr. Rao","patients":{"totalCount":2}},{"name":"Dr. Shah","patients":{"totalCount":0}}]}}`,
