@@ -25,7 +25,7 @@ export const gql = (text) => text[0];
 
 const refreshDocument = gql`
 	mutation RenewSession($refresh: String!) {
-		refreshToken(refresh: $refresh) { access refresh accessExpiresAt user { id username email isStaff } }
+		refreshToken(refresh: $refresh) { access refresh accessExpiresAt user { id username email isStaff practices { doctor { id } clinic { id } } records { id } patients(first: 0) { totalCount } clinic { members(first: 0) { totalCount } } } }
 	}`;
 
 const logoutDocument = gql`

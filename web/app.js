@@ -7,10 +7,15 @@ import { language, languages, say, speak, t } from "./text.js";
 import { define, forgetAll, go, link, root } from "./view.js";
 
 const patients = () => import("./patients.js"), doctors = () => import("./doctors.js"), users = () => import("./users.js");
+const clinic = () => import("./clinic.js"), mine = () => import("./mine.js");
 
 /** The views, by their paths; the module of a view is loaded when it is first shown. @type {[RegExp, string, () => Promise<unknown>][]} */
 const routes = [
 	[/^\/?$/, "cg-overview", () => import("./overview.js")],
+	[/^\/caseload$/, "cg-caseload", mine],
+	[/^\/record$/, "cg-record", mine],
+	[/^\/clinic$/, "cg-clinic", clinic],
+	[/^\/join$/, "cg-join", clinic],
 	[/^\/patients$/, "cg-patients", patients],
 	[/^\/patients\/new$/, "cg-patient-form", patients],
 	[/^\/patients\/(\d{1,10})$/, "cg-patient", () => import("./patient.js")],
@@ -22,6 +27,9 @@ const routes = [
 	[/^\/users$/, "cg-users", users],
 	[/^\/users\/(\d{1,10})$/, "cg-user", users],
 ];
+
+/** Whether a user works at a desk: keeps records, and is not only the account of a doctor or patient. @param {User} user */
+const hasDesk = ({ isStaff, practices, records, patients, clinic }) => isStaff || !(practices[0] || records[0]) || patients.totalCount > 0 || clinic.members.totalCount > 1;
 
 /** How often views read again while somebody looks at them, in milliseconds. */
 const interval = 15000;
@@ -82,6 +90,7 @@ class App extends HTMLElement {
 	async #go(top) {
 		const path = location.pathname.slice(root.length), going = ++this.#going;
 		if (session.user && path === "/register") return go("/", true);
+		if (session.user && /^\/?$/.test(path) && !hasDesk(session.user)) return go(session.user.practices[0] ? "/caseload" : "/record", true);
 		const found = routes.find(([pattern]) => pattern.test(path));
 		let tag = found?.[1] ?? "cg-nowhere";
 		if (!session.user) tag = path === "/register" ? "cg-register" : "cg-signin";
@@ -99,13 +108,15 @@ class App extends HTMLElement {
 	/** Draws what surrounds the view. */
 	#draw() {
 		const { user } = session, path = location.pathname.slice(root.length), other = language === "en" ? "hi" : "en";
-		/** @param {"overview" | "patients" | "doctors" | "users"} name @param {string} to */
+		const desk = user && hasDesk(user);
+		/** @param {"overview" | "mine" | "record" | "patients" | "doctors" | "clinic" | "users"} name @param {string} to */
 		const tab = (name, to) => link(to, { "aria-current": (to === "/" ? /^\/?$/.test(path) : path.startsWith(to)) && "page" }, icon(name), h("span", t(name)));
 		update(this, [
 			h("a.skip", { href: "#main", onclick: (e) => (e.preventDefault(), this.querySelector("h1")?.focus()) }, t("skip")),
 			h("header.bar", { class: !user && "door" },
 				link("/", { class: "brand" }, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "", width: 28, height: 28 }), "Caregraph"),
-				user && h("nav", tab("overview", "/"), tab("patients", "/patients"), tab("doctors", "/doctors"), user.isStaff && tab("users", "/users")),
+				user && h("nav", desk && tab("overview", "/"), user.practices[0] && tab("mine", "/caseload"), user.records[0] && tab("record", "/record"),
+					desk && tab("patients", "/patients"), tab("doctors", "/doctors"), tab("clinic", "/clinic"), user.isStaff && tab("users", "/users")),
 				h("div.who",
 					h("button.quiet", { type: "button", lang: other, onclick: async () => (await speak(other), this.#go(false)) }, languages[other]),
 					user && h("span.name", { title: user.email }, user.username, user.isStaff && h("small", t("staff"))),

@@ -3,6 +3,7 @@ import { gql, refused, request } from "./api.js";
 import { h, rows } from "./dom.js";
 import { form } from "./form.js";
 import { age, blood, line, name, number, readNumber, rupees } from "./format.js";
+import { account } from "./invite.js";
 import { list } from "./list.js";
 import { details, reach, remover, store } from "./record.js";
 import { count, t } from "./text.js";
@@ -23,7 +24,7 @@ const listDocument = gql`
 const readDocument = gql`
 	query DoctorRecord($id: ID!) {
 		doctor(id: $id) {
-			id name email phone specialization licenseNumber experienceYears consultationFee address availability
+			id account { username } name email phone specialization licenseNumber experienceYears consultationFee address availability
 			patients(first: 50, orderBy: {field: NAME}) { totalCount nodes { id name age birthDateEstimated bloodGroup } }
 		}
 	}`;
@@ -33,6 +34,12 @@ const createDocument = gql`
 
 const updateDocument = gql`
 	mutation UpdateDoctor($id: ID!, $input: UpdateDoctorInput!) { updateDoctor(id: $id, input: $input) { id } }`;
+
+const inviteDocument = gql`
+	mutation InviteDoctor($id: ID!) { inviteDoctor(doctorId: $id) { code } }`;
+
+const removeAccountDocument = gql`
+	mutation RemoveDoctorAccount($id: ID!) { removeAccount(doctorId: $id) }`;
 
 const deleteDocument = gql`
 	mutation DeleteDoctor($id: ID!) { deleteDoctor(id: $id) }`;
@@ -69,7 +76,7 @@ define("cg-doctor", {
 	back: () => ["/doctors", t("doctors")],
 	load: async (v, signal) => (await request(readDocument, { id: v.ids[0] }, signal)).doctor,
 	actions: (d, v) => d ? [link(`/doctors/${d.id}/edit`, { class: "button" }, t("edit")), remover(v, "/doctors", t("deleteText"), deleteDocument)] : [],
-	content(d) {
+	content(d, v) {
 		const { totalCount, nodes } = d.patients;
 		return [
 			h("p.summary", line(d.specialization, count("experienceYears", d.experienceYears), rupees(d.consultationFee))),
@@ -79,6 +86,7 @@ define("cg-doctor", {
 					nodes[0] ? rows("ul.rows", nodes, (p) => [link("/patients/" + p.id, p.name), h("span.muted.end", line(age(p), p.bloodGroup && blood(p.bloodGroup)))])
 						: h("p.muted", t("noCaseload")),
 					totalCount > nodes.length && h("p.aside.muted", t("more", number(totalCount - nodes.length))))),
+			account(v, d.account, "doctorAccountText", inviteDocument, removeAccountDocument),
 		];
 	},
 });

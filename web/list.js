@@ -12,7 +12,7 @@ const roles = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row",
 const part = (tag, props, ...children) => h(tag, { role: roles[tag], ...props }, ...children);
 
 /** Defines a view that is a list. @param {string} tag @param {ListParts} parts */
-export function list(tag, { path, heading, search, counted, columns, filters, read, actions }) {
+export function list(tag, { path, to = path, heading, search, counted, columns, filters, read, actions }) {
 	const params = () => new URLSearchParams(location.search);
 	const sorting = () => {
 		const sort = params().get("sort") ?? "";
@@ -53,7 +53,7 @@ export function list(tag, { path, heading, search, counted, columns, filters, re
 		await change(v, { q });
 		if (!v.isConnected || v.data === before || v.failure || (params().get("q") ?? "") !== q) return;
 		const { nodes: [only, other], pageInfo } = v.data;
-		if (q.trim() && only && !other && !pageInfo.hasNextPage && !pageInfo.hasPreviousPage) go(path + "/" + only.id);
+		if (q.trim() && only && !other && !pageInfo.hasNextPage && !pageInfo.hasPreviousPage) go(to + "/" + only.id);
 	};
 
 	define(tag, {

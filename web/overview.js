@@ -20,7 +20,7 @@ const mostBars = 8, barHeight = 38, barWidth = 420, missing = "/patients?assigne
 define("cg-overview", {
 	heading: () => t("overview"),
 	load: (v, signal) => request(overviewDocument, {}, signal),
-	actions: () => [link("/patients/new", { class: "button primary" }, t("newPatient"))],
+	actions: (data) => [data?.patients.totalCount === 0 && link("/join", { class: "button" }, t("haveCode")), link("/patients/new", { class: "button primary" }, t("newPatient"))],
 	skeleton: () => [h("div.figures", ...ghosts(4).map((g) => h("div.figure", g))), h("div.columns", h("div.card", ...ghosts(7)), h("div.card", ...ghosts(7)))],
 	content({ patients, doctors, active, unassigned, specializationStats, recent }) {
 		/** @param {Key} label @param {{totalCount: number}} of @param {string} path @param {boolean} [alert] */

@@ -1,8 +1,9 @@
 // The chart of a patient: details, doctors now, the history of care.
-import { gql, refused, request } from "./api.js";
+import { gql, refused, request, session } from "./api.js";
 import { h, rows } from "./dom.js";
-import { announce, ask, field, keep, problem, sender, submit } from "./form.js";
+import { announce, ask, field, keep, problem, sender, submit, typed } from "./form.js";
 import { age, birth, blood, dayOf, line } from "./format.js";
+import { account } from "./invite.js";
 import "./picker.js";
 import { details, reach, remover } from "./record.js";
 import { t } from "./text.js";
@@ -11,7 +12,7 @@ import { define, drafts, link } from "./view.js";
 export const chartDocument = gql`
 	query PatientRecord($id: ID!) {
 		patient(id: $id) {
-			id name email phone dateOfBirth birthDateEstimated age address gender bloodGroup emergencyContact medicalHistory createdAt
+			id seenAs clinic { id name } account { username } name email phone dateOfBirth birthDateEstimated age address gender bloodGroup emergencyContact medicalHistory createdAt
 			createdBy { username }
 			mappings { id isActive assignedDate endedAt notes doctor { id name specialization availability } createdBy { username } }
 		}
@@ -20,25 +21,41 @@ export const chartDocument = gql`
 const assignDocument = gql`
 	mutation AssignDoctor($input: AssignDoctorInput!) { assignDoctor(input: $input) { id } }`;
 
+const noteDocument = gql`
+	mutation ChangeNotes($id: ID!, $notes: String) { updateMapping(id: $id, notes: $notes) { id } }`;
+
+const inviteDocument = gql`
+	mutation InvitePatient($id: ID!) { invitePatient(patientId: $id) { code } }`;
+
+const removeAccountDocument = gql`
+	mutation RemovePatientAccount($id: ID!) { removeAccount(patientId: $id) }`;
+
 const endDocument = gql`
 	mutation EndAssignment($id: ID!) { unassignDoctor(id: $id) { id } }`;
 
 const deleteDocument = gql`
 	mutation DeletePatient($id: ID!) { deletePatient(id: $id) }`;
 
+/** Whether the user may change everything of a patient. @param {any} p */
+export const mayAll = (p) => /CLINIC|STAFF/.test(p.seenAs);
+
+/** The list that a patient stands in. @param {any} [p] @returns {[string, string]} */
+export const home = (p) => p?.seenAs === "SELF" ? ["/record", t("record")] : p?.seenAs === "TREATING" ? ["/caseload", t("mine")] : ["/patients", t("patients")];
+
 define("cg-patient", {
 	heading: (v) => v.data?.name ?? t("patient"),
-	back: () => ["/patients", t("patients")],
+	back: (v) => home(v.data),
 	load: async (v, signal) => (await request(chartDocument, { id: v.ids[0] }, signal)).patient,
 	actions: (p, v) => p ? [
 		link(`/patients/${p.id}/edit`, { class: "button" }, t("edit")),
 		h("button", { type: "button", onclick: () => print() }, t("print")),
-		remover(v, "/patients", t("deleteText"), deleteDocument),
+		mayAll(p) && remover(v, "/patients", t("deleteText"), deleteDocument),
 	] : [],
 	content(p, v) {
+		const all = mayAll(p), own = session.user?.practices.filter((of) => of.clinic.id === p.clinic.id).map((of) => of.doctor.id) ?? [];
 		const now = p.mappings.filter((/** @type {any} */ m) => m.isActive);
 		return [
-			h("p.summary", line(age(p), t(p.gender), p.bloodGroup && blood(p.bloodGroup), t("recordNo", p.id))),
+			h("p.summary", line(age(p), t(p.gender), p.bloodGroup && blood(p.bloodGroup), t("recordNo", p.id), p.seenAs !== "CLINIC" && p.clinic.name)),
 			h("div.columns",
 				details([
 					[t("dateOfBirth"), birth(p)],
@@ -55,14 +72,17 @@ define("cg-patient", {
 							link("/doctors/" + m.doctor.id, m.doctor.name),
 							h("small", line(m.doctor.specialization, t("since", dayOf(m.assignedDate)), m.doctor.availability)),
 							m.notes && h("p.text.note", m.notes)),
-						h("button", { type: "button", "aria-label": t("endWith", m.doctor.name), onclick: () => end(p, m, v) }, t("end"))])
+						h("div.actions",
+							(all || own.includes(m.doctor.id)) && h("button", { type: "button", "aria-label": t("noteOn", m.doctor.name), onclick: () => note(m, v) }, t("note")),
+							all && h("button", { type: "button", "aria-label": t("endWith", m.doctor.name), onclick: () => end(p, m, v) }, t("end")))])
 						: h("p.muted", t("noDoctorNow")),
-					assignment(v))),
+					all && assignment(v))),
 			h("section.card", h("h2", t("history")),
 				p.mappings[0] ? rows("ol.timeline", p.mappings, (m) => [
 					h("span.muted", dayOf(m.assignedDate), " – ", m.endedAt ? dayOf(m.endedAt) : t("today")),
 					h("div", h("strong", m.doctor.name), h("small", line(m.doctor.specialization, t("by", m.createdBy.username))), m.notes && h("p.text.note", m.notes))])
 					: h("p.muted", t("noCareYet"))),
+			(all || p.seenAs === "SELF") && account(v, p.account, "patientAccountText", inviteDocument, removeAccountDocument),
 		];
 	},
 });
@@ -84,6 +104,14 @@ function assignment(v) {
 		field({ name: "notes", label: "notes", type: "area", value: draft?.notes, hint: "optional" }, errors.notes),
 		wrong && problem(wrong),
 		sender(t("assign"), busy));
+}
+
+/** @param {any} m @param {View} v */
+async function note(m, v) {
+	const more = () => field({ name: "notes", label: "notes", type: "area", value: m.notes });
+	const run = (/** @type {HTMLFormElement} */ form) => request(noteDocument, { id: m.id, notes: typed(form).notes || null });
+	if (await ask({ title: t("noteOn", m.doctor.name), text: t("noteText"), action: t("save"), more, run })) announce(t("saved"));
+	v.refresh();
 }
 
 /** @param {any} p @param {any} m @param {View} v */

@@ -4,7 +4,7 @@ import { h, icon, rows } from "./dom.js";
 import { form } from "./form.js";
 import { age, birth, blood, call, dayOf, line, name, phone, readDate, readNumber, typedDate } from "./format.js";
 import { list } from "./list.js";
-import { chartDocument } from "./patient.js";
+import { chartDocument, home, mayAll } from "./patient.js";
 import { store } from "./record.js";
 import { t } from "./text.js";
 import { drafts, link } from "./view.js";
@@ -101,15 +101,21 @@ function look(values, v) {
 	}, pause);
 }
 
+/** What may be changed of a patient of another clinic, by how it is seen. @type {Record<string, string[]>} */
+const theirs = { TREATING: ["bloodGroup", "emergencyContact", "medicalHistory"], SELF: ["phone", "email", "emergencyContact", "address"] };
+
+/** @param {any} p @param {string} name of a field */
+const mayChange = (p, name) => !p.seenAs || mayAll(p) || theirs[p.seenAs].includes(name);
+
 form("cg-patient-form", {
 	heading: (v) => t(v.ids[0] ? "editPatient" : "newPatient"),
-	back: (v) => v.data?.id ? ["/patients/" + v.data.id, v.data.name] : ["/patients", t("patients")],
+	back: (v) => v.data?.id ? ["/patients/" + v.data.id, v.data.name] : home(),
 	async load(v, signal) {
 		const [id] = v.ids, patient = id && (await request(chartDocument, { id }, signal)).patient;
 		if (!id) look(drafts.get(location.pathname), v);
 		return patient?.birthDateEstimated ? { ...patient, dateOfBirth: null, ageYears: patient.age } : patient ?? {};
 	},
-	fields: (p) => [
+	fields: (p) => /** @type {Field[]} */ ([
 		{ name: "name", label: "name", value: p.name, wide: true },
 		{ name: "dateOfBirth", label: "dateOfBirth", value: typedDate(p.dateOfBirth), hint: "dateHint" },
 		{ name: "ageYears", label: "orAge", value: p.ageYears, hint: "ageHint" },
@@ -120,7 +126,7 @@ form("cg-patient-form", {
 		{ name: "emergencyContact", label: "emergencyContact", value: p.emergencyContact, hint: "optional", wide: true },
 		{ name: "address", label: "address", type: "area", value: p.address, wide: true },
 		{ name: "medicalHistory", label: "medicalHistory", type: "area", value: p.medicalHistory, hint: "optional", wide: true },
-	],
+	]).filter(({ name }) => mayChange(p, name)),
 	oninput: look,
 	beside: ({ state: { found } }) => h("div", { role: "status" }, found?.[0] && h("section.found",
 		h("h2", icon("warn"), t("perhapsThere")),
@@ -128,6 +134,8 @@ form("cg-patient-form", {
 			h("div", h("strong", p.name), h("small", line(age(p), !p.birthDateEstimated && birth(p), phone(p.phone))), h("small", line(...p.reasons.map((/** @type {Key} */ r) => t(r))))),
 			link("/patients/" + p.id, { class: "button", onclick: () => drafts.delete(location.pathname) }, t("openInstead"))]))),
 	async save(values, v) {
+		const optional = ["email", "bloodGroup", "emergencyContact", "medicalHistory"].filter((name) => name in values);
+		if (!("name" in values)) return store(v, "/patients", values, optional, createDocument, updateDocument);
 		const { ageYears, dateOfBirth, ...rest } = values, when = /** @type {any} */ (born(values));
 		if (typeof when.ageYears === "string") throw refused("ageYears", t("notWhole"));
 		if (ageYears.trim() && dateOfBirth.trim()) throw refused("ageYears", t("dateOrAge"));
@@ -138,6 +146,6 @@ form("cg-patient-form", {
 		const { state } = v, known = state.found?.[0];
 		await state.looked; // a quick hand is told, too
 		if (state.found?.[0] && !known) throw refused("", t("lookFirst"));
-		await store(v, "/patients", { ...rest, ...when }, ["email", "bloodGroup", "emergencyContact", "medicalHistory"], createDocument, updateDocument);
+		await store(v, "/patients", { ...rest, ...when }, optional, createDocument, updateDocument);
 	},
 });

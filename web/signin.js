@@ -8,14 +8,14 @@ import { go, link } from "./view.js";
 export const signInDocument = gql`
 	mutation SignIn($email: String!, $password: String!) {
 		login(input: {email: $email, password: $password}) {
-			access refresh accessExpiresAt user { id username email isStaff }
+			access refresh accessExpiresAt user { id username email isStaff practices { doctor { id } clinic { id } } records { id } patients(first: 0) { totalCount } clinic { members(first: 0) { totalCount } } }
 		}
 	}`;
 
 const registerDocument = gql`
 	mutation Register($input: RegisterInput!) {
 		register(input: $input) {
-			access refresh accessExpiresAt user { id username email isStaff }
+			access refresh accessExpiresAt user { id username email isStaff practices { doctor { id } clinic { id } } records { id } patients(first: 0) { totalCount } clinic { members(first: 0) { totalCount } } }
 		}
 	}`;
 

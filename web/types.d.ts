@@ -25,6 +25,13 @@ interface User {
 	username: string;
 	email: string;
 	isStaff: boolean;
+	/** Of which doctors the user is the account, and for which clinics. */
+	practices: { doctor: { id: string }; clinic: { id: string } }[];
+	/** Of which patients the user is the account. */
+	records: { id: string }[];
+	/** How many patients the user recorded. */
+	patients: { totalCount: number };
+	clinic: { members: { totalCount: number } };
 }
 
 /** One thing that the server refused, at a field or at none. */
@@ -84,6 +91,8 @@ interface FormParts extends Pick<Parts, "heading" | "load" | "back"> {
 /** A view that is a list. */
 interface ListParts {
 	path: string;
+	/** The path of a record, without its id; that of the list if left out. */
+	to?: string;
 	heading: Key;
 	/** The label of the search. */
 	search: Key;
