@@ -47,7 +47,7 @@ func (c *serveCommand) greet(w io.Writer, at server.Addresses) {
 	if c.Demo {
 		fmt.Fprintf(w, "\nSign in with one of these (sample data; never use it in production):\n\n")
 		for _, s := range sample.SignIns {
-			fmt.Fprintf(w, "  %-8s  %-20s  %s\n", s.Role, s.Email, s.Password)
+			fmt.Fprintf(w, "  %-19s  %-20s  %s\n", s.Sees, s.Email, s.Password)
 		}
 	}
 	fmt.Fprintln(w)

@@ -5,6 +5,8 @@ package sample
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"caregraph/ent"
 	"caregraph/ent/patient"
@@ -18,14 +20,19 @@ import (
 
 // SignIn is a user of the sample data.
 type SignIn struct {
-	Role, Email, Password string
+	Sees            string // in words
+	Email, Password string
+	role            user.Role
 }
 
-// SignIns are the users of the sample data: one of each role and staff.
+// SignIns are the users of the sample data: two who share a clinic, the account of one of
+// its doctors, that of one of its patients, and staff.
 var SignIns = []SignIn{
-	{"patient", "aniket@example.com", "Aniket@123"},
-	{"doctor", "doctor@example.com", "Doctor@123"},
-	{"staff", "admin@example.com", "Clinic@2026"},
+	{"a clinic", "aniket@example.com", "Aniket@123", user.RolePatient},
+	{"the same clinic", "neha@example.com", "Neha@12345", user.RolePatient},
+	{"a doctor's patients", "doctor@example.com", "Doctor@123", user.RoleDoctor},
+	{"a patient's record", "vikram@example.com", "Vikram@123", user.RolePatient},
+	{"everything", "admin@example.com", "Clinic@2026", user.RoleDoctor},
 }
 
 // Fill adds the sample data, all of it or nothing. It returns false if the
@@ -41,38 +48,71 @@ func Fill(ctx context.Context, client *ent.Client, authn *auth.Service) (bool, e
 		return false, err
 	}
 	err = store.InTx(ctx, client, func(ctx context.Context) error {
-		clerk, err := signUps(ctx, authn)
+		users, err := signUps(ctx, authn)
 		if err != nil {
 			return err
 		}
-		return records(viewer.NewContext(ctx, viewer.Viewer{UserID: clerk.ID, ClinicID: clerk.ClinicID}))
+		as := func(u *ent.User) context.Context {
+			return viewer.NewContext(ctx, viewer.Viewer{UserID: u.ID, ClinicID: u.ClinicID, Admin: true})
+		}
+		doctor, patient, err := records(as(users[0]))
+		if err != nil {
+			return err
+		}
+		return accounts(as, users, doctor, patient)
 	})
 	return err == nil, err
 }
 
-// signUps adds the users and returns the one who records the patients.
-func signUps(ctx context.Context, authn *auth.Service) (clerk *ent.User, err error) {
+// signUps adds the users, in the order of SignIns.
+func signUps(ctx context.Context, authn *auth.Service) ([]*ent.User, error) {
+	users := make([]*ent.User, len(SignIns))
 	for i, s := range SignIns {
-		role := user.RolePatient
-		if s.Role != "patient" {
-			role = user.RoleDoctor
-		}
-		u, err := authn.CreateUser(ctx, auth.Registration{
-			Username: []string{"aniket", "doctor", "admin"}[i], Email: s.Email, Password: s.Password, Role: role, Staff: s.Role == "staff",
-		})
+		username, _, _ := strings.Cut(s.Email, "@")
+		u, err := authn.CreateUser(ctx, auth.Registration{Username: username, Email: s.Email, Password: s.Password, Role: s.role, Staff: i == len(SignIns)-1})
 		if err != nil {
 			return nil, fmt.Errorf("sample users: %w", err)
 		}
-		if i == 0 {
-			clerk = u
-		}
+		users[i] = u
 	}
-	return clerk, nil
+	return users, nil
 }
 
-// records adds doctors, patients and assignments, the patients as the viewer's.
-func records(ctx context.Context) error {
+// accounts lets the first of the users invite the others, each of whom accepts: a
+// colleague, the account of the doctor, and that of the patient.
+func accounts(as func(*ent.User) context.Context, users []*ent.User, doctor, patient int) error {
+	now, ctx := time.Now().UTC().Truncate(time.Microsecond), as(users[0])
+	for i, invite := range []func() (int, string, error){
+		func() (int, string, error) { return care.InviteMember(ctx, user.ClinicRoleMember, now) },
+		func() (int, string, error) { return care.InviteDoctor(ctx, doctor, now) },
+		func() (int, string, error) { return care.InvitePatient(ctx, patient, now) },
+	} {
+		_, code, err := invite()
+		if err != nil {
+			return fmt.Errorf("sample invitations: %w", err)
+		}
+		invitation, err := care.Invitation(ctx, code, now)
+		if err != nil {
+			return fmt.Errorf("sample invitations: %w", err)
+		}
+		if err := care.Accept(as(users[i+1]), invitation, now); err != nil {
+			return fmt.Errorf("sample invitations: %w", err)
+		}
+	}
+	return nil
+}
+
+// records names the viewer's clinic, and adds doctors, patients of the clinic and
+// assignments. It returns the ids of a doctor and a patient.
+func records(ctx context.Context) (doctor, patientID int, err error) {
 	db := ent.FromContext(ctx)
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := db.Clinic.UpdateOneID(v.ClinicID).SetName("City Clinic").Exec(ctx); err != nil {
+		return 0, 0, fmt.Errorf("sample clinic: %w", err)
+	}
 	doctors, err := db.Doctor.CreateBulk(
 		db.Doctor.Create().SetName("Dr. Arjun Sharma").SetEmail("arjun.sharma@example.com").SetPhone("9876543210").SetSpecialization("Cardiology").
 			SetLicenseNumber("MCI-12345").SetExperienceYears(15).SetConsultationFee(1500_00).SetAddress("AIIMS Delhi").SetAvailability("Mon-Fri 9:00-17:00"),
@@ -82,7 +122,7 @@ func records(ctx context.Context) error {
 			SetLicenseNumber("MCI-12347").SetExperienceYears(20).SetConsultationFee(1800_00).SetAddress("Fortis Bangalore").SetAvailability("Tue-Sat 11:00-18:00"),
 	).Save(ctx)
 	if err != nil {
-		return fmt.Errorf("sample doctors: %w", err)
+		return 0, 0, fmt.Errorf("sample doctors: %w", err)
 	}
 	patients, err := db.Patient.CreateBulk(
 		db.Patient.Create().SetName("Vikram Singh").SetEmail("vikram.singh@example.com").SetPhone("9123456780").SetDateOfBirth(scalar.ParseDate("1985-03-15")).
@@ -93,15 +133,15 @@ func records(ctx context.Context) error {
 			SetAddress("Mumbai").SetGender(patient.GenderMale).SetBloodGroup(patient.BloodGroupOPositive),
 	).Save(ctx)
 	if err != nil {
-		return fmt.Errorf("sample patients: %w", err)
+		return 0, 0, fmt.Errorf("sample patients: %w", err)
 	}
 	for _, pair := range []struct {
 		patient, doctor int
 		notes           string
 	}{{0, 0, "Blood pressure, every month"}, {1, 1, "Regular check-up"}, {2, 2, "Knee pain"}, {0, 2, "Back pain"}} {
 		if _, err := care.Assign(ctx, patients[pair.patient].ID, doctors[pair.doctor].ID, &pair.notes); err != nil {
-			return fmt.Errorf("sample assignments: %w", err)
+			return 0, 0, fmt.Errorf("sample assignments: %w", err)
 		}
 	}
-	return nil
+	return doctors[0].ID, patients[0].ID, nil
 }

@@ -251,6 +251,48 @@ func TestImportDjango(t *testing.T) {
 	})
 }
 
+// TestImportDjangoOneClinic checks that everybody imported into one clinic sees all of its
+// patients, and who its admins are.
+func TestImportDjangoOneClinic(t *testing.T) {
+	eachTarget(t, func(t *testing.T, target string) {
+		source := original(t, awkwardRows())
+		if _, _, err := importDjango(t, target, "--one-clinic", strings.Repeat("x", 101), source); err == nil || !strings.Contains(err.Error(), "the name of the clinic") {
+			t.Errorf("a long name: %v", err)
+		}
+		if _, _, err := importDjango(t, target, "--one-clinic", " City Clinic ", source); err != nil {
+			t.Fatal(err)
+		}
+		db := storetest.Open(t, target)
+		a := harness.New(t, db)
+		for _, email := range []string{"asha@example.com", "ben@example.com"} {
+			c := harness.Caller{Email: email, Token: a.SignIn(t, email, harness.Password)}
+			a.Expect(t, email, c, `{ patients(first: 0) { totalCount } mappings(first: 0) { totalCount } viewer { clinic { name members { totalCount } } } }`, nil,
+				`{"data":{"patients":{"totalCount":3},"mappings":{"totalCount":4},"viewer":{"clinic":{"name":"City Clinic","members":{"totalCount":4}}}}}`)
+		}
+		var admins string
+		rows, err := db.QueryContext(t.Context(), "SELECT username FROM users WHERE clinic_role = 'admin' ORDER BY id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			admins += name + " "
+		}
+		if admins != "asha root " { // the first who may sign in, and the superuser
+			t.Errorf("the admins are %s", admins)
+		}
+		a.Must(t, harness.Caller{Token: a.SignIn(t, "asha@example.com", harness.Password)}, `mutation { createPatient(input: {name: "New", phone: "9876543210", ageYears: 3, address: "Pune", gender: OTHER}) { id } }`, nil)
+		b := a.Register(t, "new")
+		if a.Must(t, b, `{ viewer { clinic { name } } }`, nil) != `{"data":{"viewer":{"clinic":{"name":"new"}}}}` {
+			t.Error("a new user is in another clinic")
+		}
+	})
+}
+
 // TestImportDjangoLeftovers checks that columns and tables that a clinic added to the
 // original are told if they hold values, and that usernames are compared as here.
 func TestImportDjangoLeftovers(t *testing.T) {
