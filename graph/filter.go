@@ -130,11 +130,11 @@ func (f *PatientFilter) Where(ctx context.Context) ([]reading.Where, error) {
 func (*UserFilter) Searches() string { return "" } // whom a viewer may see takes longer
 
 // Where returns the conditions of the filter.
-func (f *UserFilter) Where(context.Context) ([]reading.Where, error) {
+func (f *UserFilter) Where(ctx context.Context) ([]reading.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	p, err := searched[predicate.User](store.UserText, f.Search)
+	p, err := searched[predicate.User](rule.UserText(ctx, store.UserText), f.Search)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +305,7 @@ func joined(words []string) []string {
 }
 
 // searched returns the conditions that every word of a search is in the text.
-func searched[P ~func(*sql.Selector)](text store.Text, search *string) ([]P, error) {
+func searched[P ~func(*sql.Selector)](text text, search *string) ([]P, error) {
 	words, err := words(search)
 	conditions := make([]P, len(words))
 	for i, word := range words {
@@ -314,8 +314,13 @@ func searched[P ~func(*sql.Selector)](text store.Text, search *string) ([]P, err
 	return conditions, err
 }
 
+// text is what a search looks in: an expression over columns that are qualified.
+type text interface {
+	SQL(qualified func(column string) string) string
+}
+
 // contains is the condition that one of the forms of a word is in the text.
-func contains(text store.Text, forms []string) reading.Where {
+func contains(text text, forms []string) reading.Where {
 	return func(s *sql.Selector) {
 		in := text.SQL(s.C)
 		predicates := make([]*sql.Predicate, len(forms))

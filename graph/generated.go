@@ -381,7 +381,7 @@ type User {
   phone: String
   "What the user is in health care."
   role: Role!
-  "The clinic whose member the user is, if the viewer may see it; never null for the viewer."
+  "The clinic whose member the user is; null if it is not the viewer's (staff excepted)."
   clinic: Clinic
   "What the user may do there; null if it is not the viewer's clinic (staff excepted)."
   clinicRole: ClinicRole
@@ -1323,7 +1323,8 @@ type Mutation {
   ): ID!
   """
   Does what the invitation says, and answers with the viewer as it is then. A member leaves the clinic of before: one who
-  was alone there brings its records along, one who had colleagues leaves them the records. NOT_FOUND as for the query
+  was alone there brings its records along, without the accounts of its doctors; one who had colleagues leaves them the
+  records. NOT_FOUND as for the query
   invitation. FORBIDDEN for a doctor's invitation and a user who is not of role DOCTOR. CONFLICT when the last admin would
   leave other members, when the viewer is a member already, or when the doctor or the patient got an account meanwhile.
   """
@@ -1331,7 +1332,7 @@ type Mutation {
     "The code, in any case, with or without hyphens and spaces."
     code: String!
   ): User!
-  "Says what a member of the viewer's clinic may do; for its admins. CONFLICT when no admin would be left."
+  "Says what a member of the viewer's clinic may do; for its admins. Staff makes everybody an admin. CONFLICT when no admin would be left."
   updateMember(
     "Its id."
     userId: ID!

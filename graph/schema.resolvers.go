@@ -154,7 +154,7 @@ func (r *mutationResolver) AcceptInvitation(ctx context.Context, code string) (*
 }
 
 func (r *mutationResolver) UpdateMember(ctx context.Context, userID int, role user.ClinicRole) (*ent.User, error) {
-	return users.Shown(ctx)(care.UpdateMember(ctx, userID, role))
+	return users.Shown(ctx)(care.UpdateMember(ctx, userID, role, now()))
 }
 
 func (r *mutationResolver) RemoveMember(ctx context.Context, userID int) (int, error) {

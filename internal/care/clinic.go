@@ -33,12 +33,19 @@ func unrestricted(ctx context.Context) context.Context {
 	return privacy.DecisionContext(ctx, privacy.Allow)
 }
 
-// UpdateMember says what a member of the viewer's clinic may do. It fails with
+// UpdateMember says what a member of the viewer's clinic may do. Who is no longer an admin
+// invites no members: those invitations are revoked. It fails with
 // fault.NotFound if there is no such member, and as the policy of users says.
-func UpdateMember(ctx context.Context, id int, role user.ClinicRole) (*ent.User, error) {
+func UpdateMember(ctx context.Context, id int, role user.ClinicRole, now time.Time) (*ent.User, error) {
 	db := ent.FromContext(ctx)
 	if err := db.User.UpdateOneID(id).SetClinicRole(role).Exec(ctx); err != nil {
 		return nil, fmt.Errorf("update member: %w", err)
+	}
+	if role != user.ClinicRoleAdmin {
+		err := db.Invitation.Update().Where(invitation.CreatedByID(id), invitation.RoleNotNil(), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("update member: %w", err)
+		}
 	}
 	return db.User.Get(ctx, id)
 }
@@ -54,6 +61,10 @@ func RemoveMember(ctx context.Context, id int, now time.Time) (int, error) {
 		return 0, err
 	case id == v.UserID:
 		return 0, &fault.Error{Kind: fault.Invalid, Field: "user_id", Message: "To leave the clinic yourself, use leaveClinic."}
+	}
+	// Nobody may reckon with the member, or let the member in again, before it is gone.
+	if err := lockClinics(ctx, map[int]sql.LockStrength{v.ClinicID: sql.LockUpdate}); err != nil {
+		return 0, err
 	}
 	return id, moveOut(ctx, v.ClinicID, id, now)
 }
@@ -120,8 +131,8 @@ func cutOff(ctx context.Context, from, id int, now time.Time) error {
 }
 
 // join makes the viewer a member of another clinic. One who was alone in a clinic brings
-// along all that belongs to it, and the clinic is gone; one who had colleagues leaves it
-// to them. The clinics must be locked.
+// along the clinic's records, and the clinic is gone, with the accounts of its doctors; one
+// who had colleagues leaves it to them. The clinics must be locked.
 func join(ctx context.Context, v viewer.Viewer, to int, role user.ClinicRole, now time.Time) error {
 	db, all := ent.FromContext(ctx), unrestricted(ctx)
 	accompanied, err := db.User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(v.UserID)).Exist(all)
@@ -148,15 +159,9 @@ func join(ctx context.Context, v viewer.Viewer, to int, role user.ClinicRole, no
 		func() error {
 			return db.Mapping.Update().Where(mapping.ClinicID(v.ClinicID)).SetClinicID(to).Modify(asItWas(mapping.FieldUpdatedAt)).Exec(all)
 		},
-		func() error { // of two accounts of a doctor, that of the clinic stays
-			_, err := db.Practice.Delete().Where(practice.ClinicID(v.ClinicID), func(s *sql.Selector) {
-				t := sql.Table(practice.Table)
-				s.Where(sql.In(s.C(practice.FieldDoctorID), sql.Dialect(s.Dialect()).Select(t.C(practice.FieldDoctorID)).From(t).Where(sql.EQ(t.C(practice.FieldClinicID), to))))
-			}).Exec(all)
+		func() error { // they would open the records of a clinic that did not make them
+			_, err := db.Practice.Delete().Where(practice.ClinicID(v.ClinicID)).Exec(all)
 			return err
-		},
-		func() error {
-			return db.Practice.Update().Where(practice.ClinicID(v.ClinicID)).SetClinicID(to).Exec(all)
 		},
 		func() error {
 			_, err := db.Invitation.Delete().Where(invitation.ClinicID(v.ClinicID)).Exec(all)

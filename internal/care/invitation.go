@@ -20,6 +20,7 @@ import (
 	"caregraph/ent/predicate"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
+	"caregraph/internal/rule"
 	"caregraph/internal/viewer"
 )
 
@@ -117,11 +118,28 @@ func Revoke(ctx context.Context, id int, now time.Time) (int, error) {
 // same one statement.
 func Invitation(ctx context.Context, code string, now time.Time) (*ent.Invitation, error) {
 	i, err := ent.FromContext(ctx).Invitation.Query().
-		Where(invitation.CodeHash(hashed(code)), invitation.EndedAtIsNil(), invitation.ExpiresAtGT(now)).Only(unrestricted(ctx))
+		Where(invitation.CodeHash(hashed(code)), good(now)).Only(unrestricted(ctx))
 	if ent.IsNotFound(err) {
 		return nil, errNotFound
 	}
 	return i, err
+}
+
+// good is the predicate of the invitations that can be accepted: not ended, and their
+// author may still write them.
+func good(now time.Time) predicate.Invitation {
+	return invitation.And(invitation.EndedAtIsNil(), invitation.ExpiresAtGT(now), func(s *sql.Selector) {
+		author := sql.Table(user.Table).As("author")
+		entitled := sql.And(
+			sql.ColumnsEQ(author.C(user.FieldClinicID), s.C(invitation.FieldClinicID)),
+			sql.Or(sql.IsNull(s.C(invitation.FieldRole)), sql.EQ(author.C(user.FieldClinicRole), string(user.ClinicRoleAdmin))),
+		)
+		s.Where(sql.Exists(sql.Dialect(s.Dialect()).Select(author.C(user.FieldID)).From(author).Where(sql.And(
+			sql.ColumnsEQ(author.C(user.FieldID), s.C(invitation.FieldCreatedByID)),
+			sql.EQ(author.C(user.FieldIsActive), true),
+			sql.Or(sql.EQ(author.C(user.FieldIsStaff), true), entitled),
+		))))
+	})
 }
 
 // Preview is what the viewer would accept with an invitation.
@@ -193,7 +211,10 @@ func Accept(ctx context.Context, i *ent.Invitation, now time.Time) error {
 		return err
 	}
 	db, all := ent.FromContext(ctx), unrestricted(ctx)
-	claimed, err := db.Invitation.Update().Where(invitation.ID(i.ID), invitation.EndedAtIsNil(), invitation.ExpiresAtGT(now)).
+	if _, err := db.User.Query().Where(user.ID(i.CreatedByID)).Select(user.FieldID).Modify(rule.Share).Ints(all); err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	claimed, err := db.Invitation.Update().Where(invitation.ID(i.ID), good(now)).
 		SetEndedAt(now).SetAcceptedByID(v.UserID).Save(all)
 	switch {
 	case err != nil:

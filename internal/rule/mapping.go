@@ -45,7 +45,7 @@ func SeenMappingQuery() privacy.QueryRule {
 		}
 		q.Where(SeenMappings(ctx)...)
 		if v.Records {
-			q.Where(func(s *sql.Selector) { showIf(s, mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL") })
+			q.Where(func(s *sql.Selector) { mask(s, masked{mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL"}) })
 		}
 		return privacy.Allow
 	})
@@ -117,8 +117,11 @@ func SeenMappingMutation() privacy.MutationRule {
 		if err != nil {
 			return err
 		}
+		if !own { // also if it sets nothing: the answer shows the notes
+			return &fault.Error{Kind: fault.Forbidden, Field: mapping.FieldNotes, Message: textClinicOnly}
+		}
 		for _, field := range slices.Concat(m.Fields(), m.ClearedFields()) {
-			if field != mapping.FieldUpdatedAt && (field != mapping.FieldNotes || !own) {
+			if field != mapping.FieldUpdatedAt && field != mapping.FieldNotes {
 				return &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly}
 			}
 		}
@@ -171,13 +174,32 @@ func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql
 	return list
 }
 
-// showIf reads a column as otherwise in the rows that do not meet the condition.
-func showIf(s *sql.Selector, column string, condition *sql.Predicate, otherwise string) {
-	selected, qualified := s.SelectedColumns(), s.C(column)
-	rest := slices.DeleteFunc(slices.Clone(selected), func(c string) bool { return c == qualified })
-	if len(rest) < len(selected) {
-		s.Select(rest...).AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
-			b.WriteString("CASE WHEN ").Join(condition).WriteString(" THEN ").Ident(qualified).WriteString(" ELSE " + otherwise + " END")
-		}), column)
+// masked is a column that is read as otherwise in the rows that do not meet the condition.
+type masked struct {
+	column    string
+	shown     *sql.Predicate
+	otherwise string
+}
+
+// mask masks those of the columns that are selected. A selector can be masked once, before
+// an expression is selected.
+func mask(s *sql.Selector, columns ...masked) {
+	rest := s.SelectedColumns()
+	var hidden []masked
+	for _, m := range columns {
+		if i := slices.Index(rest, s.C(m.column)); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+			hidden = append(hidden, m)
+		}
+	}
+	if hidden == nil {
+		return
+	}
+	s.Select(rest...)
+	for _, m := range hidden {
+		qualified := s.C(m.column)
+		s.AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
+			b.WriteString("CASE WHEN ").Join(m.shown).WriteString(" THEN ").Ident(qualified).WriteString(" ELSE " + m.otherwise + " END")
+		}), m.column)
 	}
 }

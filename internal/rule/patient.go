@@ -110,6 +110,10 @@ func keepToAccess(ctx context.Context, v viewer.Viewer, m *ent.PatientMutation, 
 		if slices.Contains(allowed, field) {
 			continue
 		}
+		if field == patient.FieldAccountID { // whether there is one is not for everybody
+			refused = append(refused, &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly})
+			continue
+		}
 		old, err := m.OldField(ctx, field)
 		if err != nil {
 			return err

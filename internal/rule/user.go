@@ -3,6 +3,7 @@ package rule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	baseent "entgo.io/ent"
@@ -22,7 +23,7 @@ import (
 // KnownUserQuery shows a viewer the members of its clinic, itself among them; the
 // accounts of the clinic's doctors and patients; and who recorded or assigned what the
 // viewer sees. Of others than itself it shows neither the phone number nor the last
-// sign-in, and what they are in their clinic if it is the viewer's.
+// sign-in, and their clinic and what they are there if it is the viewer's.
 func KnownUserQuery() privacy.QueryRule {
 	return privacy.UserQueryRuleFunc(func(ctx context.Context, q *ent.UserQuery) error {
 		v, err := viewer.FromContext(ctx)
@@ -39,13 +40,47 @@ func KnownUserQuery() privacy.QueryRule {
 				refers(patient.Table, patient.FieldCreatedByID, append(SeenPatients(ctx), patient.DeletedAtIsNil())...),
 			),
 			func(s *sql.Selector) {
-				self := sql.EQ(s.C(user.FieldID), v.UserID)
-				showIf(s, user.FieldPhone, self, "NULL")
-				showIf(s, user.FieldLastLogin, self, "NULL")
-				showIf(s, user.FieldClinicRole, sql.EQ(s.C(user.FieldClinicID), v.ClinicID), "''")
+				self, clinic := s.C(user.FieldID), s.C(user.FieldClinicID)
+				mask(
+					s,
+					masked{user.FieldPhone, sql.EQ(self, v.UserID), "NULL"},
+					masked{user.FieldLastLogin, sql.EQ(self, v.UserID), "NULL"},
+					masked{user.FieldClinicRole, sql.EQ(clinic, v.ClinicID), "''"},
+					masked{user.FieldClinicID, sql.EQ(clinic, v.ClinicID), "0"},
+				)
 			},
 		)
 		return privacy.Allow
+	})
+}
+
+// text is an expression over columns that are qualified.
+type text interface {
+	SQL(qualified func(column string) string) string
+}
+
+// UserText returns the text in which the viewer finds users: without the phone numbers
+// that KnownUserQuery does not show.
+func UserText(ctx context.Context, text text) text {
+	v, err := viewer.FromContext(ctx)
+	if err == nil && v.Staff {
+		return text
+	}
+	return shownText{text, v.UserID}
+}
+
+type shownText struct {
+	text
+	viewer int
+}
+
+// SQL returns the text, in which the phone number is empty of everybody but the viewer.
+func (t shownText) SQL(qualified func(column string) string) string {
+	return t.text.SQL(func(column string) string {
+		if column != user.FieldPhone {
+			return qualified(column)
+		}
+		return fmt.Sprintf("CASE WHEN %s = %d THEN %s END", qualified(user.FieldID), t.viewer, qualified(column))
 	})
 }
 
@@ -76,7 +111,7 @@ func Members(ctx context.Context) []predicate.User {
 }
 
 // MemberMutation allows the admins of a clinic to say who is an admin and to remove
-// members, and a member to leave. It locks the clinic's active admins until the
+// members, and a member to leave; and staff to make every user an admin. It locks the clinic's active admins until the
 // transaction ends, so that those who remove each other at once take turns. It fails with
 // fault.Conflict if the clinic would be left without any.
 func MemberMutation() privacy.MutationRule {
@@ -90,6 +125,11 @@ func MemberMutation() privacy.MutationRule {
 		if !one || !m.Op().Is(baseent.OpUpdateOne) || len(m.Fields()) == 0 || slices.ContainsFunc(m.Fields(), func(field string) bool { return !slices.Contains(membership, field) }) {
 			return privacy.Skip
 		}
+		_, leaves := m.ClinicID()
+		role, _ := m.ClinicRole()
+		if v.Staff && !leaves && role == user.ClinicRoleAdmin {
+			return privacy.Allow
+		}
 		m.Where(user.ClinicID(v.ClinicID))
 		all := privacy.DecisionContext(ctx, privacy.Allow)
 		admins, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.ClinicRoleEQ(user.ClinicRoleAdmin), user.IsActive(true)).
@@ -97,11 +137,10 @@ func MemberMutation() privacy.MutationRule {
 		if err != nil {
 			return err
 		}
-		_, leaves := m.ClinicID()
 		if !slices.Contains(admins, v.UserID) && (!leaves || id != v.UserID) {
 			return privacy.Deny
 		}
-		if role, _ := m.ClinicRole(); slices.Equal(admins, []int{id}) && (leaves || role != user.ClinicRoleAdmin) {
+		if slices.Equal(admins, []int{id}) && (leaves || role != user.ClinicRoleAdmin) {
 			left, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(id)).Exist(all)
 			switch {
 			case err != nil:

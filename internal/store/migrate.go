@@ -52,11 +52,11 @@ const (
 
 // How long one try waits for a lock, in milliseconds; setting is PostgreSQL's
 // deadlock_timeout. When two sessions wait for each other, PostgreSQL cancels the one
-// that has waited for deadlock_timeout first. A migration that waits for a quarter of
-// it, for each of at most three tables, gives up before a request is cancelled.
+// that has waited for deadlock_timeout first. A migration that waits for a fifth of
+// it, for each of at most four tables, gives up before a request is cancelled.
 // Autovacuum gives way only to a session that has waited for deadlock_timeout.
 const (
-	briefly       = "greatest(least(setting::int, 1000) / 4, 1)"
+	briefly       = "greatest(least(setting::int, 1000) / 5, 1)"
 	forAutovacuum = "setting::int + 1000"
 )
 
@@ -249,12 +249,13 @@ func apply(ctx context.Context, tx *sql.Tx, name, script string) (bool, error) {
 }
 
 // lockTables locks the tables that the first line of a migration names. It first
-// takes a mode for which only a vacuum must end and no request waits, and then locks
-// the tables for itself alone.
+// takes a mode for which only a vacuum must end and no request waits, and then, unless
+// the migration runs beside requests, locks the tables for itself alone.
 func lockTables(ctx context.Context, tx *sql.Tx, script string) error {
 	line, _, _ := strings.Cut(script, "\n")
-	tables, ok := strings.CutPrefix(line, "-- locks: ")
-	if !ok {
+	tables, alone := strings.CutPrefix(line, "-- locks: ")
+	tables, beside := strings.CutPrefix(tables, "-- beside requests: ")
+	if !alone && !beside {
 		return nil
 	}
 	if err := wait(ctx, tx, forAutovacuum); err != nil {
@@ -263,7 +264,7 @@ func lockTables(ctx context.Context, tx *sql.Tx, script string) error {
 	if _, err := tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN SHARE UPDATE EXCLUSIVE MODE"); err != nil {
 		return err
 	}
-	if err := wait(ctx, tx, briefly); err != nil {
+	if err := wait(ctx, tx, briefly); err != nil || beside {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE")

@@ -50,11 +50,11 @@ var reads = []struct {
 	{`{ patients(first: 0, filter: {seenAs: SELF}) { totalCount } }`, counts("patients", "arjun: 1, bina: 2")},
 	{`{ patients(first: 0, filter: {seenAs: STAFF}) { totalCount } }`, counts("patients", "tara: 5")},
 	{`query($pArjun: ID!) { patient(id: $pArjun) { name seenAs clinic { name } account { username } createdBy { username email phone } } }`, outcomes{
-		"asha":   `{"patient":{"name":"Arjun","seenAs":"CLINIC","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":null}}}`,
+		"asha":   `{"patient":{"name":"Arjun","seenAs":"CLINIC","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":"9123456780"}}}`,
 		"chitra": `{"patient":{"name":"Arjun","seenAs":"CLINIC","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":null}}}`,
 		"rohan":  `{"patient":{"name":"Arjun","seenAs":"TREATING","clinic":{"name":"City"},"account":null,"createdBy":{"username":"asha","email":"asha@example.com","phone":null}}}`,
 		"arjun":  `{"patient":{"name":"Arjun","seenAs":"SELF","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":null}}}`,
-		"tara":   `{"patient":{"name":"Arjun","seenAs":"STAFF","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":null}}}`,
+		"tara":   `{"patient":{"name":"Arjun","seenAs":"STAFF","clinic":{"name":"City"},"account":{"username":"arjun"},"createdBy":{"username":"asha","email":"asha@example.com","phone":"9123456780"}}}`,
 		"*":      nobodys,
 	}},
 	{`query($pDevi: ID!) { patient(id: $pDevi) { name createdBy { username clinicRole clinic { name } } } }`, outcomes{ // by a colleague of before
@@ -135,9 +135,17 @@ var reads = []struct {
 		"sita":        users("sita"),
 		"tara":        users("arjun asha bina chitra esha om ravi rohan sita sunil tara"),
 	}},
+	{`{ viewer { phone email clinicRole } }`, outcomes{
+		"asha":   `{"viewer":{"phone":"9123456780","email":"asha@example.com","clinicRole":"ADMIN"}}`,
+		"chitra": `{"viewer":{"phone":null,"email":"chitra@example.com","clinicRole":"MEMBER"}}`,
+		"ravi":   own("ravi"), "rohan": own("rohan"), "sunil": own("sunil"), "esha": own("esha"), "arjun": own("arjun"),
+		"bina": own("bina"), "om": own("om"), "sita": own("sita"), "tara": own("tara"),
+	}},
+	{`{ users(first: 0, filter: {search: "91234"}) { totalCount } }`, counts("users", "asha tara: 1")}, // the phone number of Asha
+	{`{ users(first: 0, filter: {search: "asha@ex"}) { totalCount } }`, counts("users", "asha chitra rohan arjun bina tara: 1")},
 	{`query($chitra: ID!) { user(id: $chitra) { username email phone clinicRole clinic { name } records { name } practices { id } patients { nodes { name } } } }`, outcomes{
 		"asha chitra": `{"user":{"username":"chitra","email":"chitra@example.com","phone":null,"clinicRole":"MEMBER","clinic":{"name":"City"},"records":[],"practices":[],"patients":{"nodes":[{"name":"Chirag"}]}}}`,
-		"bina":        `{"user":{"username":"chitra","email":"chitra@example.com","phone":null,"clinicRole":null,"clinic":{"name":"City"},"records":[],"practices":[],"patients":{"nodes":[{"name":"Chirag"}]}}}`,
+		"bina":        `{"user":{"username":"chitra","email":"chitra@example.com","phone":null,"clinicRole":null,"clinic":null,"records":[],"practices":[],"patients":{"nodes":[{"name":"Chirag"}]}}}`,
 		"tara":        `{"user":{"username":"chitra","email":"chitra@example.com","phone":null,"clinicRole":"MEMBER","clinic":{"name":"City"},"records":[],"practices":[],"patients":{"nodes":[{"name":"Chirag"}]}}}`,
 		"*":           nobodys,
 	}},
@@ -223,6 +231,9 @@ var changes = []struct {
 	{`mutation($mShah: ID!) { updateMapping(id: $mShah, notes: "Better") { notes } }`, outcomes{ // another doctor's
 		"asha chitra tara": `{"updateMapping":{"notes":"Better"}}`, "rohan arjun": "FORBIDDEN:notes", "*": nobodys,
 	}},
+	{`mutation($mRao: ID!) { updateMapping(id: $mRao) { notes } }`, outcomes{ // which changes nothing
+		"asha chitra tara rohan": `{"updateMapping":{"notes":"Notes of mRao"}}`, "arjun": "FORBIDDEN:notes", "*": nobodys,
+	}},
 	{`mutation($mRao: ID!) { unassignDoctor(id: $mRao) { isActive } }`, outcomes{
 		"asha chitra tara": `{"unassignDoctor":{"isActive":false}}`, "rohan arjun": forbidden, "*": nobodys,
 	}},
@@ -253,7 +264,7 @@ var changes = []struct {
 		"*":     `{"acceptInvitation":{"records":[{"name":"Devi"}]}}`,
 	}},
 	{`mutation($chitra: ID!) { updateMember(userId: $chitra, role: ADMIN) { clinicRole phone } }`, outcomes{
-		"asha": `{"updateMember":{"clinicRole":"ADMIN","phone":null}}`, "chitra": forbidden, "*": nobodys,
+		"asha tara": `{"updateMember":{"clinicRole":"ADMIN","phone":null}}`, "chitra": forbidden, "*": nobodys,
 	}},
 	{`mutation($asha: ID!) { updateMember(userId: $asha, role: MEMBER) { clinicRole } }`, outcomes{
 		"asha": harness.Conflict, "chitra": forbidden, "*": nobodys,
@@ -291,6 +302,10 @@ func users(names string) string {
 
 func alone(name, records string) string {
 	return `{"viewer":{` + records + `,"clinic":{"name":"` + name + `","members":{"totalCount":1},"invitations":[]}}}`
+}
+
+func own(name string) string {
+	return `{"viewer":{"phone":null,"email":"` + name + `@example.com","clinicRole":"ADMIN"}}`
 }
 
 func made(by string) string {

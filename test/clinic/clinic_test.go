@@ -86,6 +86,7 @@ func newWorld(t testing.TB, a *harness.API) *world {
 	}
 	a.Read(t, c["asha"], `{ viewer { clinic { id } } }`, nil, &in)
 	w.ids["city"] = in.Data.Viewer.Clinic.ID
+	w.exec(t, "UPDATE users SET phone = '9123456780' WHERE username = 'asha'")
 	for _, table := range tables {
 		w.exec(t, "CREATE TABLE kept_"+table+" AS SELECT * FROM "+table)
 	}

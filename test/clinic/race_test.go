@@ -194,6 +194,72 @@ func TestAdminsAtOnce(t *testing.T) {
 	})
 }
 
+// TestRemoveWhileMoving checks that an admin who removes the only other member, and moves
+// to another clinic at once, leaves no records behind that nobody sees.
+func TestRemoveWhileMoving(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		asha := a.Register(t, "asha")
+		for round := range 10 {
+			om, sita := a.Register(t, fmt.Sprint("om", round)), a.Register(t, fmt.Sprint("sita", round))
+			a.CreatePatient(t, om, "Omkar")
+			a.Join(t, sita, om, "MEMBER")
+			var in struct {
+				Data struct{ Result struct{ Code string } }
+			}
+			a.Read(t, asha, "mutation { result: inviteMember(role: MEMBER) { code } }", nil, &in)
+			harness.Together(2, func(i int) string {
+				if i == round%2 {
+					return a.Query(t, om, acceptInvitation, map[string]any{"code": in.Data.Result.Code})
+				}
+				return a.Query(t, om, `mutation($id: ID!) { removeMember(userId: $id) }`, map[string]any{"id": sita.ID})
+			})
+			var strays int
+			if err := db.QueryRow("SELECT count(*) FROM patients p WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.clinic_id = p.clinic_id)").Scan(&strays); err != nil || strays != 0 {
+				t.Fatalf("round %d: %d patients are in a clinic without members (%v)", round, strays, err)
+			}
+		}
+	})
+}
+
+// TestInvitationsOfFormerAdmins checks that a code is good only as long as its author may
+// write it.
+func TestInvitationsOfFormerAdmins(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		asha, ben, tara := a.Register(t, "asha"), a.Register(t, "ben"), a.Staff(t, "tara")
+		rao := a.CreateDoctor(t, asha, "Dr. Rao", "R-1")
+		for i, tt := range []struct {
+			by       harness.Caller
+			mutation string
+			doctors  bool // whether the code for a doctor's account stays good
+		}{
+			{asha, `mutation($id: ID!) { updateMember(userId: $id, role: MEMBER) { id } }`, true},
+			{asha, `mutation($id: ID!) { removeMember(userId: $id) }`, false},
+			{tara, `mutation($id: ID!) { updateUser(id: $id, input: {isActive: false}) { id } }`, false},
+		} {
+			chitra := a.Register(t, fmt.Sprint("chitra", i))
+			a.Join(t, chitra, asha, "ADMIN")
+			var in struct {
+				Data struct{ Result struct{ Code string } }
+			}
+			a.Read(t, chitra, "mutation { result: inviteMember(role: ADMIN) { code } }", nil, &in)
+			_, doctor := a.Invite(t, chitra, "inviteDoctor(doctorId: $id)", rao)
+			a.Must(t, tt.by, tt.mutation, map[string]any{"id": chitra.ID})
+			if _, err := db.Exec("UPDATE invitations SET ended_at = NULL WHERE accepted_by_id IS NULL"); err != nil { // as if it was written a moment later
+				t.Fatal(err)
+			}
+			a.Expect(t, tt.mutation, ben, acceptInvitation, map[string]any{"code": in.Data.Result.Code}, harness.NotFound)
+			if reply := a.Query(t, ben, acceptInvitation, map[string]any{"code": doctor}); strings.Contains(reply, "errors") == tt.doctors {
+				t.Errorf("%s: %s", tt.mutation, reply)
+			}
+			if _, err := db.Exec("DELETE FROM practices"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // TestRightsEndAtOnce checks that the next request, to another server, does not see what
 // was taken, also in the middle of a walk through pages.
 func TestRightsEndAtOnce(t *testing.T) {

@@ -1,3 +1,4 @@
+-- beside requests: users, patients, mappings
 SET LOCAL statement_timeout = 0;
 ALTER TABLE users VALIDATE CONSTRAINT users_in_clinic;
 ALTER TABLE users VALIDATE CONSTRAINT users_clinic_role_valid;
