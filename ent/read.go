@@ -52,7 +52,7 @@ var ClinicValues = map[string]func(b []byte, row *Clinic) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *ClinicQuery) Rows(ctx context.Context) ([]*Clinic, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -68,6 +68,8 @@ func (q *ClinicQuery) Rows(ctx context.Context) ([]*Clinic, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case clinic.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case clinic.FieldName:
@@ -167,7 +169,7 @@ var DoctorValues = map[string]func(b []byte, row *Doctor) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -183,6 +185,8 @@ func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case doctor.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case doctor.FieldCreatedAt:
@@ -265,7 +269,7 @@ var InvitationValues = map[string]func(b []byte, row *Invitation) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *InvitationQuery) Rows(ctx context.Context) ([]*Invitation, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -281,6 +285,8 @@ func (q *InvitationQuery) Rows(ctx context.Context) ([]*Invitation, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case invitation.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case invitation.FieldClinicID:
@@ -368,7 +374,7 @@ var MappingValues = map[string]func(b []byte, row *Mapping) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -384,6 +390,8 @@ func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case mapping.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case mapping.FieldCreatedAt:
@@ -495,7 +503,7 @@ var PatientValues = map[string]func(b []byte, row *Patient) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -511,6 +519,8 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case patient.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case patient.FieldCreatedAt:
@@ -586,7 +596,7 @@ var PracticeValues = map[string]func(b []byte, row *Practice) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *PracticeQuery) Rows(ctx context.Context) ([]*Practice, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -602,6 +612,8 @@ func (q *PracticeQuery) Rows(ctx context.Context) ([]*Practice, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case practice.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case practice.FieldClinicID:
@@ -686,7 +698,7 @@ var SessionValues = map[string]func(b []byte, row *Session) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *SessionQuery) Rows(ctx context.Context) ([]*Session, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -702,6 +714,8 @@ func (q *SessionQuery) Rows(ctx context.Context) ([]*Session, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case session.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case session.FieldUserID:
@@ -795,7 +809,7 @@ var UserValues = map[string]func(b []byte, row *User) []byte{
 }
 
 // Rows runs the query under the policy, as All does, but scans each row
-// straight into its record. A column named "parent" is read into Loaded.Parent.
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
 func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
 	if err := q.prepareQuery(ctx); err != nil {
@@ -811,6 +825,8 @@ func (q *UserQuery) Rows(ctx context.Context) ([]*User, error) {
 				switch column {
 				case "parent":
 					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
 				case user.FieldID:
 					targets = append(targets, (*number)(&row.ID))
 				case user.FieldUsername:

@@ -55,22 +55,23 @@ func (o *MappingOrder) By() (field string, desc bool) {
 	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-// See returns the context that sees patients in this way alone.
-func (f *PatientFilter) See(ctx context.Context) context.Context {
+// See returns the context that sees patients in this way alone. A doctor or a patient
+// sees few.
+func (f *PatientFilter) See(ctx context.Context) (seeing context.Context, short bool) {
 	if f == nil || f.SeenAs == nil {
-		return ctx
+		return ctx, false
 	}
-	return rule.SeeingAs(ctx, *f.SeenAs)
+	return rule.SeeingAs(ctx, *f.SeenAs), *f.SeenAs == rule.AsTreating || *f.SeenAs == rule.AsSelf
 }
 
 // See returns the viewer's own context.
-func (*UserFilter) See(ctx context.Context) context.Context { return ctx }
+func (*UserFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
 
 // See returns the viewer's own context.
-func (*DoctorFilter) See(ctx context.Context) context.Context { return ctx }
+func (*DoctorFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
 
 // See returns the viewer's own context.
-func (*MappingFilter) See(ctx context.Context) context.Context { return ctx }
+func (*MappingFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
 
 // Searches names the column in which an index finds the search.
 func (f *PatientFilter) Searches() string {

@@ -16,6 +16,7 @@ import (
 // zero value is empty.
 type Loaded struct {
 	Parent int // id of the record whose edge led here, if the query selected it
+	Total  int // how many records the list has, if the query selected it
 	edges  []loadedEdge
 }
 

@@ -25,7 +25,9 @@ type Page[T any] struct {
 	cursors       Cursors
 
 	// see makes the context in which the list is read, without its edges.
-	see func(context.Context) context.Context
+	see   func(context.Context) context.Context
+	short bool // whether the list is read whole anyway, to be ordered
+	total bool // whether its rows tell how many there are
 }
 
 // PageSize returns how many rows first and last ask for, and whether from the
@@ -125,8 +127,10 @@ type Filter interface {
 	Where(ctx context.Context) ([]Where, error)
 
 	// See returns the context in which the list is read: one that sees less, if that
-	// is quicker than to read what the viewer sees and leave some of it out.
-	See(ctx context.Context) context.Context
+	// is quicker than to read what the viewer sees and leave some of it out. short tells
+	// that no index has the list in its order, and that it is short: it is counted as
+	// it is read.
+	See(ctx context.Context) (seeing context.Context, short bool)
 
 	// Searches returns the column in which a text is searched for, if an index
 	// finds the text and nothing else of the filter takes longer for each row.
@@ -163,7 +167,12 @@ func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T]
 	}
 	var list []Where
 	if filter, ok := args["filter"].(Filter); ok {
-		p.search, p.see = filter.Searches() == p.order.Column, filter.See
+		p.search = filter.Searches() == p.order.Column
+		_, p.short = filter.See(ctx)
+		p.see = func(ctx context.Context) context.Context {
+			ctx, _ = filter.See(ctx)
+			return ctx
+		}
 		list, err = filter.Where(ctx)
 	}
 	return p, list, err
@@ -193,7 +202,14 @@ func (t *Table[T]) whole(where []Where) Source[T] {
 			if p.search {
 				return t.Lists(ctx, p, nil, p.found(where))
 			}
-			return t.Lists(ctx, p, where, p.Window(1, nil))
+			window := p.Window(1, nil)
+			if !p.total {
+				return t.Lists(ctx, p, where, window)
+			}
+			return t.Lists(ctx, p, where, func(s *sql.Selector) {
+				s.AppendSelectExprAs(sql.Raw("count(*) OVER ()"), "total")
+				window(s)
+			})
 		},
 		Counts: func(ctx context.Context) (map[int]int, error) { return t.Counts(ctx, "", where) },
 	}
@@ -269,15 +285,18 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 			p.columns = append(p.columns, t.selected(ctx, b.selections)...)
 		}
 		p.columns = distinct(p.columns)
+		first := p.after == nil && p.before == nil
+		p.total = p.short && counted && first
 		rows, err := from.Rows(p.see(ctx), p)
 		if err != nil {
 			return nil, err
 		}
-		whole := p.after == nil && p.before == nil
+		whole := first
 		for id, rows := range rows {
+			_, loaded := t.Node(rows[0])
 			pages[id] = p.cut(t, rows)
-			pages[id].TotalCount = pages[id].size
-			whole = whole && len(rows) <= p.size
+			pages[id].TotalCount = max(pages[id].size, loaded.Total)
+			whole = whole && (len(rows) <= p.size || loaded.Total > 0)
 		}
 		counted = counted && !whole // pages that hold whole lists tell their counts
 		for i, b := range branches {

@@ -45,7 +45,9 @@ func SeenMappingQuery() privacy.QueryRule {
 		}
 		q.Where(SeenMappings(ctx)...)
 		if v.Records {
-			q.Where(func(s *sql.Selector) { mask(s, masked{mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL"}) })
+			q.Where(func(s *sql.Selector) {
+				mask(s, masked{mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL"})
+			})
 		}
 		return privacy.Allow
 	})
