@@ -24,26 +24,26 @@ import (
 func init() {
 	users.Nested = map[string]reading.Nested[ent.User]{
 		"clinic":    reading.ToOptional(&clinics, column(func(u *ent.User) (int, *int) { return u.ID, &u.ClinicID })),
-		"practices": reading.ToMany[ent.User](&practices, practices.OfParent(practice.FieldUserID, all)),
-		"records":   reading.ToMany[ent.User](&patients, patients.OfParent(patient.FieldAccountID, all)),
+		"practices": reading.ToMany[ent.User](&practices, practices.OfParent(practice.FieldUserID, all), nil),
+		"records":   reading.ToMany[ent.User](&patients, patients.OfParent(patient.FieldAccountID, all), nil),
 		"patients": reading.ToPages[ent.User](&patients, arguments(field_User_patients_args), func(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.Patient] {
 			return patients.Children(patient.FieldCreatedByID, ids, where)
 		}),
-		"sessions": reading.ToMany[ent.User](&sessions, sessions.OfParent(session.FieldUserID, live)),
+		"sessions": reading.ToMany[ent.User](&sessions, sessions.OfParent(session.FieldUserID, live), nil),
 	}
 	patients.Nested = map[string]reading.Nested[ent.Patient]{
 		"clinic":    reading.ToOne(&clinics, func(p *ent.Patient) int { return p.ClinicID }, nil),
 		"seenAs":    {Read: seenAs, Write: writeAccess},
 		"account":   reading.ToOptional(&users, column(func(p *ent.Patient) (int, *int) { return p.ID, p.AccountID })),
-		"createdBy": reading.ToOne(&users, func(p *ent.Patient) int { return p.CreatedByID }, nil),
-		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded)),
-		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors),
+		"createdBy": reading.ToOne(&users, func(p *ent.Patient) int { return p.CreatedByID }, rule.WithAuthors),
+		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded), rule.WithAssignments),
+		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors, rule.WithAssignments),
 	}
 	clinics.Nested = map[string]reading.Nested[ent.Clinic]{
 		"members": reading.ToPages[ent.Clinic](&users, arguments(field_Clinic_members_args), func(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.User] {
 			return users.Children(user.FieldClinicID, ids, append(where, reading.Conditions(rule.Members(ctx)...)...))
 		}),
-		"invitations": reading.ToMany[ent.Clinic](&invitations, invitations.OfParent(invitation.FieldClinicID, open)),
+		"invitations": reading.ToMany[ent.Clinic](&invitations, invitations.OfParent(invitation.FieldClinicID, open), nil),
 	}
 	practices.Nested = map[string]reading.Nested[ent.Practice]{
 		"clinic": reading.ToOne(&clinics, func(p *ent.Practice) int { return p.ClinicID }, nil),
@@ -67,7 +67,7 @@ func init() {
 	mappings.Nested = map[string]reading.Nested[ent.Mapping]{
 		"patient":   reading.ToOne(&patients, func(m *ent.Mapping) int { return m.PatientID }, nil),
 		"doctor":    reading.ToOne(&doctors, func(m *ent.Mapping) int { return m.DoctorID }, rule.WithPast),
-		"createdBy": reading.ToOne(&users, func(m *ent.Mapping) int { return m.CreatedByID }, nil),
+		"createdBy": reading.ToOne(&users, func(m *ent.Mapping) int { return m.CreatedByID }, rule.WithAuthors),
 	}
 	duplicates.Nested = map[string]reading.Nested[PossibleDuplicate]{
 		"patient": reading.ToOne(&patients, func(d *PossibleDuplicate) int { return d.PatientID }, nil),

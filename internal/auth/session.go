@@ -214,12 +214,11 @@ func (s *Service) viewer(ctx context.Context, sessionID, userID int) (viewer.Vie
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
 		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), u.C(user.FieldClinicID), u.C(user.FieldClinicRole), q.C(session.FieldLastUsedAt))
-		account := func(table, column string) *sql.Predicate {
-			t := sql.Table(table)
-			return sql.Exists(sql.Dialect(q.Dialect()).Select(t.C(column)).From(t).Where(sql.ColumnsEQ(t.C(column), u.C(user.FieldID))))
+		account := func(table, column string) string {
+			return "EXISTS (SELECT 1 FROM " + table + " WHERE " + table + "." + column + " = " + u.C(user.FieldID) + ")"
 		}
-		q.AppendSelectExprAs(sql.And(sql.EQ(u.C(user.FieldRole), string(user.RoleDoctor)), account(practice.Table, practice.FieldUserID)), "practices")
-		q.AppendSelectExprAs(account(patient.Table, patient.FieldAccountID), "records")
+		q.AppendSelectExprAs(sql.Raw("("+u.C(user.FieldRole)+" = 'doctor' AND "+account(practice.Table, practice.FieldUserID)+")"), "practices")
+		q.AppendSelectExprAs(sql.Raw(account(patient.Table, patient.FieldAccountID)), "records")
 		q.AppendSelectExprAs(sql.P(func(b *sql.Builder) {
 			b.WriteString(q.C(session.FieldEndedAt) + " IS NULL AND " + q.C(session.FieldExpiresAt) + " > ").Arg(s.now())
 		}), "live")

@@ -101,14 +101,19 @@ func ToOptional[P, C any](to *Table[C], keys func(ctx context.Context, parents [
 // the rows.
 type Rows func(ctx context.Context, f graphql.CollectedField, ids []int) (where []Where, modify func(*sql.Selector), err error)
 
-// ToMany is the edge to a whole list of records.
-func ToMany[P, C any](to *Table[C], rows Rows) Nested[P] {
+// ToMany is the edge to a whole list of records, which is read in the context that see
+// returns, or in the viewer's own if see is nil.
+func ToMany[P, C any](to *Table[C], rows Rows, see func(context.Context) context.Context) Nested[P] {
 	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
-		where, modify, err := rows(ctx, f, from.ids(parents))
+		seeing := ctx
+		if see != nil {
+			seeing = see(ctx)
+		}
+		where, modify, err := rows(seeing, f, from.ids(parents))
 		if err != nil {
 			return err
 		}
-		children, err := to.read(ctx, f.Selections, where, modify)
+		children, err := to.read(ctx, seeing, f.Selections, where, modify)
 		if err != nil {
 			return err
 		}

@@ -89,10 +89,11 @@ func (t *Table[T]) Ahead(ctx context.Context, level []*T, selections ast.Selecti
 	return nil
 }
 
-// read returns the rows that match, with what the selections ask of them.
-func (t *Table[T]) read(ctx context.Context, selections ast.SelectionSet, where []Where, modify func(*sql.Selector)) ([]*T, error) {
+// read returns the rows that match and that may be seen in the context see, with what the
+// selections ask of them.
+func (t *Table[T]) read(ctx, see context.Context, selections ast.SelectionSet, where []Where, modify func(*sql.Selector)) ([]*T, error) {
 	columns := distinct(t.selected(ctx, selections))
-	rows, err := t.Query(ctx, columns, where, modify).Rows(ctx)
+	rows, err := t.Query(ctx, columns, where, modify).Rows(see)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func (t *Table[T]) read(ctx context.Context, selections ast.SelectionSet, where 
 // One returns the record with the id, as the selection of the field being
 // resolved asks for it. It fails with ErrNotFound.
 func (t *Table[T]) One(ctx context.Context, id int) (*T, error) {
-	rows, err := t.read(ctx, graphql.GetFieldContext(ctx).Field.Selections, []Where{sql.FieldEQ("id", id)}, func(*sql.Selector) {})
+	rows, err := t.read(ctx, ctx, graphql.GetFieldContext(ctx).Field.Selections, []Where{sql.FieldEQ("id", id)}, func(*sql.Selector) {})
 	if err != nil {
 		return nil, err
 	}

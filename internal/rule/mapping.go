@@ -46,7 +46,7 @@ func SeenMappingQuery() privacy.QueryRule {
 		q.Where(SeenMappings(ctx)...)
 		if v.Records {
 			q.Where(func(s *sql.Selector) {
-				mask(s, masked{mapping.FieldNotes, sql.Or(conditions(s, others(v)...)...), "NULL"})
+				mask(s, masked{mapping.FieldNotes, func() *sql.Predicate { return sql.Or(conditions(s, others(v)...)...) }, "NULL"})
 			})
 		}
 		return privacy.Allow
@@ -62,6 +62,15 @@ func others(v viewer.Viewer) []predicate.Mapping {
 	return ways
 }
 
+// WithAssignments returns a context in which every mapping is shown whose patient is known
+// to be one that the viewer sees. For who sees patients of one clinic alone, it is the
+// viewer's own: statements name the clinic.
+func WithAssignments(ctx context.Context) context.Context {
+	return context.WithValue(ctx, assignmentsKey{}, true)
+}
+
+type assignmentsKey struct{}
+
 // SeenMappings is the predicate of the mappings that the viewer may see, for
 // sub-selects, which have no policy: none for staff.
 func SeenMappings(ctx context.Context) []predicate.Mapping {
@@ -69,7 +78,7 @@ func SeenMappings(ctx context.Context) []predicate.Mapping {
 	switch {
 	case err != nil:
 		return []predicate.Mapping{nobody}
-	case v.Staff:
+	case v.Staff, v.Beyond() && ctx.Value(assignmentsKey{}) != nil:
 		return nil
 	}
 	ways := others(v)
@@ -179,7 +188,7 @@ func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql
 // masked is a column that is read as otherwise in the rows that do not meet the condition.
 type masked struct {
 	column    string
-	shown     *sql.Predicate
+	shown     func() *sql.Predicate
 	otherwise string
 }
 
@@ -199,9 +208,9 @@ func mask(s *sql.Selector, columns ...masked) {
 	}
 	s.Select(rest...)
 	for _, m := range hidden {
-		qualified := s.C(m.column)
+		qualified, shown := s.C(m.column), m.shown()
 		s.AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
-			b.WriteString("CASE WHEN ").Join(m.shown).WriteString(" THEN ").Ident(qualified).WriteString(" ELSE " + m.otherwise + " END")
+			b.WriteString("CASE WHEN ").Join(shown).WriteString(" THEN ").Ident(qualified).WriteString(" ELSE " + m.otherwise + " END")
 		}), m.column)
 	}
 }

@@ -30,29 +30,47 @@ func KnownUserQuery() privacy.QueryRule {
 		if err != nil {
 			return err
 		}
-		q.Where(
-			user.Or(
-				user.ID(v.UserID),
-				user.ClinicID(v.ClinicID),
-				refers(practice.Table, practice.FieldUserID, practice.ClinicID(v.ClinicID)),
-				refers(patient.Table, patient.FieldAccountID, patient.ClinicID(v.ClinicID), patient.DeletedAtIsNil()),
+		ways := []predicate.User{
+			user.ID(v.UserID),
+			user.ClinicID(v.ClinicID),
+			named(v, practice.Table, practice.FieldUserID, ""),
+			named(v, patient.Table, patient.FieldAccountID, patient.FieldDeletedAt),
+			named(v, mapping.Table, mapping.FieldCreatedByID, mapping.FieldDeletedAt),
+			named(v, patient.Table, patient.FieldCreatedByID, patient.FieldDeletedAt),
+		}
+		switch {
+		case ctx.Value(authorsKey{}) != nil:
+			ways = nil
+		case v.Beyond():
+			ways = append(
+				ways[:4],
 				refers(mapping.Table, mapping.FieldCreatedByID, append(SeenMappings(ctx), mapping.DeletedAtIsNil())...),
 				refers(patient.Table, patient.FieldCreatedByID, append(SeenPatients(ctx), patient.DeletedAtIsNil())...),
-			),
-			func(s *sql.Selector) {
-				self, clinic := s.C(user.FieldID), s.C(user.FieldClinicID)
-				mask(
-					s,
-					masked{user.FieldPhone, sql.EQ(self, v.UserID), "NULL"},
-					masked{user.FieldLastLogin, sql.EQ(self, v.UserID), "NULL"},
-					masked{user.FieldClinicRole, sql.EQ(clinic, v.ClinicID), "''"},
-					masked{user.FieldClinicID, sql.EQ(clinic, v.ClinicID), "0"},
-				)
-			},
-		)
+			)
+		}
+		if ways != nil {
+			q.Where(user.Or(ways...))
+		}
+		q.Where(func(s *sql.Selector) {
+			self := func() *sql.Predicate { return sql.EQ(s.C(user.FieldID), v.UserID) }
+			colleague := func() *sql.Predicate { return sql.EQ(s.C(user.FieldClinicID), v.ClinicID) }
+			mask(
+				s,
+				masked{user.FieldPhone, self, "NULL"}, masked{user.FieldLastLogin, self, "NULL"},
+				masked{user.FieldClinicRole, colleague, "''"}, masked{user.FieldClinicID, colleague, "0"},
+			)
+		})
 		return privacy.Allow
 	})
 }
+
+// WithAuthors returns a context in which every user is shown whose id is known: from a
+// record that the viewer sees, which the user made.
+func WithAuthors(ctx context.Context) context.Context {
+	return context.WithValue(ctx, authorsKey{}, true)
+}
+
+type authorsKey struct{}
 
 // text is an expression over columns that are qualified.
 type text interface {
@@ -82,6 +100,21 @@ func (t shownText) SQL(qualified func(column string) string) string {
 		}
 		return fmt.Sprintf("CASE WHEN %s = %d THEN %s END", qualified(user.FieldID), t.viewer, qualified(column))
 	})
+}
+
+// named is the condition that a row of the viewer's clinic has the user's id in the
+// column, and none in the column deleted.
+func named(v viewer.Viewer, table, column, deleted string) predicate.User {
+	return func(s *sql.Selector) {
+		id := s.C(user.FieldID)
+		s.Where(sql.P(func(b *sql.Builder) {
+			b.WriteString("EXISTS (SELECT 1 FROM " + table + " WHERE " + table + "." + column + " = " + id + " AND " + table + ".clinic_id = ").Arg(v.ClinicID)
+			if deleted != "" {
+				b.WriteString(" AND " + table + "." + deleted + " IS NULL")
+			}
+			b.WriteByte(')')
+		}))
+	}
 }
 
 // refers is the condition that a row of the table that meets the others has the
