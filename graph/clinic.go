@@ -7,7 +7,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/user"
-	"caregraph/internal/care"
+	"caregraph/internal/auth"
 	"caregraph/internal/fault"
 	"caregraph/internal/reading"
 	"caregraph/internal/store"
@@ -55,11 +55,11 @@ func removeAccount(ctx context.Context, doctorID, clinicID, patientID *int) (boo
 	case patientID != nil && clinicID != nil:
 		err = &fault.Error{Kind: fault.Invalid, Field: "clinic_id", Message: "A patient belongs to one clinic. Leave clinicId out."}
 	case patientID != nil:
-		err = care.RemovePatientAccount(ctx, *patientID)
+		err = auth.RemovePatientAccount(ctx, *patientID)
 	case clinicID != nil:
-		err = care.RemoveDoctorAccount(ctx, *doctorID, *clinicID)
+		err = auth.RemoveDoctorAccount(ctx, *doctorID, *clinicID)
 	default:
-		err = care.RemoveDoctorAccount(ctx, *doctorID, 0)
+		err = auth.RemoveDoctorAccount(ctx, *doctorID, 0)
 	}
 	return err == nil, err
 }
@@ -70,7 +70,7 @@ func (r *Resolver) preview(ctx context.Context, code string) (*InvitationPreview
 	if err != nil {
 		return nil, err
 	}
-	p, err := care.Look(ctx, i)
+	p, err := auth.Look(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (r *Resolver) preview(ctx context.Context, code string) (*InvitationPreview
 // opened returns the invitation with the code, unless the viewer guesses.
 func (r *Resolver) opened(ctx context.Context, code string) (i *ent.Invitation, err error) {
 	err = r.auth.Guarded(ctx, func() (err error) {
-		i, err = care.Invitation(ctx, code, now())
+		i, err = auth.Invitation(ctx, code, now())
 		return err
 	})
 	return i, err
@@ -92,12 +92,12 @@ func (r *Resolver) accept(ctx context.Context, code string) error {
 	if err != nil {
 		return err
 	}
-	return store.InTx(ctx, ent.FromContext(ctx), func(ctx context.Context) error { return care.Accept(ctx, i, now()) })
+	return store.InTx(ctx, ent.FromContext(ctx), func(ctx context.Context) error { return auth.Accept(ctx, i, now()) })
 }
 
 // leave puts the viewer into a clinic of its own.
 func leave(ctx context.Context) error {
-	return store.InTx(ctx, ent.FromContext(ctx), func(ctx context.Context) error { return care.Leave(ctx, now()) })
+	return store.InTx(ctx, ent.FromContext(ctx), func(ctx context.Context) error { return auth.Leave(ctx, now()) })
 }
 
 // again returns what makes the answer to a mutation that changed what the viewer may see:

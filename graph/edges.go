@@ -37,7 +37,7 @@ func init() {
 		"account":   reading.ToOptional(&users, column(func(p *ent.Patient) (int, *int) { return p.ID, p.AccountID })),
 		"createdBy": reading.ToOne(&users, func(p *ent.Patient) int { return p.CreatedByID }, rule.WithAuthors),
 		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded), rule.WithAssignments),
-		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors, rule.WithAssignments),
+		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors, nil),
 	}
 	clinics.Nested = map[string]reading.Nested[ent.Clinic]{
 		"members": reading.ToPages[ent.Clinic](&users, arguments(field_Clinic_members_args), func(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.User] {

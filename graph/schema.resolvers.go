@@ -134,19 +134,19 @@ func (r *mutationResolver) UpdateClinic(ctx context.Context, name string) (*ent.
 }
 
 func (r *mutationResolver) InviteMember(ctx context.Context, role user.ClinicRole) (*NewInvitation, error) {
-	return newInvitations.Shown(ctx)(invited(care.InviteMember(ctx, role, now())))
+	return newInvitations.Shown(ctx)(invited(auth.InviteMember(ctx, role, now())))
 }
 
 func (r *mutationResolver) InviteDoctor(ctx context.Context, doctorID int) (*NewInvitation, error) {
-	return newInvitations.Shown(ctx)(invited(care.InviteDoctor(ctx, doctorID, now())))
+	return newInvitations.Shown(ctx)(invited(auth.InviteDoctor(ctx, doctorID, now())))
 }
 
 func (r *mutationResolver) InvitePatient(ctx context.Context, patientID int) (*NewInvitation, error) {
-	return newInvitations.Shown(ctx)(invited(care.InvitePatient(ctx, patientID, now())))
+	return newInvitations.Shown(ctx)(invited(auth.InvitePatient(ctx, patientID, now())))
 }
 
 func (r *mutationResolver) RevokeInvitation(ctx context.Context, id int) (int, error) {
-	return care.Revoke(ctx, id, now())
+	return auth.Revoke(ctx, id, now())
 }
 
 func (r *mutationResolver) AcceptInvitation(ctx context.Context, code string) (*ent.User, error) {
@@ -154,11 +154,11 @@ func (r *mutationResolver) AcceptInvitation(ctx context.Context, code string) (*
 }
 
 func (r *mutationResolver) UpdateMember(ctx context.Context, userID int, role user.ClinicRole) (*ent.User, error) {
-	return users.Shown(ctx)(care.UpdateMember(ctx, userID, role, now()))
+	return users.Shown(ctx)(auth.UpdateMember(ctx, userID, role, now()))
 }
 
 func (r *mutationResolver) RemoveMember(ctx context.Context, userID int) (int, error) {
-	return care.RemoveMember(ctx, userID, now())
+	return auth.RemoveMember(ctx, userID, now())
 }
 
 func (r *mutationResolver) LeaveClinic(ctx context.Context) (*ent.User, error) {

@@ -222,7 +222,6 @@ export default {
 		SLOW: "The server takes too long to answer. What you typed is still here.",
 		NONSENSE: "The server gave an answer that makes no sense.",
 		NOT_FOUND: "There is no such record, or it is not yours.",
-		FORBIDDEN: "You may not change this.",
 		INTERNAL: "Something went wrong on the server.",
 		"Date has wrong format. Use one of these formats instead: YYYY-MM-DD.": "Enter a date such as 15/05/1990.",
 		"No active account found with the given credentials": "The e-mail or the password is not right, or the account is not active.",

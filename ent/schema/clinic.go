@@ -39,7 +39,7 @@ func (Clinic) Hooks() []ent.Hook {
 }
 
 // Policy of the Clinic: its admins name it. Clinics are made and left by
-// internal/clinic alone.
+// internal/auth alone.
 func (Clinic) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.KnownClinicQuery(), privacy.AlwaysDenyRule()},

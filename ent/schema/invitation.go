@@ -54,7 +54,7 @@ func (Invitation) Indexes() []ent.Index {
 }
 
 // Policy of the Invitation: members of the clinic write, see and revoke it. It is
-// accepted by internal/clinic alone.
+// accepted by internal/auth alone.
 func (Invitation) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.OwnInvitationQuery(), privacy.AlwaysDenyRule()},

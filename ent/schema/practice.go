@@ -44,7 +44,7 @@ func (Practice) Indexes() []ent.Index {
 }
 
 // Policy of the Practice: the clinic and the account see and end it. Practices are
-// made by internal/clinic alone.
+// made by internal/auth alone.
 func (Practice) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.OwnPracticeQuery(), privacy.AlwaysDenyRule()},

@@ -1,5 +1,7 @@
-// Package auth registers users, signs them in, and tells from a token who is
-// calling. It is the one place that reads users before anybody is signed in.
+// Package auth registers users, signs them in, tells from a token who is
+// calling, and lets users into clinics by invitations. It is the one place that goes
+// past the policies: before anybody is signed in, and for who has the code of an
+// invitation.
 package auth
 
 import (

@@ -8,7 +8,6 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/predicate"
 	"caregraph/ent/user"
-	"caregraph/internal/care"
 	"caregraph/internal/fault"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
@@ -73,7 +72,7 @@ func create(ctx context.Context, in Registration, hash string, weak error) (*ent
 	new := ent.FromContext(ctx).User.Create().SetUsername(in.Username).SetEmail(in.Email).SetNillablePhone(in.Phone).
 		SetRole(in.Role).SetIsStaff(in.Staff).SetPasswordHash(hash)
 	if name := scalar.NormalUsername(scalar.OneLine(in.Username)); len(faults) == 0 && scalar.Username(name) == nil {
-		own, err := care.NewClinic(unrestricted(ctx), name)
+		own, err := newClinic(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("register: %w", err)
 		}

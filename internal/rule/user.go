@@ -164,9 +164,8 @@ func MemberMutation() privacy.MutationRule {
 			return privacy.Allow
 		}
 		m.Where(user.ClinicID(v.ClinicID))
-		all := privacy.DecisionContext(ctx, privacy.Allow)
 		admins, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.ClinicRoleEQ(user.ClinicRoleAdmin), user.IsActive(true)).
-			Order(user.ByID()).Select(user.FieldID).Modify(Lock).Ints(all)
+			Order(user.ByID()).Select(user.FieldID).Modify(Lock).Ints(ctx)
 		if err != nil {
 			return err
 		}
@@ -174,7 +173,7 @@ func MemberMutation() privacy.MutationRule {
 			return privacy.Deny
 		}
 		if slices.Equal(admins, []int{id}) && (leaves || role != user.ClinicRoleAdmin) {
-			left, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(id)).Exist(all)
+			left, err := m.Client().User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(id)).Exist(ctx)
 			switch {
 			case err != nil:
 				return err

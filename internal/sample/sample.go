@@ -83,19 +83,19 @@ func signUps(ctx context.Context, authn *auth.Service) ([]*ent.User, error) {
 func accounts(as func(*ent.User) context.Context, users []*ent.User, doctor, patient int) error {
 	now, ctx := time.Now().UTC().Truncate(time.Microsecond), as(users[0])
 	for i, invite := range []func() (int, string, error){
-		func() (int, string, error) { return care.InviteMember(ctx, user.ClinicRoleMember, now) },
-		func() (int, string, error) { return care.InviteDoctor(ctx, doctor, now) },
-		func() (int, string, error) { return care.InvitePatient(ctx, patient, now) },
+		func() (int, string, error) { return auth.InviteMember(ctx, user.ClinicRoleMember, now) },
+		func() (int, string, error) { return auth.InviteDoctor(ctx, doctor, now) },
+		func() (int, string, error) { return auth.InvitePatient(ctx, patient, now) },
 	} {
 		_, code, err := invite()
 		if err != nil {
 			return fmt.Errorf("sample invitations: %w", err)
 		}
-		invitation, err := care.Invitation(ctx, code, now)
+		invitation, err := auth.Invitation(ctx, code, now)
 		if err != nil {
 			return fmt.Errorf("sample invitations: %w", err)
 		}
-		if err := care.Accept(as(users[i+1]), invitation, now); err != nil {
+		if err := auth.Accept(as(users[i+1]), invitation, now); err != nil {
 			return fmt.Errorf("sample invitations: %w", err)
 		}
 	}

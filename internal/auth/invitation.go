@@ -1,4 +1,4 @@
-package care
+package auth
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package care
+package auth
 
 import (
 	"cmp"
@@ -16,7 +16,6 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
-	"caregraph/ent/privacy"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
 	"caregraph/internal/viewer"
@@ -26,12 +25,6 @@ var (
 	errNotFound = &fault.Error{Kind: fault.NotFound, Message: fault.TextNotFound}
 	errAlone    = &fault.Error{Kind: fault.Conflict, Message: "There is nobody else in your clinic."}
 )
-
-// unrestricted is the context in which this package does what a policy cannot know to be
-// right: what an invitation allows, and what follows from a move between clinics.
-func unrestricted(ctx context.Context) context.Context {
-	return privacy.DecisionContext(ctx, privacy.Allow)
-}
 
 // UpdateMember says what a member of the viewer's clinic may do. Who is no longer an admin
 // invites no members: those invitations are revoked. It fails with
@@ -99,7 +92,7 @@ func moveOut(ctx context.Context, from, id int, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("move out: %w", err)
 	}
-	own, err := NewClinic(all, u.Username)
+	own, err := newClinic(ctx, u.Username)
 	if err != nil {
 		return err
 	}
@@ -109,11 +102,10 @@ func moveOut(ctx context.Context, from, id int, now time.Time) error {
 	return cutOff(ctx, from, id, now)
 }
 
-// NewClinic makes a clinic for a user, named as the user is. It must run where the
-// policies allow it.
-func NewClinic(ctx context.Context, username string) (*ent.Clinic, error) {
+// newClinic makes a clinic for a user, named as the user is.
+func newClinic(ctx context.Context, username string) (*ent.Clinic, error) {
 	name := []rune(username)
-	c, err := ent.FromContext(ctx).Clinic.Create().SetName(string(name[:min(len(name), 100)])).Save(ctx)
+	c, err := ent.FromContext(ctx).Clinic.Create().SetName(string(name[:min(len(name), 100)])).Save(unrestricted(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("new clinic: %w", err)
 	}
