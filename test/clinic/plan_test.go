@@ -46,6 +46,9 @@ func (j journal) Query(ctx context.Context, query string, args, v any) error {
 // order, the count, searches and edges. The callers have 100 patients of their own and a
 // caseload of some 140, or none of their own.
 func TestPlans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes 100,000 patients")
+	}
 	if harness.Raced {
 		t.Skip("100,000 patients take too long under the race detector; .ci/run runs this without it")
 	}

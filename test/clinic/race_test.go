@@ -298,6 +298,24 @@ func TestRightsEndAtOnce(t *testing.T) {
 	})
 }
 
+// TestRoleOfAccount checks that the account of a doctor treats nobody while the user is of
+// another role, and that a deleted doctor's account is gone.
+func TestRoleOfAccount(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, harness.New(t, db))
+		for _, tt := range []struct {
+			role string
+			sees int
+		}{{"PATIENT", 0}, {"DOCTOR", 1}} {
+			w.Must(t, w.callers["tara"], `mutation($rohan: ID!) { updateUser(id: $rohan, input: {role: `+tt.role+`}) { id } }`, map[string]any{"rohan": w.ids["rohan"]})
+			rohan := harness.Caller{Token: w.Login(t, "rohan@example.com").Access}
+			w.Expect(t, tt.role, rohan, `{ patients { totalCount } }`, nil, fmt.Sprintf(`{"data":{"patients":{"totalCount":%d}}}`, tt.sees))
+		}
+		w.Must(t, w.callers["asha"], `mutation($dShah: ID!) { deleteDoctor(id: $dShah) }`, map[string]any{"dShah": w.ids["dShah"]})
+		w.Expect(t, "after the doctor was deleted", w.callers["sunil"], `{ viewer { practices { id } } }`, nil, `{"data":{"viewer":{"practices":[]}}}`)
+	})
+}
+
 // TestInvitations checks what becomes of codes: however they are typed they are good
 // once; wrong, used, revoked and expired ones read alike; and guesses are limited.
 func TestInvitations(t *testing.T) {
