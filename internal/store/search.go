@@ -47,8 +47,8 @@ func (t Text) trigrams() string {
 
 // searched are the indexes of PostgreSQL that find a part of a text, and names that
 // sound alike. They need extensions, so they are no migrations. patient_clinic_find finds
-// patients by their owner and the text together: most owners have few of the patients
-// that a text matches. For an owner who has most of them, patient_find takes two thirds
+// patients by their clinic and the text together: most clinics have few of the patients
+// that a text matches. For a clinic that has most of them, patient_find takes two thirds
 // of the time.
 var searched = []struct{ name, on string }{
 	{"patient_clinic_find", "patients USING gin (clinic_id, " + PatientText.trigrams() + ", name_sound gin_trgm_ops)"},
@@ -58,7 +58,7 @@ var searched = []struct{ name, on string }{
 }
 
 // outdated are the indexes that servers of older versions searched by.
-var outdated = []string{"patient_search", "patient_text", "doctor_search", "user_search"}
+var outdated = []string{"patient_search", "patient_text", "doctor_search", "user_search", "patient_owner_find"}
 
 var trigram = regexp.MustCompile("[0-9A-Za-z]{3}")
 
