@@ -8,7 +8,6 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/user"
 	"caregraph/internal/auth"
-	"caregraph/internal/fault"
 	"caregraph/internal/reading"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
@@ -43,25 +42,6 @@ func updateClinic(ctx context.Context, name string) (*ent.Clinic, error) {
 		return nil, err
 	}
 	return ent.FromContext(ctx).Clinic.UpdateOneID(v.ClinicID).SetName(name).Save(ctx)
-}
-
-// removeAccount ends the account of a doctor or of a patient.
-func removeAccount(ctx context.Context, doctorID, clinicID, patientID *int) (bool, error) {
-	_, err := viewer.FromContext(ctx)
-	switch {
-	case err != nil:
-	case (doctorID == nil) == (patientID == nil):
-		err = &fault.Error{Kind: fault.Invalid, Message: "Give doctorId or patientId."}
-	case patientID != nil && clinicID != nil:
-		err = &fault.Error{Kind: fault.Invalid, Field: "clinic_id", Message: "A patient belongs to one clinic. Leave clinicId out."}
-	case patientID != nil:
-		err = auth.RemovePatientAccount(ctx, *patientID)
-	case clinicID != nil:
-		err = auth.RemoveDoctorAccount(ctx, *doctorID, *clinicID)
-	default:
-		err = auth.RemoveDoctorAccount(ctx, *doctorID, 0)
-	}
-	return err == nil, err
 }
 
 // preview tells what accepting the invitation would do.

@@ -119,22 +119,11 @@ func doctorAccounts(ctx context.Context, parents []*ent.Doctor) (map[int]int, er
 
 // seenAs tells in which way the viewer sees each of the patients.
 func seenAs(ctx context.Context, _ *reading.Table[ent.Patient], rows []*ent.Patient, f graphql.CollectedField) error {
-	v, err := viewer.FromContext(ctx)
-	if err != nil {
-		return err
-	}
-	belongs := make(map[int]int, len(rows))
+	clinics := make(map[int]int, len(rows))
 	for _, p := range rows {
-		belongs[p.ID] = p.ClinicID
+		clinics[p.ID] = p.ClinicID
 	}
-	ways, err := rule.HowSeen(v, belongs, func(ids []int) (map[int]bool, error) {
-		found, err := ent.FromContext(ctx).Patient.Query().Where(predicate.Patient(reading.Among(patient.FieldID, ids)), rule.Treated(v)).IDs(ctx)
-		treated := make(map[int]bool, len(found))
-		for _, id := range found {
-			treated[id] = true
-		}
-		return treated, err
-	})
+	ways, err := rule.HowSeen(ctx, clinics)
 	for _, p := range rows {
 		p.Loaded.Put(f.Alias, ways[p.ID])
 	}

@@ -55,23 +55,23 @@ func (o *MappingOrder) By() (field string, desc bool) {
 	return string(o.Field), o.Direction == OrderDirectionDesc
 }
 
-// See returns the context that sees patients in this way alone. A doctor or a patient
-// sees few.
-func (f *PatientFilter) See(ctx context.Context) (seeing context.Context, short bool) {
+// See narrows the list to one way of seeing patients. A doctor or a patient sees few.
+func (f *PatientFilter) See() (see func(context.Context) context.Context, short bool) {
 	if f == nil || f.SeenAs == nil {
-		return ctx, false
+		return nil, false
 	}
-	return rule.SeeingAs(ctx, *f.SeenAs), *f.SeenAs == rule.AsTreating || *f.SeenAs == rule.AsSelf
+	way := *f.SeenAs
+	return func(ctx context.Context) context.Context { return rule.SeeingAs(ctx, way) }, way == rule.AsTreating || way == rule.AsSelf
 }
 
-// See returns the viewer's own context.
-func (*UserFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
+// See narrows nothing.
+func (*UserFilter) See() (func(context.Context) context.Context, bool) { return nil, false }
 
-// See returns the viewer's own context.
-func (*DoctorFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
+// See narrows nothing.
+func (*DoctorFilter) See() (func(context.Context) context.Context, bool) { return nil, false }
 
-// See returns the viewer's own context.
-func (*MappingFilter) See(ctx context.Context) (context.Context, bool) { return ctx, false }
+// See narrows nothing.
+func (*MappingFilter) See() (func(context.Context) context.Context, bool) { return nil, false }
 
 // Searches names the column in which an index finds the search.
 func (f *PatientFilter) Searches() string {
@@ -306,7 +306,7 @@ func joined(words []string) []string {
 }
 
 // searched returns the conditions that every word of a search is in the text.
-func searched[P ~func(*sql.Selector)](text text, search *string) ([]P, error) {
+func searched[P ~func(*sql.Selector)](text rule.Text, search *string) ([]P, error) {
 	words, err := words(search)
 	conditions := make([]P, len(words))
 	for i, word := range words {
@@ -315,13 +315,8 @@ func searched[P ~func(*sql.Selector)](text text, search *string) ([]P, error) {
 	return conditions, err
 }
 
-// text is what a search looks in: an expression over columns that are qualified.
-type text interface {
-	SQL(qualified func(column string) string) string
-}
-
 // contains is the condition that one of the forms of a word is in the text.
-func contains(text text, forms []string) reading.Where {
+func contains(text rule.Text, forms []string) reading.Where {
 	return func(s *sql.Selector) {
 		in := text.SQL(s.C)
 		predicates := make([]*sql.Predicate, len(forms))

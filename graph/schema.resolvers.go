@@ -166,7 +166,7 @@ func (r *mutationResolver) LeaveClinic(ctx context.Context) (*ent.User, error) {
 }
 
 func (r *mutationResolver) RemoveAccount(ctx context.Context, doctorID *int, clinicID *int, patientID *int) (bool, error) {
-	return removeAccount(ctx, doctorID, clinicID, patientID)
+	return auth.RemoveAccount(ctx, doctorID, clinicID, patientID)
 }
 
 func (r *newInvitationResolver) Invitation(ctx context.Context, obj *NewInvitation) (*ent.Invitation, error) {

@@ -8,7 +8,6 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
-	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -114,7 +113,6 @@ var mappings = reading.Table[ent.Mapping]{
 var clinics = reading.Table[ent.Clinic]{
 	Object:  "Clinic",
 	Columns: ent.ClinicColumns,
-	Newest:  clinic.FieldCreatedAt,
 	Node:    (*ent.Clinic).Node,
 	Bare:    func(id int) *ent.Clinic { return &ent.Clinic{ID: id} },
 	Values:  ent.ClinicValues,

@@ -97,9 +97,7 @@ define("cg-clinic", {
 					}) : h("p.muted", t("noInvitations")))),
 			practices[0] && h("section.card", h("h2", t("practices")), rows("ul.people", practices, (p) => [
 				h("div", h("strong", p.doctor.name), h("small", p.clinic.name)),
-				h("button", { type: "button", onclick: async () => {
-					await doing(t("removeAccount"), t("giveUpText", p.doctor.name, p.clinic.name), t("remove"), giveUpDocument, { doctor: p.doctor.id, clinic: p.clinic.id })();
-				} }, t("remove"))])),
+				h("button", { type: "button", onclick: doing(t("removeAccount"), t("giveUpText", p.doctor.name, p.clinic.name), t("remove"), giveUpDocument, { doctor: p.doctor.id, clinic: p.clinic.id }) }, t("remove"))])),
 		];
 	},
 });

@@ -18,7 +18,7 @@ type Clinic struct{ ent.Schema }
 // Fields of the Clinic.
 func (Clinic) Fields() []ent.Field {
 	return []ent.Field{
-		field.String("name").Validate(scalar.FilledLine(100)),
+		field.String("name").Validate(scalar.FilledLine(scalar.MaxClinicName)),
 		field.Time("created_at").Default(now).Immutable(),
 	}
 }

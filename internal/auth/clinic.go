@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"caregraph/ent/practice"
 	"caregraph/ent/user"
 	"caregraph/internal/fault"
+	"caregraph/internal/scalar"
 	"caregraph/internal/viewer"
 )
 
@@ -72,7 +72,7 @@ func Leave(ctx context.Context, now time.Time) error {
 	if err := lockClinics(ctx, map[int]sql.LockStrength{v.ClinicID: sql.LockUpdate}); err != nil {
 		return err
 	}
-	accompanied, err := ent.FromContext(ctx).User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(v.UserID)).Exist(unrestricted(ctx))
+	accompanied, err := hasColleagues(ctx, v)
 	switch {
 	case err != nil:
 		return fmt.Errorf("leave: %w", err)
@@ -80,6 +80,12 @@ func Leave(ctx context.Context, now time.Time) error {
 		return errAlone
 	}
 	return moveOut(ctx, v.ClinicID, v.UserID, now)
+}
+
+// hasColleagues tells whether the viewer's clinic has other members. That stays so while
+// the clinic is locked.
+func hasColleagues(ctx context.Context, v viewer.Viewer) (bool, error) {
+	return ent.FromContext(ctx).User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(v.UserID)).Exist(unrestricted(ctx))
 }
 
 // moveOut puts a member of the clinic into a new one, which has the member's name.
@@ -104,8 +110,7 @@ func moveOut(ctx context.Context, from, id int, now time.Time) error {
 
 // newClinic makes a clinic for a user, named as the user is.
 func newClinic(ctx context.Context, username string) (*ent.Clinic, error) {
-	name := []rune(username)
-	c, err := ent.FromContext(ctx).Clinic.Create().SetName(string(name[:min(len(name), 100)])).Save(unrestricted(ctx))
+	c, err := ent.FromContext(ctx).Clinic.Create().SetName(scalar.ClinicName(username)).Save(unrestricted(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("new clinic: %w", err)
 	}
@@ -127,7 +132,7 @@ func cutOff(ctx context.Context, from, id int, now time.Time) error {
 // who had colleagues leaves it to them. The clinics must be locked.
 func join(ctx context.Context, v viewer.Viewer, to int, role user.ClinicRole, now time.Time) error {
 	db, all := ent.FromContext(ctx), unrestricted(ctx)
-	accompanied, err := db.User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(v.UserID)).Exist(all)
+	accompanied, err := hasColleagues(ctx, v)
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
@@ -194,22 +199,28 @@ func lockClinics(ctx context.Context, clinics map[int]sql.LockStrength) error {
 	return nil
 }
 
-// RemoveDoctorAccount ends that a user is the account of the doctor in the clinic; 0 is
-// the viewer's. It fails with fault.NotFound if the viewer sees no such account.
-func RemoveDoctorAccount(ctx context.Context, doctorID, clinicID int) error {
+// RemoveAccount ends that a user is the account of a doctor or of a patient: doctorID or
+// patientID is given, and with doctorID clinicID unless it is the viewer's clinic. It fails
+// with fault.Invalid for anything else, with fault.NotFound if the viewer sees no such
+// account, and as the policies say.
+func RemoveAccount(ctx context.Context, doctorID, clinicID, patientID *int) (bool, error) {
 	v, err := viewer.FromContext(ctx)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case (doctorID == nil) == (patientID == nil):
+		err = &fault.Error{Kind: fault.Invalid, Message: "Give doctorId or patientId."}
+	case patientID != nil && clinicID != nil:
+		err = &fault.Error{Kind: fault.Invalid, Field: "clinic_id", Message: "A patient belongs to one clinic. Leave clinicId out."}
+	case patientID != nil:
+		err = ent.FromContext(ctx).Patient.UpdateOneID(*patientID).Where(patient.AccountIDNotNil()).ClearAccountID().Exec(ctx)
+	default:
+		if clinicID == nil {
+			clinicID = &v.ClinicID
+		}
+		var n int
+		if n, err = ent.FromContext(ctx).Practice.Delete().Where(practice.DoctorID(*doctorID), practice.ClinicID(*clinicID)).Exec(ctx); err == nil && n == 0 {
+			err = errNotFound
+		}
 	}
-	n, err := ent.FromContext(ctx).Practice.Delete().Where(practice.DoctorID(doctorID), practice.ClinicID(cmp.Or(clinicID, v.ClinicID))).Exec(ctx)
-	if err == nil && n == 0 {
-		return errNotFound
-	}
-	return err
-}
-
-// RemovePatientAccount ends that a user is the account of the patient. It fails with
-// fault.NotFound if the viewer sees no such patient, or the patient has no account.
-func RemovePatientAccount(ctx context.Context, patientID int) error {
-	return ent.FromContext(ctx).Patient.UpdateOneID(patientID).Where(patient.AccountIDNotNil()).ClearAccountID().Exec(ctx)
+	return err == nil, err
 }

@@ -33,7 +33,6 @@ var (
 	errFull             = &fault.Error{Kind: fault.Conflict, Message: "The clinic has 100 invitations. Revoke one, or wait until one is accepted."}
 	errMember           = &fault.Error{Kind: fault.Conflict, Message: "You are a member of this clinic already."}
 	errRole             = &fault.Error{Kind: fault.Forbidden, Message: "Only a user of role DOCTOR can be the account of a doctor."}
-	errDoctorAccount    = fault.DoctorHasAccount
 	errPatientAccount   = &fault.Error{Kind: fault.Conflict, Message: "This patient has an account already."}
 	invitationAlphabet  = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding) // Crockford's: no I, L, O, U
 	invitationConfusing = strings.NewReplacer("I", "1", "L", "1", "O", "0", "-", "", " ", "")
@@ -57,7 +56,7 @@ func InviteDoctor(ctx context.Context, doctorID int, now time.Time) (id int, cod
 	case err != nil:
 		return 0, "", fmt.Errorf("invite doctor: %w", err)
 	case taken:
-		return 0, "", errDoctorAccount
+		return 0, "", fault.DoctorHasAccount
 	}
 	return invite(ctx, ent.FromContext(ctx).Invitation.Create().SetDoctorID(doctorID), now)
 }
@@ -175,7 +174,7 @@ func Look(ctx context.Context, i *ent.Invitation) (*Preview, error) {
 		}
 	case i.ClinicID != v.ClinicID:
 		var accompanied bool
-		if accompanied, err = db.User.Query().Where(user.ClinicID(v.ClinicID), user.IDNEQ(v.UserID)).Exist(all); err != nil {
+		if accompanied, err = hasColleagues(ctx, v); err != nil {
 			break
 		}
 		count := &p.PatientsBrought

@@ -81,8 +81,7 @@ func username(check func(string) error) reader {
 func clinicName(v any) (any, error) {
 	name, err := username(nil)(v)
 	if s, ok := name.(string); ok {
-		runes := []rune(s)
-		return string(runes[:min(len(runes), 100)]), err
+		return scalar.ClinicName(s), err
 	}
 	return name, err
 }

@@ -24,7 +24,7 @@ type Page[T any] struct {
 	desc          bool
 	cursors       Cursors
 
-	// see makes the context in which the list is read, without its edges.
+	// see makes the context in which the list is read, without its edges; nil: the viewer's.
 	see   func(context.Context) context.Context
 	short bool // whether the list is read whole anyway, to be ordered
 	total bool // whether its rows tell how many there are
@@ -126,11 +126,11 @@ type Filter interface {
 	// Where returns the conditions of the filter. It fails with Invalid.
 	Where(ctx context.Context) ([]Where, error)
 
-	// See returns the context in which the list is read: one that sees less, if that
-	// is quicker than to read what the viewer sees and leave some of it out. short tells
-	// that no index has the list in its order, and that it is short: it is counted as
-	// it is read.
-	See(ctx context.Context) (seeing context.Context, short bool)
+	// See returns what makes the context in which the list is read: one that sees less,
+	// if that is quicker than to read what the viewer sees and leave some of it out; or
+	// nil. short tells that no index has the list in its order, and that it is short: it
+	// is counted as it is read.
+	See() (see func(context.Context) context.Context, short bool)
 
 	// Searches returns the column in which a text is searched for, if an index
 	// finds the text and nothing else of the filter takes longer for each row.
@@ -140,7 +140,7 @@ type Filter interface {
 // arguments reads the arguments of a connection, which may lack some. It fails with
 // Invalid.
 func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T], []Where, error) {
-	p := &Page[T]{cursors: current(ctx).cursors, see: func(ctx context.Context) context.Context { return ctx }}
+	p := &Page[T]{cursors: current(ctx).cursors}
 	var err error
 	first, _ := args["first"].(*int)
 	last, _ := args["last"].(*int)
@@ -168,11 +168,7 @@ func (t *Table[T]) arguments(ctx context.Context, args map[string]any) (*Page[T]
 	var list []Where
 	if filter, ok := args["filter"].(Filter); ok {
 		p.search = filter.Searches() == p.order.Column
-		_, p.short = filter.See(ctx)
-		p.see = func(ctx context.Context) context.Context {
-			ctx, _ = filter.See(ctx)
-			return ctx
-		}
+		p.see, p.short = filter.See()
 		list, err = filter.Where(ctx)
 	}
 	return p, list, err
@@ -278,6 +274,10 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 			shown = true
 		}
 	}
+	seeing := ctx
+	if p.see != nil {
+		seeing = p.see(ctx)
+	}
 	pages := map[int]*Connection[T]{}
 	if p.size > 0 && (shown || branches != nil) {
 		p.columns = []string{p.order.Column}
@@ -287,7 +287,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 		p.columns = distinct(p.columns)
 		first := p.after == nil && p.before == nil
 		p.total = p.short && counted && first
-		rows, err := from.Rows(p.see(ctx), p)
+		rows, err := from.Rows(seeing, p)
 		if err != nil {
 			return nil, err
 		}
@@ -315,7 +315,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 		}
 	}
 	if counted {
-		counts, err := from.Counts(p.see(ctx))
+		counts, err := from.Counts(seeing)
 		if err != nil {
 			return nil, err
 		}

@@ -46,7 +46,7 @@ func SeenMappingQuery() privacy.QueryRule {
 		q.Where(SeenMappings(ctx)...)
 		if v.Records {
 			q.Where(func(s *sql.Selector) {
-				mask(s, masked{mapping.FieldNotes, func() *sql.Predicate { return sql.Or(conditions(s, others(v)...)...) }, "NULL"})
+				mask(s, masked{mapping.FieldNotes, func() *sql.Predicate { return condition(s, mapping.Or(others(v)...)) }, "NULL"})
 			})
 		}
 		return privacy.Allow
@@ -174,15 +174,11 @@ func assign(ctx context.Context, v viewer.Viewer, m *ent.MappingMutation) error 
 	return privacy.Allow
 }
 
-// conditions returns the predicates as conditions on the rows of the selector.
-func conditions[P ~func(*sql.Selector)](s *sql.Selector, predicates ...P) []*sql.Predicate {
-	list := make([]*sql.Predicate, len(predicates))
-	for i, p := range predicates {
-		one := sql.Dialect(s.Dialect()).Select().From(sql.Table(s.TableName()))
-		p(one)
-		list[i] = one.P()
-	}
-	return list
+// condition returns the predicate as a condition on the rows of the selector.
+func condition(s *sql.Selector, p func(*sql.Selector)) *sql.Predicate {
+	alone := sql.Dialect(s.Dialect()).Select().From(sql.Table(s.TableName()))
+	p(alone)
+	return alone.P()
 }
 
 // masked is a column that is read as otherwise in the rows that do not meet the condition.

@@ -74,6 +74,8 @@ func SeenPatientMutation() privacy.MutationRule {
 	})
 }
 
+const textClinicOnly = "Only members of the clinic may change this."
+
 // What may be changed of a patient who is another clinic's.
 var (
 	byTreating = []string{patient.FieldMedicalHistory, patient.FieldBloodGroup, patient.FieldEmergencyContact}
@@ -91,7 +93,7 @@ func keepToAccess(ctx context.Context, v viewer.Viewer, m *ent.PatientMutation, 
 	if err != nil {
 		return err
 	}
-	treated, err := m.Client().Patient.Query().Where(patient.ID(id), Treated(v)).Exist(ctx)
+	treated, err := m.Client().Patient.Query().Where(patient.ID(id), treats(v)).Exist(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,34 +112,29 @@ func keepToAccess(ctx context.Context, v viewer.Viewer, m *ent.PatientMutation, 
 		if slices.Contains(allowed, field) {
 			continue
 		}
-		if field == patient.FieldAccountID { // whether there is one is not for everybody
-			refused = append(refused, &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly})
-			continue
+		if field == patient.FieldDeletedAt {
+			return &fault.Error{Kind: fault.Forbidden, Message: textClinicOnly}
 		}
-		old, err := m.OldField(ctx, field)
-		if err != nil {
-			return err
-		}
-		next, set := m.Field(field)
-		if same(old, next, set) {
-			if err := m.ResetField(field); err != nil {
+		if field != patient.FieldAccountID { // whether there is one is not for everybody
+			old, err := m.OldField(ctx, field)
+			if err != nil {
 				return err
 			}
-			continue
-		}
-		if field == patient.FieldDeletedAt {
-			return fault.List{{Kind: fault.Forbidden, Message: textClinicOnly}}
+			if next, set := m.Field(field); same(old, next, set) {
+				if err := m.ResetField(field); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		refused = append(refused, &fault.Error{Kind: fault.Forbidden, Field: field, Message: textClinicOnly})
 	}
-	if refused != nil {
-		slices.SortFunc(refused, func(a, b *fault.Error) int { return cmp.Compare(a.Field, b.Field) })
-		return refused
+	if refused == nil {
+		return nil
 	}
-	return nil
+	slices.SortFunc(refused, func(a, b *fault.Error) int { return cmp.Compare(a.Field, b.Field) })
+	return refused
 }
-
-const textClinicOnly = "Only members of the clinic may change this."
 
 // same tells whether a field is what it was, which may be a pointer.
 func same(old, next ent.Value, set bool) bool {
@@ -166,7 +163,7 @@ func SeenPatients(ctx context.Context) []predicate.Patient {
 	}
 	ways := []predicate.Patient{patient.ClinicID(v.ClinicID)}
 	if v.Practices {
-		ways = append(ways, Treated(v))
+		ways = append(ways, treats(v))
 	}
 	if v.Records {
 		ways = append(ways, patient.AccountID(v.UserID))
@@ -174,8 +171,8 @@ func SeenPatients(ctx context.Context) []predicate.Patient {
 	return []predicate.Patient{patient.Or(ways...)}
 }
 
-// Treated is the predicate of the patients whom the viewer treats.
-func Treated(v viewer.Viewer) predicate.Patient {
+// treats is the predicate of the patients whom the viewer treats.
+func treats(v viewer.Viewer) predicate.Patient {
 	return among(patient.FieldID, treated(v))
 }
 
@@ -219,19 +216,23 @@ func seenAs(v viewer.Viewer, way Access) predicate.Patient {
 	case way == AsStaff && v.Staff:
 		return others
 	case way == AsTreating && v.Practices && !v.Staff:
-		return patient.And(Treated(v), others)
+		return patient.And(treats(v), others)
 	case way == AsSelf && v.Records && !v.Staff && v.Practices:
-		return patient.And(patient.AccountID(v.UserID), others, patient.Not(Treated(v)))
+		return patient.And(patient.AccountID(v.UserID), others, patient.Not(treats(v)))
 	case way == AsSelf && v.Records && !v.Staff:
 		return patient.And(patient.AccountID(v.UserID), others)
 	}
 	return nobody
 }
 
-// HowSeen returns the strongest way in which the viewer sees a patient of the clinic, by
-// the patient's id. treats tells which of the patients the viewer treats; it is asked only
-// if that makes a difference.
-func HowSeen(v viewer.Viewer, clinics map[int]int, treats func(ids []int) (map[int]bool, error)) (map[int]Access, error) {
+// HowSeen returns the strongest way in which the viewer sees each of the patients, by id.
+// clinics has the clinics of patients that the viewer sees. It takes a statement only for a
+// viewer who may treat a patient and be it, too.
+func HowSeen(ctx context.Context, clinics map[int]int) (map[int]Access, error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ways := make(map[int]Access, len(clinics))
 	var unsure []int
 	for id, clinic := range clinics {
@@ -252,8 +253,8 @@ func HowSeen(v viewer.Viewer, clinics map[int]int, treats func(ids []int) (map[i
 	if unsure == nil {
 		return ways, nil
 	}
-	treated, err := treats(unsure)
-	for id := range treated {
+	treating, err := ent.FromContext(ctx).Patient.Query().Where(patient.IDIn(unsure...), treats(v)).IDs(ctx)
+	for _, id := range treating {
 		ways[id] = AsTreating
 	}
 	return ways, err

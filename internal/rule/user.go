@@ -72,14 +72,14 @@ func WithAuthors(ctx context.Context) context.Context {
 
 type authorsKey struct{}
 
-// text is an expression over columns that are qualified.
-type text interface {
+// Text is what a search looks in: an expression over columns that are qualified.
+type Text interface {
 	SQL(qualified func(column string) string) string
 }
 
 // UserText returns the text in which the viewer finds users: without the phone numbers
 // that KnownUserQuery does not show.
-func UserText(ctx context.Context, text text) text {
+func UserText(ctx context.Context, text Text) Text {
 	v, err := viewer.FromContext(ctx)
 	if err == nil && v.Staff {
 		return text
@@ -88,13 +88,13 @@ func UserText(ctx context.Context, text text) text {
 }
 
 type shownText struct {
-	text
+	Text
 	viewer int
 }
 
 // SQL returns the text, in which the phone number is empty of everybody but the viewer.
 func (t shownText) SQL(qualified func(column string) string) string {
-	return t.text.SQL(func(column string) string {
+	return t.Text.SQL(func(column string) string {
 		if column != user.FieldPhone {
 			return qualified(column)
 		}
@@ -144,9 +144,9 @@ func Members(ctx context.Context) []predicate.User {
 }
 
 // MemberMutation allows the admins of a clinic to say who is an admin and to remove
-// members, and a member to leave; and staff to make every user an admin. It locks the clinic's active admins until the
-// transaction ends, so that those who remove each other at once take turns. It fails with
-// fault.Conflict if the clinic would be left without any.
+// members, and a member to leave; and staff to make every user an admin. It locks the
+// clinic's active admins until the transaction ends, so that those who remove each other
+// at once take turns. It fails with fault.Conflict if the clinic would be left without any.
 func MemberMutation() privacy.MutationRule {
 	return privacy.UserMutationRuleFunc(func(ctx context.Context, m *ent.UserMutation) error {
 		v, err := viewer.FromContext(ctx)

@@ -198,6 +198,16 @@ func Username(s string) error {
 	return nil
 }
 
+// MaxClinicName is how many characters the name of a clinic may have.
+const MaxClinicName = 100
+
+// ClinicName returns the name of the clinic in which a user begins: the username, as far
+// as it fits.
+func ClinicName(username string) string {
+	name := []rune(username)
+	return string(name[:min(len(name), MaxClinicName)])
+}
+
 // Invalid lists every invalid field of an input.
 type Invalid []Field
 
