@@ -375,6 +375,29 @@ func TestAccess(t *testing.T) {
 	})
 }
 
+// TestShortLists walks the patients of a way that are counted while they are read: every page
+// tells how many there are, from either end.
+func TestShortLists(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, harness.New(t, db))
+		bina := w.callers["bina"]
+		page := `query($after: Cursor) { patients(first: 1, after: $after, filter: {seenAs: SELF}) { totalCount pageInfo { hasNextPage endCursor } nodes { name } } }`
+		var in struct {
+			Data struct {
+				Patients struct {
+					PageInfo struct{ EndCursor string }
+				}
+			}
+		}
+		w.Read(t, bina, page, nil, &in)
+		cursor := in.Data.Patients.PageInfo.EndCursor
+		w.Expect(t, "the first", bina, page, nil, `{"data":{"patients":{"totalCount":2,"pageInfo":{"hasNextPage":true,"endCursor":"`+cursor+`"},"nodes":[{"name":"Chirag"}]}}}`)
+		w.Read(t, bina, page, map[string]any{"after": cursor}, &in)
+		w.Expect(t, "the second", bina, page, map[string]any{"after": cursor}, `{"data":{"patients":{"totalCount":2,"pageInfo":{"hasNextPage":false,"endCursor":"`+in.Data.Patients.PageInfo.EndCursor+`"},"nodes":[{"name":"Bela"}]}}}`)
+		w.Expect(t, "from the end", bina, `{ patients(last: 1, filter: {seenAs: SELF}) { totalCount nodes { name } } }`, nil, `{"data":{"patients":{"totalCount":2,"nodes":[{"name":"Bela"}]}}}`)
+	})
+}
+
 // TestAccessREST asks every route of a record as everybody.
 func TestAccessREST(t *testing.T) {
 	whole := `{"name":"%s","email":"family@example.com","phone":"%s","date_of_birth":"1990-05-15","address":"12 MG Road, Pune","gender":"female"}`
