@@ -25,6 +25,10 @@ type Doctor struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// 1 when the record is made, one more with each change of what it says.
+	Version int `json:"version,omitempty"`
+	// Who made this version; NULL if it was nobody who was signed in. No foreign key: users are never deleted.
+	UpdatedByID *int `json:"updated_by_id,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// The name as it is searched and ordered: folded, see scalar.Fold.
@@ -103,7 +107,7 @@ func (*Doctor) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case doctor.FieldID, doctor.FieldExperienceYears, doctor.FieldConsultationFee:
+		case doctor.FieldID, doctor.FieldVersion, doctor.FieldUpdatedByID, doctor.FieldExperienceYears, doctor.FieldConsultationFee:
 			values[i] = new(sql.NullInt64)
 		case doctor.FieldName, doctor.FieldNameKey, doctor.FieldNameSound, doctor.FieldEmail, doctor.FieldPhone, doctor.FieldSpecialization, doctor.FieldSpecializationKey, doctor.FieldLicenseNumber, doctor.FieldAddress, doctor.FieldAvailability:
 			values[i] = new(sql.NullString)
@@ -148,6 +152,19 @@ func (_m *Doctor) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DeletedAt = new(time.Time)
 				*_m.DeletedAt = value.Time
+			}
+		case doctor.FieldVersion:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field version", values[i])
+			} else if value.Valid {
+				_m.Version = int(value.Int64)
+			}
+		case doctor.FieldUpdatedByID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field updated_by_id", values[i])
+			} else if value.Valid {
+				_m.UpdatedByID = new(int)
+				*_m.UpdatedByID = int(value.Int64)
 			}
 		case doctor.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -284,6 +301,14 @@ func (_m *Doctor) String() string {
 	if v := _m.DeletedAt; v != nil {
 		builder.WriteString("deleted_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("version=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Version))
+	builder.WriteString(", ")
+	if v := _m.UpdatedByID; v != nil {
+		builder.WriteString("updated_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("name=")

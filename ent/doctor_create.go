@@ -68,6 +68,34 @@ func (_c *DoctorCreate) SetNillableDeletedAt(v *time.Time) *DoctorCreate {
 	return _c
 }
 
+// SetVersion sets the "version" field.
+func (_c *DoctorCreate) SetVersion(v int) *DoctorCreate {
+	_c.mutation.SetVersion(v)
+	return _c
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_c *DoctorCreate) SetNillableVersion(v *int) *DoctorCreate {
+	if v != nil {
+		_c.SetVersion(*v)
+	}
+	return _c
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_c *DoctorCreate) SetUpdatedByID(v int) *DoctorCreate {
+	_c.mutation.SetUpdatedByID(v)
+	return _c
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_c *DoctorCreate) SetNillableUpdatedByID(v *int) *DoctorCreate {
+	if v != nil {
+		_c.SetUpdatedByID(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *DoctorCreate) SetName(v string) *DoctorCreate {
 	_c.mutation.SetName(v)
@@ -268,6 +296,10 @@ func (_c *DoctorCreate) defaults() error {
 		v := doctor.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Version(); !ok {
+		v := doctor.DefaultVersion
+		_c.mutation.SetVersion(v)
+	}
 	if _, ok := _c.mutation.NameSound(); !ok {
 		v := doctor.DefaultNameSound
 		_c.mutation.SetNameSound(v)
@@ -282,6 +314,9 @@ func (_c *DoctorCreate) check() error {
 	}
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Doctor.updated_at"`)}
+	}
+	if _, ok := _c.mutation.Version(); !ok {
+		return &ValidationError{Name: "version", err: errors.New(`ent: missing required field "Doctor.version"`)}
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Doctor.name"`)}
@@ -393,6 +428,14 @@ func (_c *DoctorCreate) createSpec() (*Doctor, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DeletedAt(); ok {
 		_spec.SetField(doctor.FieldDeletedAt, field.TypeTime, value)
 		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.Version(); ok {
+		_spec.SetField(doctor.FieldVersion, field.TypeInt, value)
+		_node.Version = value
+	}
+	if value, ok := _c.mutation.UpdatedByID(); ok {
+		_spec.SetField(doctor.FieldUpdatedByID, field.TypeInt, value)
+		_node.UpdatedByID = &value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(doctor.FieldName, field.TypeString, value)
@@ -569,6 +612,48 @@ func (u *DoctorUpsert) UpdateDeletedAt() *DoctorUpsert {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (u *DoctorUpsert) ClearDeletedAt() *DoctorUpsert {
 	u.SetNull(doctor.FieldDeletedAt)
+	return u
+}
+
+// SetVersion sets the "version" field.
+func (u *DoctorUpsert) SetVersion(v int) *DoctorUpsert {
+	u.Set(doctor.FieldVersion, v)
+	return u
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateVersion() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldVersion)
+	return u
+}
+
+// AddVersion adds v to the "version" field.
+func (u *DoctorUpsert) AddVersion(v int) *DoctorUpsert {
+	u.Add(doctor.FieldVersion, v)
+	return u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *DoctorUpsert) SetUpdatedByID(v int) *DoctorUpsert {
+	u.Set(doctor.FieldUpdatedByID, v)
+	return u
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *DoctorUpsert) UpdateUpdatedByID() *DoctorUpsert {
+	u.SetExcluded(doctor.FieldUpdatedByID)
+	return u
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *DoctorUpsert) AddUpdatedByID(v int) *DoctorUpsert {
+	u.Add(doctor.FieldUpdatedByID, v)
+	return u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *DoctorUpsert) ClearUpdatedByID() *DoctorUpsert {
+	u.SetNull(doctor.FieldUpdatedByID)
 	return u
 }
 
@@ -823,6 +908,55 @@ func (u *DoctorUpsertOne) UpdateDeletedAt() *DoctorUpsertOne {
 func (u *DoctorUpsertOne) ClearDeletedAt() *DoctorUpsertOne {
 	return u.Update(func(s *DoctorUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *DoctorUpsertOne) SetVersion(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *DoctorUpsertOne) AddVersion(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateVersion() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *DoctorUpsertOne) SetUpdatedByID(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *DoctorUpsertOne) AddUpdatedByID(v int) *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *DoctorUpsertOne) UpdateUpdatedByID() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *DoctorUpsertOne) ClearUpdatedByID() *DoctorUpsertOne {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 
@@ -1272,6 +1406,55 @@ func (u *DoctorUpsertBulk) UpdateDeletedAt() *DoctorUpsertBulk {
 func (u *DoctorUpsertBulk) ClearDeletedAt() *DoctorUpsertBulk {
 	return u.Update(func(s *DoctorUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *DoctorUpsertBulk) SetVersion(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *DoctorUpsertBulk) AddVersion(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateVersion() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *DoctorUpsertBulk) SetUpdatedByID(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *DoctorUpsertBulk) AddUpdatedByID(v int) *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *DoctorUpsertBulk) UpdateUpdatedByID() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *DoctorUpsertBulk) ClearUpdatedByID() *DoctorUpsertBulk {
+	return u.Update(func(s *DoctorUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 

@@ -59,6 +59,54 @@ func (_u *DoctorUpdate) ClearDeletedAt() *DoctorUpdate {
 	return _u
 }
 
+// SetVersion sets the "version" field.
+func (_u *DoctorUpdate) SetVersion(v int) *DoctorUpdate {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *DoctorUpdate) SetNillableVersion(v *int) *DoctorUpdate {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *DoctorUpdate) AddVersion(v int) *DoctorUpdate {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *DoctorUpdate) SetUpdatedByID(v int) *DoctorUpdate {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *DoctorUpdate) SetNillableUpdatedByID(v *int) *DoctorUpdate {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *DoctorUpdate) AddUpdatedByID(v int) *DoctorUpdate {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *DoctorUpdate) ClearUpdatedByID() *DoctorUpdate {
+	_u.mutation.ClearUpdatedByID()
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *DoctorUpdate) SetName(v string) *DoctorUpdate {
 	_u.mutation.SetName(v)
@@ -491,6 +539,21 @@ func (_u *DoctorUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(doctor.FieldDeletedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(doctor.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(doctor.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(doctor.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(doctor.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(doctor.FieldUpdatedByID, field.TypeInt)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(doctor.FieldName, field.TypeString, value)
 	}
@@ -722,6 +785,54 @@ func (_u *DoctorUpdateOne) SetNillableDeletedAt(v *time.Time) *DoctorUpdateOne {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *DoctorUpdateOne) ClearDeletedAt() *DoctorUpdateOne {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetVersion sets the "version" field.
+func (_u *DoctorUpdateOne) SetVersion(v int) *DoctorUpdateOne {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *DoctorUpdateOne) SetNillableVersion(v *int) *DoctorUpdateOne {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *DoctorUpdateOne) AddVersion(v int) *DoctorUpdateOne {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *DoctorUpdateOne) SetUpdatedByID(v int) *DoctorUpdateOne {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *DoctorUpdateOne) SetNillableUpdatedByID(v *int) *DoctorUpdateOne {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *DoctorUpdateOne) AddUpdatedByID(v int) *DoctorUpdateOne {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *DoctorUpdateOne) ClearUpdatedByID() *DoctorUpdateOne {
+	_u.mutation.ClearUpdatedByID()
 	return _u
 }
 
@@ -1186,6 +1297,21 @@ func (_u *DoctorUpdateOne) sqlSave(ctx context.Context) (_node *Doctor, err erro
 	}
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(doctor.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(doctor.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(doctor.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(doctor.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(doctor.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(doctor.FieldUpdatedByID, field.TypeInt)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(doctor.FieldName, field.TypeString, value)

@@ -10,6 +10,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"context"
@@ -88,6 +89,7 @@ func checkColumn(t, c string) error {
 			mapping.Table:    mapping.ValidColumn,
 			patient.Table:    patient.ValidColumn,
 			practice.Table:   practice.ValidColumn,
+			revision.Table:   revision.ValidColumn,
 			session.Table:    session.ValidColumn,
 			user.Table:       user.ValidColumn,
 		})

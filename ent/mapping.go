@@ -27,6 +27,10 @@ type Mapping struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// 1 when the record is made, one more with each change of what it says.
+	Version int `json:"version,omitempty"`
+	// Who made this version; NULL if it was nobody who was signed in. No foreign key: users are never deleted.
+	UpdatedByID *int `json:"updated_by_id,omitempty"`
 	// The patient's clinic. Set by the policy, never by a caller. No foreign key: that would lock the clinic after the patient, and who moves between clinics locks the clinic first.
 	ClinicID int `json:"clinic_id,omitempty"`
 	// Who assigned. Set by the policy, never by a caller.
@@ -105,7 +109,7 @@ func (*Mapping) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case mapping.FieldIsActive:
 			values[i] = new(sql.NullBool)
-		case mapping.FieldID, mapping.FieldClinicID, mapping.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID:
+		case mapping.FieldID, mapping.FieldVersion, mapping.FieldUpdatedByID, mapping.FieldClinicID, mapping.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID:
 			values[i] = new(sql.NullInt64)
 		case mapping.FieldNotes:
 			values[i] = new(sql.NullString)
@@ -150,6 +154,19 @@ func (_m *Mapping) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DeletedAt = new(time.Time)
 				*_m.DeletedAt = value.Time
+			}
+		case mapping.FieldVersion:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field version", values[i])
+			} else if value.Valid {
+				_m.Version = int(value.Int64)
+			}
+		case mapping.FieldUpdatedByID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field updated_by_id", values[i])
+			} else if value.Valid {
+				_m.UpdatedByID = new(int)
+				*_m.UpdatedByID = int(value.Int64)
 			}
 		case mapping.FieldClinicID:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -261,6 +278,14 @@ func (_m *Mapping) String() string {
 	if v := _m.DeletedAt; v != nil {
 		builder.WriteString("deleted_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("version=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Version))
+	builder.WriteString(", ")
+	if v := _m.UpdatedByID; v != nil {
+		builder.WriteString("updated_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("clinic_id=")

@@ -67,6 +67,34 @@ func (_c *MappingCreate) SetNillableDeletedAt(v *time.Time) *MappingCreate {
 	return _c
 }
 
+// SetVersion sets the "version" field.
+func (_c *MappingCreate) SetVersion(v int) *MappingCreate {
+	_c.mutation.SetVersion(v)
+	return _c
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_c *MappingCreate) SetNillableVersion(v *int) *MappingCreate {
+	if v != nil {
+		_c.SetVersion(*v)
+	}
+	return _c
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_c *MappingCreate) SetUpdatedByID(v int) *MappingCreate {
+	_c.mutation.SetUpdatedByID(v)
+	return _c
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_c *MappingCreate) SetNillableUpdatedByID(v *int) *MappingCreate {
+	if v != nil {
+		_c.SetUpdatedByID(*v)
+	}
+	return _c
+}
+
 // SetClinicID sets the "clinic_id" field.
 func (_c *MappingCreate) SetClinicID(v int) *MappingCreate {
 	_c.mutation.SetClinicID(v)
@@ -213,6 +241,10 @@ func (_c *MappingCreate) defaults() error {
 		v := mapping.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Version(); !ok {
+		v := mapping.DefaultVersion
+		_c.mutation.SetVersion(v)
+	}
 	if _, ok := _c.mutation.IsActive(); !ok {
 		v := mapping.DefaultIsActive
 		_c.mutation.SetIsActive(v)
@@ -234,6 +266,9 @@ func (_c *MappingCreate) check() error {
 	}
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Mapping.updated_at"`)}
+	}
+	if _, ok := _c.mutation.Version(); !ok {
+		return &ValidationError{Name: "version", err: errors.New(`ent: missing required field "Mapping.version"`)}
 	}
 	if _, ok := _c.mutation.ClinicID(); !ok {
 		return &ValidationError{Name: "clinic_id", err: errors.New(`ent: missing required field "Mapping.clinic_id"`)}
@@ -305,6 +340,14 @@ func (_c *MappingCreate) createSpec() (*Mapping, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DeletedAt(); ok {
 		_spec.SetField(mapping.FieldDeletedAt, field.TypeTime, value)
 		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.Version(); ok {
+		_spec.SetField(mapping.FieldVersion, field.TypeInt, value)
+		_node.Version = value
+	}
+	if value, ok := _c.mutation.UpdatedByID(); ok {
+		_spec.SetField(mapping.FieldUpdatedByID, field.TypeInt, value)
+		_node.UpdatedByID = &value
 	}
 	if value, ok := _c.mutation.ClinicID(); ok {
 		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)
@@ -456,6 +499,48 @@ func (u *MappingUpsert) UpdateDeletedAt() *MappingUpsert {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (u *MappingUpsert) ClearDeletedAt() *MappingUpsert {
 	u.SetNull(mapping.FieldDeletedAt)
+	return u
+}
+
+// SetVersion sets the "version" field.
+func (u *MappingUpsert) SetVersion(v int) *MappingUpsert {
+	u.Set(mapping.FieldVersion, v)
+	return u
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateVersion() *MappingUpsert {
+	u.SetExcluded(mapping.FieldVersion)
+	return u
+}
+
+// AddVersion adds v to the "version" field.
+func (u *MappingUpsert) AddVersion(v int) *MappingUpsert {
+	u.Add(mapping.FieldVersion, v)
+	return u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *MappingUpsert) SetUpdatedByID(v int) *MappingUpsert {
+	u.Set(mapping.FieldUpdatedByID, v)
+	return u
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *MappingUpsert) UpdateUpdatedByID() *MappingUpsert {
+	u.SetExcluded(mapping.FieldUpdatedByID)
+	return u
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *MappingUpsert) AddUpdatedByID(v int) *MappingUpsert {
+	u.Add(mapping.FieldUpdatedByID, v)
+	return u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *MappingUpsert) ClearUpdatedByID() *MappingUpsert {
+	u.SetNull(mapping.FieldUpdatedByID)
 	return u
 }
 
@@ -614,6 +699,55 @@ func (u *MappingUpsertOne) UpdateDeletedAt() *MappingUpsertOne {
 func (u *MappingUpsertOne) ClearDeletedAt() *MappingUpsertOne {
 	return u.Update(func(s *MappingUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *MappingUpsertOne) SetVersion(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *MappingUpsertOne) AddVersion(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateVersion() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *MappingUpsertOne) SetUpdatedByID(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *MappingUpsertOne) AddUpdatedByID(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdateUpdatedByID() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *MappingUpsertOne) ClearUpdatedByID() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 
@@ -949,6 +1083,55 @@ func (u *MappingUpsertBulk) UpdateDeletedAt() *MappingUpsertBulk {
 func (u *MappingUpsertBulk) ClearDeletedAt() *MappingUpsertBulk {
 	return u.Update(func(s *MappingUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *MappingUpsertBulk) SetVersion(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *MappingUpsertBulk) AddVersion(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateVersion() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *MappingUpsertBulk) SetUpdatedByID(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *MappingUpsertBulk) AddUpdatedByID(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdateUpdatedByID() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *MappingUpsertBulk) ClearUpdatedByID() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 

@@ -55,6 +55,54 @@ func (_u *MappingUpdate) ClearDeletedAt() *MappingUpdate {
 	return _u
 }
 
+// SetVersion sets the "version" field.
+func (_u *MappingUpdate) SetVersion(v int) *MappingUpdate {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *MappingUpdate) SetNillableVersion(v *int) *MappingUpdate {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *MappingUpdate) AddVersion(v int) *MappingUpdate {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *MappingUpdate) SetUpdatedByID(v int) *MappingUpdate {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *MappingUpdate) SetNillableUpdatedByID(v *int) *MappingUpdate {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *MappingUpdate) AddUpdatedByID(v int) *MappingUpdate {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *MappingUpdate) ClearUpdatedByID() *MappingUpdate {
+	_u.mutation.ClearUpdatedByID()
+	return _u
+}
+
 // SetClinicID sets the "clinic_id" field.
 func (_u *MappingUpdate) SetClinicID(v int) *MappingUpdate {
 	_u.mutation.ResetClinicID()
@@ -223,6 +271,21 @@ func (_u *MappingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(mapping.FieldDeletedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(mapping.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(mapping.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(mapping.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(mapping.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(mapping.FieldUpdatedByID, field.TypeInt)
+	}
 	if value, ok := _u.mutation.ClinicID(); ok {
 		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)
 	}
@@ -289,6 +352,54 @@ func (_u *MappingUpdateOne) SetNillableDeletedAt(v *time.Time) *MappingUpdateOne
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *MappingUpdateOne) ClearDeletedAt() *MappingUpdateOne {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetVersion sets the "version" field.
+func (_u *MappingUpdateOne) SetVersion(v int) *MappingUpdateOne {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *MappingUpdateOne) SetNillableVersion(v *int) *MappingUpdateOne {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *MappingUpdateOne) AddVersion(v int) *MappingUpdateOne {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *MappingUpdateOne) SetUpdatedByID(v int) *MappingUpdateOne {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *MappingUpdateOne) SetNillableUpdatedByID(v *int) *MappingUpdateOne {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *MappingUpdateOne) AddUpdatedByID(v int) *MappingUpdateOne {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *MappingUpdateOne) ClearUpdatedByID() *MappingUpdateOne {
+	_u.mutation.ClearUpdatedByID()
 	return _u
 }
 
@@ -489,6 +600,21 @@ func (_u *MappingUpdateOne) sqlSave(ctx context.Context) (_node *Mapping, err er
 	}
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(mapping.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(mapping.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(mapping.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(mapping.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(mapping.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(mapping.FieldUpdatedByID, field.TypeInt)
 	}
 	if value, ok := _u.mutation.ClinicID(); ok {
 		_spec.SetField(mapping.FieldClinicID, field.TypeInt, value)

@@ -11,6 +11,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
+	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/scalar"
@@ -40,6 +41,7 @@ const (
 	TypeMapping    = "Mapping"
 	TypePatient    = "Patient"
 	TypePractice   = "Practice"
+	TypeRevision   = "Revision"
 	TypeSession    = "Session"
 	TypeUser       = "User"
 )
@@ -775,6 +777,10 @@ type DoctorMutation struct {
 	created_at          *time.Time
 	updated_at          *time.Time
 	deleted_at          *time.Time
+	version             *int
+	addversion          *int
+	updated_by_id       *int
+	addupdated_by_id    *int
 	name                *string
 	name_key            *string
 	name_sound          *string
@@ -1021,6 +1027,132 @@ func (m *DoctorMutation) DeletedAtCleared() bool {
 func (m *DoctorMutation) ResetDeletedAt() {
 	m.deleted_at = nil
 	delete(m.clearedFields, doctor.FieldDeletedAt)
+}
+
+// SetVersion sets the "version" field.
+func (m *DoctorMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *DoctorMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Doctor entity.
+// If the Doctor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DoctorMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *DoctorMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *DoctorMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *DoctorMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (m *DoctorMutation) SetUpdatedByID(i int) {
+	m.updated_by_id = &i
+	m.addupdated_by_id = nil
+}
+
+// UpdatedByID returns the value of the "updated_by_id" field in the mutation.
+func (m *DoctorMutation) UpdatedByID() (r int, exists bool) {
+	v := m.updated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedByID returns the old "updated_by_id" field's value of the Doctor entity.
+// If the Doctor object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DoctorMutation) OldUpdatedByID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedByID: %w", err)
+	}
+	return oldValue.UpdatedByID, nil
+}
+
+// AddUpdatedByID adds i to the "updated_by_id" field.
+func (m *DoctorMutation) AddUpdatedByID(i int) {
+	if m.addupdated_by_id != nil {
+		*m.addupdated_by_id += i
+	} else {
+		m.addupdated_by_id = &i
+	}
+}
+
+// AddedUpdatedByID returns the value that was added to the "updated_by_id" field in this mutation.
+func (m *DoctorMutation) AddedUpdatedByID() (r int, exists bool) {
+	v := m.addupdated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (m *DoctorMutation) ClearUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	m.clearedFields[doctor.FieldUpdatedByID] = struct{}{}
+}
+
+// UpdatedByIDCleared returns if the "updated_by_id" field was cleared in this mutation.
+func (m *DoctorMutation) UpdatedByIDCleared() bool {
+	_, ok := m.clearedFields[doctor.FieldUpdatedByID]
+	return ok
+}
+
+// ResetUpdatedByID resets all changes to the "updated_by_id" field.
+func (m *DoctorMutation) ResetUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	delete(m.clearedFields, doctor.FieldUpdatedByID)
 }
 
 // SetName sets the "name" field.
@@ -1730,7 +1862,7 @@ func (m *DoctorMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DoctorMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 17)
 	if m.created_at != nil {
 		fields = append(fields, doctor.FieldCreatedAt)
 	}
@@ -1739,6 +1871,12 @@ func (m *DoctorMutation) Fields() []string {
 	}
 	if m.deleted_at != nil {
 		fields = append(fields, doctor.FieldDeletedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, doctor.FieldVersion)
+	}
+	if m.updated_by_id != nil {
+		fields = append(fields, doctor.FieldUpdatedByID)
 	}
 	if m.name != nil {
 		fields = append(fields, doctor.FieldName)
@@ -1790,6 +1928,10 @@ func (m *DoctorMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedAt()
 	case doctor.FieldDeletedAt:
 		return m.DeletedAt()
+	case doctor.FieldVersion:
+		return m.Version()
+	case doctor.FieldUpdatedByID:
+		return m.UpdatedByID()
 	case doctor.FieldName:
 		return m.Name()
 	case doctor.FieldNameKey:
@@ -1829,6 +1971,10 @@ func (m *DoctorMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldUpdatedAt(ctx)
 	case doctor.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
+	case doctor.FieldVersion:
+		return m.OldVersion(ctx)
+	case doctor.FieldUpdatedByID:
+		return m.OldUpdatedByID(ctx)
 	case doctor.FieldName:
 		return m.OldName(ctx)
 	case doctor.FieldNameKey:
@@ -1882,6 +2028,20 @@ func (m *DoctorMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDeletedAt(v)
+		return nil
+	case doctor.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case doctor.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedByID(v)
 		return nil
 	case doctor.FieldName:
 		v, ok := value.(string)
@@ -1975,6 +2135,12 @@ func (m *DoctorMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *DoctorMutation) AddedFields() []string {
 	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, doctor.FieldVersion)
+	}
+	if m.addupdated_by_id != nil {
+		fields = append(fields, doctor.FieldUpdatedByID)
+	}
 	if m.addexperience_years != nil {
 		fields = append(fields, doctor.FieldExperienceYears)
 	}
@@ -1989,6 +2155,10 @@ func (m *DoctorMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *DoctorMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case doctor.FieldVersion:
+		return m.AddedVersion()
+	case doctor.FieldUpdatedByID:
+		return m.AddedUpdatedByID()
 	case doctor.FieldExperienceYears:
 		return m.AddedExperienceYears()
 	case doctor.FieldConsultationFee:
@@ -2002,6 +2172,20 @@ func (m *DoctorMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *DoctorMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case doctor.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case doctor.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUpdatedByID(v)
+		return nil
 	case doctor.FieldExperienceYears:
 		v, ok := value.(int)
 		if !ok {
@@ -2026,6 +2210,9 @@ func (m *DoctorMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(doctor.FieldDeletedAt) {
 		fields = append(fields, doctor.FieldDeletedAt)
+	}
+	if m.FieldCleared(doctor.FieldUpdatedByID) {
+		fields = append(fields, doctor.FieldUpdatedByID)
 	}
 	if m.FieldCleared(doctor.FieldPhone) {
 		fields = append(fields, doctor.FieldPhone)
@@ -2053,6 +2240,9 @@ func (m *DoctorMutation) ClearField(name string) error {
 	case doctor.FieldDeletedAt:
 		m.ClearDeletedAt()
 		return nil
+	case doctor.FieldUpdatedByID:
+		m.ClearUpdatedByID()
+		return nil
 	case doctor.FieldPhone:
 		m.ClearPhone()
 		return nil
@@ -2078,6 +2268,12 @@ func (m *DoctorMutation) ResetField(name string) error {
 		return nil
 	case doctor.FieldDeletedAt:
 		m.ResetDeletedAt()
+		return nil
+	case doctor.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case doctor.FieldUpdatedByID:
+		m.ResetUpdatedByID()
 		return nil
 	case doctor.FieldName:
 		m.ResetName()
@@ -3825,6 +4021,10 @@ type MappingMutation struct {
 	created_at        *time.Time
 	updated_at        *time.Time
 	deleted_at        *time.Time
+	version           *int
+	addversion        *int
+	updated_by_id     *int
+	addupdated_by_id  *int
 	clinic_id         *int
 	addclinic_id      *int
 	notes             *string
@@ -4060,6 +4260,132 @@ func (m *MappingMutation) DeletedAtCleared() bool {
 func (m *MappingMutation) ResetDeletedAt() {
 	m.deleted_at = nil
 	delete(m.clearedFields, mapping.FieldDeletedAt)
+}
+
+// SetVersion sets the "version" field.
+func (m *MappingMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *MappingMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Mapping entity.
+// If the Mapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MappingMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *MappingMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *MappingMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *MappingMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (m *MappingMutation) SetUpdatedByID(i int) {
+	m.updated_by_id = &i
+	m.addupdated_by_id = nil
+}
+
+// UpdatedByID returns the value of the "updated_by_id" field in the mutation.
+func (m *MappingMutation) UpdatedByID() (r int, exists bool) {
+	v := m.updated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedByID returns the old "updated_by_id" field's value of the Mapping entity.
+// If the Mapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MappingMutation) OldUpdatedByID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedByID: %w", err)
+	}
+	return oldValue.UpdatedByID, nil
+}
+
+// AddUpdatedByID adds i to the "updated_by_id" field.
+func (m *MappingMutation) AddUpdatedByID(i int) {
+	if m.addupdated_by_id != nil {
+		*m.addupdated_by_id += i
+	} else {
+		m.addupdated_by_id = &i
+	}
+}
+
+// AddedUpdatedByID returns the value that was added to the "updated_by_id" field in this mutation.
+func (m *MappingMutation) AddedUpdatedByID() (r int, exists bool) {
+	v := m.addupdated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (m *MappingMutation) ClearUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	m.clearedFields[mapping.FieldUpdatedByID] = struct{}{}
+}
+
+// UpdatedByIDCleared returns if the "updated_by_id" field was cleared in this mutation.
+func (m *MappingMutation) UpdatedByIDCleared() bool {
+	_, ok := m.clearedFields[mapping.FieldUpdatedByID]
+	return ok
+}
+
+// ResetUpdatedByID resets all changes to the "updated_by_id" field.
+func (m *MappingMutation) ResetUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	delete(m.clearedFields, mapping.FieldUpdatedByID)
 }
 
 // SetClinicID sets the "clinic_id" field.
@@ -4511,7 +4837,7 @@ func (m *MappingMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MappingMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 13)
 	if m.created_at != nil {
 		fields = append(fields, mapping.FieldCreatedAt)
 	}
@@ -4520,6 +4846,12 @@ func (m *MappingMutation) Fields() []string {
 	}
 	if m.deleted_at != nil {
 		fields = append(fields, mapping.FieldDeletedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, mapping.FieldVersion)
+	}
+	if m.updated_by_id != nil {
+		fields = append(fields, mapping.FieldUpdatedByID)
 	}
 	if m.clinic_id != nil {
 		fields = append(fields, mapping.FieldClinicID)
@@ -4559,6 +4891,10 @@ func (m *MappingMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedAt()
 	case mapping.FieldDeletedAt:
 		return m.DeletedAt()
+	case mapping.FieldVersion:
+		return m.Version()
+	case mapping.FieldUpdatedByID:
+		return m.UpdatedByID()
 	case mapping.FieldClinicID:
 		return m.ClinicID()
 	case mapping.FieldCreatedByID:
@@ -4590,6 +4926,10 @@ func (m *MappingMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldUpdatedAt(ctx)
 	case mapping.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
+	case mapping.FieldVersion:
+		return m.OldVersion(ctx)
+	case mapping.FieldUpdatedByID:
+		return m.OldUpdatedByID(ctx)
 	case mapping.FieldClinicID:
 		return m.OldClinicID(ctx)
 	case mapping.FieldCreatedByID:
@@ -4635,6 +4975,20 @@ func (m *MappingMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDeletedAt(v)
+		return nil
+	case mapping.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case mapping.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedByID(v)
 		return nil
 	case mapping.FieldClinicID:
 		v, ok := value.(int)
@@ -4700,6 +5054,12 @@ func (m *MappingMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *MappingMutation) AddedFields() []string {
 	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, mapping.FieldVersion)
+	}
+	if m.addupdated_by_id != nil {
+		fields = append(fields, mapping.FieldUpdatedByID)
+	}
 	if m.addclinic_id != nil {
 		fields = append(fields, mapping.FieldClinicID)
 	}
@@ -4711,6 +5071,10 @@ func (m *MappingMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *MappingMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case mapping.FieldVersion:
+		return m.AddedVersion()
+	case mapping.FieldUpdatedByID:
+		return m.AddedUpdatedByID()
 	case mapping.FieldClinicID:
 		return m.AddedClinicID()
 	}
@@ -4722,6 +5086,20 @@ func (m *MappingMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *MappingMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case mapping.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case mapping.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUpdatedByID(v)
+		return nil
 	case mapping.FieldClinicID:
 		v, ok := value.(int)
 		if !ok {
@@ -4739,6 +5117,9 @@ func (m *MappingMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(mapping.FieldDeletedAt) {
 		fields = append(fields, mapping.FieldDeletedAt)
+	}
+	if m.FieldCleared(mapping.FieldUpdatedByID) {
+		fields = append(fields, mapping.FieldUpdatedByID)
 	}
 	if m.FieldCleared(mapping.FieldNotes) {
 		fields = append(fields, mapping.FieldNotes)
@@ -4763,6 +5144,9 @@ func (m *MappingMutation) ClearField(name string) error {
 	case mapping.FieldDeletedAt:
 		m.ClearDeletedAt()
 		return nil
+	case mapping.FieldUpdatedByID:
+		m.ClearUpdatedByID()
+		return nil
 	case mapping.FieldNotes:
 		m.ClearNotes()
 		return nil
@@ -4785,6 +5169,12 @@ func (m *MappingMutation) ResetField(name string) error {
 		return nil
 	case mapping.FieldDeletedAt:
 		m.ResetDeletedAt()
+		return nil
+	case mapping.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case mapping.FieldUpdatedByID:
+		m.ResetUpdatedByID()
 		return nil
 	case mapping.FieldClinicID:
 		m.ResetClinicID()
@@ -4933,6 +5323,10 @@ type PatientMutation struct {
 	created_at           *time.Time
 	updated_at           *time.Time
 	deleted_at           *time.Time
+	version              *int
+	addversion           *int
+	updated_by_id        *int
+	addupdated_by_id     *int
 	name                 *string
 	name_key             *string
 	name_sound           *string
@@ -5180,6 +5574,132 @@ func (m *PatientMutation) DeletedAtCleared() bool {
 func (m *PatientMutation) ResetDeletedAt() {
 	m.deleted_at = nil
 	delete(m.clearedFields, patient.FieldDeletedAt)
+}
+
+// SetVersion sets the "version" field.
+func (m *PatientMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *PatientMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *PatientMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *PatientMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *PatientMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (m *PatientMutation) SetUpdatedByID(i int) {
+	m.updated_by_id = &i
+	m.addupdated_by_id = nil
+}
+
+// UpdatedByID returns the value of the "updated_by_id" field in the mutation.
+func (m *PatientMutation) UpdatedByID() (r int, exists bool) {
+	v := m.updated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedByID returns the old "updated_by_id" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldUpdatedByID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedByID: %w", err)
+	}
+	return oldValue.UpdatedByID, nil
+}
+
+// AddUpdatedByID adds i to the "updated_by_id" field.
+func (m *PatientMutation) AddUpdatedByID(i int) {
+	if m.addupdated_by_id != nil {
+		*m.addupdated_by_id += i
+	} else {
+		m.addupdated_by_id = &i
+	}
+}
+
+// AddedUpdatedByID returns the value that was added to the "updated_by_id" field in this mutation.
+func (m *PatientMutation) AddedUpdatedByID() (r int, exists bool) {
+	v := m.addupdated_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (m *PatientMutation) ClearUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	m.clearedFields[patient.FieldUpdatedByID] = struct{}{}
+}
+
+// UpdatedByIDCleared returns if the "updated_by_id" field was cleared in this mutation.
+func (m *PatientMutation) UpdatedByIDCleared() bool {
+	_, ok := m.clearedFields[patient.FieldUpdatedByID]
+	return ok
+}
+
+// ResetUpdatedByID resets all changes to the "updated_by_id" field.
+func (m *PatientMutation) ResetUpdatedByID() {
+	m.updated_by_id = nil
+	m.addupdated_by_id = nil
+	delete(m.clearedFields, patient.FieldUpdatedByID)
 }
 
 // SetClinicID sets the "clinic_id" field.
@@ -6010,7 +6530,7 @@ func (m *PatientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PatientMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 20)
 	if m.created_at != nil {
 		fields = append(fields, patient.FieldCreatedAt)
 	}
@@ -6019,6 +6539,12 @@ func (m *PatientMutation) Fields() []string {
 	}
 	if m.deleted_at != nil {
 		fields = append(fields, patient.FieldDeletedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, patient.FieldVersion)
+	}
+	if m.updated_by_id != nil {
+		fields = append(fields, patient.FieldUpdatedByID)
 	}
 	if m.clinic != nil {
 		fields = append(fields, patient.FieldClinicID)
@@ -6079,6 +6605,10 @@ func (m *PatientMutation) Field(name string) (ent.Value, bool) {
 		return m.UpdatedAt()
 	case patient.FieldDeletedAt:
 		return m.DeletedAt()
+	case patient.FieldVersion:
+		return m.Version()
+	case patient.FieldUpdatedByID:
+		return m.UpdatedByID()
 	case patient.FieldClinicID:
 		return m.ClinicID()
 	case patient.FieldCreatedByID:
@@ -6124,6 +6654,10 @@ func (m *PatientMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldUpdatedAt(ctx)
 	case patient.FieldDeletedAt:
 		return m.OldDeletedAt(ctx)
+	case patient.FieldVersion:
+		return m.OldVersion(ctx)
+	case patient.FieldUpdatedByID:
+		return m.OldUpdatedByID(ctx)
 	case patient.FieldClinicID:
 		return m.OldClinicID(ctx)
 	case patient.FieldCreatedByID:
@@ -6183,6 +6717,20 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDeletedAt(v)
+		return nil
+	case patient.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case patient.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedByID(v)
 		return nil
 	case patient.FieldClinicID:
 		v, ok := value.(int)
@@ -6297,6 +6845,12 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *PatientMutation) AddedFields() []string {
 	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, patient.FieldVersion)
+	}
+	if m.addupdated_by_id != nil {
+		fields = append(fields, patient.FieldUpdatedByID)
+	}
 	return fields
 }
 
@@ -6305,6 +6859,10 @@ func (m *PatientMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *PatientMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case patient.FieldVersion:
+		return m.AddedVersion()
+	case patient.FieldUpdatedByID:
+		return m.AddedUpdatedByID()
 	}
 	return nil, false
 }
@@ -6314,6 +6872,20 @@ func (m *PatientMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *PatientMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case patient.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case patient.FieldUpdatedByID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUpdatedByID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Patient numeric field %s", name)
 }
@@ -6324,6 +6896,9 @@ func (m *PatientMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(patient.FieldDeletedAt) {
 		fields = append(fields, patient.FieldDeletedAt)
+	}
+	if m.FieldCleared(patient.FieldUpdatedByID) {
+		fields = append(fields, patient.FieldUpdatedByID)
 	}
 	if m.FieldCleared(patient.FieldAccountID) {
 		fields = append(fields, patient.FieldAccountID)
@@ -6357,6 +6932,9 @@ func (m *PatientMutation) ClearField(name string) error {
 	case patient.FieldDeletedAt:
 		m.ClearDeletedAt()
 		return nil
+	case patient.FieldUpdatedByID:
+		m.ClearUpdatedByID()
+		return nil
 	case patient.FieldAccountID:
 		m.ClearAccountID()
 		return nil
@@ -6388,6 +6966,12 @@ func (m *PatientMutation) ResetField(name string) error {
 		return nil
 	case patient.FieldDeletedAt:
 		m.ResetDeletedAt()
+		return nil
+	case patient.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case patient.FieldUpdatedByID:
+		m.ResetUpdatedByID()
 		return nil
 	case patient.FieldClinicID:
 		m.ResetClinicID()
@@ -7237,6 +7821,961 @@ func (m *PracticeMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Practice edge %s", name)
+}
+
+// RevisionMutation represents an operation that mutates the Revision nodes in the graph.
+type RevisionMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int
+	patient_id    *int
+	addpatient_id *int
+	doctor_id     *int
+	adddoctor_id  *int
+	mapping_id    *int
+	addmapping_id *int
+	version       *int
+	addversion    *int
+	kind          *revision.Kind
+	at            *time.Time
+	actor_id      *int
+	addactor_id   *int
+	diff          *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Revision, error)
+	predicates    []predicate.Revision
+}
+
+var _ ent.Mutation = (*RevisionMutation)(nil)
+
+// revisionOption allows management of the mutation configuration using functional options.
+type revisionOption func(*RevisionMutation)
+
+// newRevisionMutation creates new mutation for the Revision entity.
+func newRevisionMutation(c config, op Op, opts ...revisionOption) *RevisionMutation {
+	m := &RevisionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRevision,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRevisionID sets the ID field of the mutation.
+func withRevisionID(id int) revisionOption {
+	return func(m *RevisionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Revision
+		)
+		m.oldValue = func(ctx context.Context) (*Revision, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Revision.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRevision sets the old Revision of the mutation.
+func withRevision(node *Revision) revisionOption {
+	return func(m *RevisionMutation) {
+		m.oldValue = func(context.Context) (*Revision, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RevisionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RevisionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RevisionMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RevisionMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Revision.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetPatientID sets the "patient_id" field.
+func (m *RevisionMutation) SetPatientID(i int) {
+	m.patient_id = &i
+	m.addpatient_id = nil
+}
+
+// PatientID returns the value of the "patient_id" field in the mutation.
+func (m *RevisionMutation) PatientID() (r int, exists bool) {
+	v := m.patient_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPatientID returns the old "patient_id" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldPatientID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPatientID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPatientID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPatientID: %w", err)
+	}
+	return oldValue.PatientID, nil
+}
+
+// AddPatientID adds i to the "patient_id" field.
+func (m *RevisionMutation) AddPatientID(i int) {
+	if m.addpatient_id != nil {
+		*m.addpatient_id += i
+	} else {
+		m.addpatient_id = &i
+	}
+}
+
+// AddedPatientID returns the value that was added to the "patient_id" field in this mutation.
+func (m *RevisionMutation) AddedPatientID() (r int, exists bool) {
+	v := m.addpatient_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearPatientID clears the value of the "patient_id" field.
+func (m *RevisionMutation) ClearPatientID() {
+	m.patient_id = nil
+	m.addpatient_id = nil
+	m.clearedFields[revision.FieldPatientID] = struct{}{}
+}
+
+// PatientIDCleared returns if the "patient_id" field was cleared in this mutation.
+func (m *RevisionMutation) PatientIDCleared() bool {
+	_, ok := m.clearedFields[revision.FieldPatientID]
+	return ok
+}
+
+// ResetPatientID resets all changes to the "patient_id" field.
+func (m *RevisionMutation) ResetPatientID() {
+	m.patient_id = nil
+	m.addpatient_id = nil
+	delete(m.clearedFields, revision.FieldPatientID)
+}
+
+// SetDoctorID sets the "doctor_id" field.
+func (m *RevisionMutation) SetDoctorID(i int) {
+	m.doctor_id = &i
+	m.adddoctor_id = nil
+}
+
+// DoctorID returns the value of the "doctor_id" field in the mutation.
+func (m *RevisionMutation) DoctorID() (r int, exists bool) {
+	v := m.doctor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoctorID returns the old "doctor_id" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldDoctorID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoctorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoctorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoctorID: %w", err)
+	}
+	return oldValue.DoctorID, nil
+}
+
+// AddDoctorID adds i to the "doctor_id" field.
+func (m *RevisionMutation) AddDoctorID(i int) {
+	if m.adddoctor_id != nil {
+		*m.adddoctor_id += i
+	} else {
+		m.adddoctor_id = &i
+	}
+}
+
+// AddedDoctorID returns the value that was added to the "doctor_id" field in this mutation.
+func (m *RevisionMutation) AddedDoctorID() (r int, exists bool) {
+	v := m.adddoctor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearDoctorID clears the value of the "doctor_id" field.
+func (m *RevisionMutation) ClearDoctorID() {
+	m.doctor_id = nil
+	m.adddoctor_id = nil
+	m.clearedFields[revision.FieldDoctorID] = struct{}{}
+}
+
+// DoctorIDCleared returns if the "doctor_id" field was cleared in this mutation.
+func (m *RevisionMutation) DoctorIDCleared() bool {
+	_, ok := m.clearedFields[revision.FieldDoctorID]
+	return ok
+}
+
+// ResetDoctorID resets all changes to the "doctor_id" field.
+func (m *RevisionMutation) ResetDoctorID() {
+	m.doctor_id = nil
+	m.adddoctor_id = nil
+	delete(m.clearedFields, revision.FieldDoctorID)
+}
+
+// SetMappingID sets the "mapping_id" field.
+func (m *RevisionMutation) SetMappingID(i int) {
+	m.mapping_id = &i
+	m.addmapping_id = nil
+}
+
+// MappingID returns the value of the "mapping_id" field in the mutation.
+func (m *RevisionMutation) MappingID() (r int, exists bool) {
+	v := m.mapping_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMappingID returns the old "mapping_id" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldMappingID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMappingID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMappingID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMappingID: %w", err)
+	}
+	return oldValue.MappingID, nil
+}
+
+// AddMappingID adds i to the "mapping_id" field.
+func (m *RevisionMutation) AddMappingID(i int) {
+	if m.addmapping_id != nil {
+		*m.addmapping_id += i
+	} else {
+		m.addmapping_id = &i
+	}
+}
+
+// AddedMappingID returns the value that was added to the "mapping_id" field in this mutation.
+func (m *RevisionMutation) AddedMappingID() (r int, exists bool) {
+	v := m.addmapping_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearMappingID clears the value of the "mapping_id" field.
+func (m *RevisionMutation) ClearMappingID() {
+	m.mapping_id = nil
+	m.addmapping_id = nil
+	m.clearedFields[revision.FieldMappingID] = struct{}{}
+}
+
+// MappingIDCleared returns if the "mapping_id" field was cleared in this mutation.
+func (m *RevisionMutation) MappingIDCleared() bool {
+	_, ok := m.clearedFields[revision.FieldMappingID]
+	return ok
+}
+
+// ResetMappingID resets all changes to the "mapping_id" field.
+func (m *RevisionMutation) ResetMappingID() {
+	m.mapping_id = nil
+	m.addmapping_id = nil
+	delete(m.clearedFields, revision.FieldMappingID)
+}
+
+// SetVersion sets the "version" field.
+func (m *RevisionMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *RevisionMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *RevisionMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *RevisionMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *RevisionMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *RevisionMutation) SetKind(r revision.Kind) {
+	m.kind = &r
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *RevisionMutation) Kind() (r revision.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldKind(ctx context.Context) (v revision.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *RevisionMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetAt sets the "at" field.
+func (m *RevisionMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *RevisionMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *RevisionMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetActorID sets the "actor_id" field.
+func (m *RevisionMutation) SetActorID(i int) {
+	m.actor_id = &i
+	m.addactor_id = nil
+}
+
+// ActorID returns the value of the "actor_id" field in the mutation.
+func (m *RevisionMutation) ActorID() (r int, exists bool) {
+	v := m.actor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActorID returns the old "actor_id" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldActorID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActorID: %w", err)
+	}
+	return oldValue.ActorID, nil
+}
+
+// AddActorID adds i to the "actor_id" field.
+func (m *RevisionMutation) AddActorID(i int) {
+	if m.addactor_id != nil {
+		*m.addactor_id += i
+	} else {
+		m.addactor_id = &i
+	}
+}
+
+// AddedActorID returns the value that was added to the "actor_id" field in this mutation.
+func (m *RevisionMutation) AddedActorID() (r int, exists bool) {
+	v := m.addactor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearActorID clears the value of the "actor_id" field.
+func (m *RevisionMutation) ClearActorID() {
+	m.actor_id = nil
+	m.addactor_id = nil
+	m.clearedFields[revision.FieldActorID] = struct{}{}
+}
+
+// ActorIDCleared returns if the "actor_id" field was cleared in this mutation.
+func (m *RevisionMutation) ActorIDCleared() bool {
+	_, ok := m.clearedFields[revision.FieldActorID]
+	return ok
+}
+
+// ResetActorID resets all changes to the "actor_id" field.
+func (m *RevisionMutation) ResetActorID() {
+	m.actor_id = nil
+	m.addactor_id = nil
+	delete(m.clearedFields, revision.FieldActorID)
+}
+
+// SetDiff sets the "diff" field.
+func (m *RevisionMutation) SetDiff(s string) {
+	m.diff = &s
+}
+
+// Diff returns the value of the "diff" field in the mutation.
+func (m *RevisionMutation) Diff() (r string, exists bool) {
+	v := m.diff
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDiff returns the old "diff" field's value of the Revision entity.
+// If the Revision object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RevisionMutation) OldDiff(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDiff is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDiff requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDiff: %w", err)
+	}
+	return oldValue.Diff, nil
+}
+
+// ResetDiff resets all changes to the "diff" field.
+func (m *RevisionMutation) ResetDiff() {
+	m.diff = nil
+}
+
+// Where appends a list predicates to the RevisionMutation builder.
+func (m *RevisionMutation) Where(ps ...predicate.Revision) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RevisionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RevisionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Revision, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RevisionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RevisionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Revision).
+func (m *RevisionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RevisionMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.patient_id != nil {
+		fields = append(fields, revision.FieldPatientID)
+	}
+	if m.doctor_id != nil {
+		fields = append(fields, revision.FieldDoctorID)
+	}
+	if m.mapping_id != nil {
+		fields = append(fields, revision.FieldMappingID)
+	}
+	if m.version != nil {
+		fields = append(fields, revision.FieldVersion)
+	}
+	if m.kind != nil {
+		fields = append(fields, revision.FieldKind)
+	}
+	if m.at != nil {
+		fields = append(fields, revision.FieldAt)
+	}
+	if m.actor_id != nil {
+		fields = append(fields, revision.FieldActorID)
+	}
+	if m.diff != nil {
+		fields = append(fields, revision.FieldDiff)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RevisionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case revision.FieldPatientID:
+		return m.PatientID()
+	case revision.FieldDoctorID:
+		return m.DoctorID()
+	case revision.FieldMappingID:
+		return m.MappingID()
+	case revision.FieldVersion:
+		return m.Version()
+	case revision.FieldKind:
+		return m.Kind()
+	case revision.FieldAt:
+		return m.At()
+	case revision.FieldActorID:
+		return m.ActorID()
+	case revision.FieldDiff:
+		return m.Diff()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RevisionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case revision.FieldPatientID:
+		return m.OldPatientID(ctx)
+	case revision.FieldDoctorID:
+		return m.OldDoctorID(ctx)
+	case revision.FieldMappingID:
+		return m.OldMappingID(ctx)
+	case revision.FieldVersion:
+		return m.OldVersion(ctx)
+	case revision.FieldKind:
+		return m.OldKind(ctx)
+	case revision.FieldAt:
+		return m.OldAt(ctx)
+	case revision.FieldActorID:
+		return m.OldActorID(ctx)
+	case revision.FieldDiff:
+		return m.OldDiff(ctx)
+	}
+	return nil, fmt.Errorf("unknown Revision field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RevisionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case revision.FieldPatientID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPatientID(v)
+		return nil
+	case revision.FieldDoctorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoctorID(v)
+		return nil
+	case revision.FieldMappingID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMappingID(v)
+		return nil
+	case revision.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case revision.FieldKind:
+		v, ok := value.(revision.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case revision.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case revision.FieldActorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActorID(v)
+		return nil
+	case revision.FieldDiff:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDiff(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Revision field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RevisionMutation) AddedFields() []string {
+	var fields []string
+	if m.addpatient_id != nil {
+		fields = append(fields, revision.FieldPatientID)
+	}
+	if m.adddoctor_id != nil {
+		fields = append(fields, revision.FieldDoctorID)
+	}
+	if m.addmapping_id != nil {
+		fields = append(fields, revision.FieldMappingID)
+	}
+	if m.addversion != nil {
+		fields = append(fields, revision.FieldVersion)
+	}
+	if m.addactor_id != nil {
+		fields = append(fields, revision.FieldActorID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RevisionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case revision.FieldPatientID:
+		return m.AddedPatientID()
+	case revision.FieldDoctorID:
+		return m.AddedDoctorID()
+	case revision.FieldMappingID:
+		return m.AddedMappingID()
+	case revision.FieldVersion:
+		return m.AddedVersion()
+	case revision.FieldActorID:
+		return m.AddedActorID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RevisionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case revision.FieldPatientID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPatientID(v)
+		return nil
+	case revision.FieldDoctorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddDoctorID(v)
+		return nil
+	case revision.FieldMappingID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMappingID(v)
+		return nil
+	case revision.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case revision.FieldActorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddActorID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Revision numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RevisionMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(revision.FieldPatientID) {
+		fields = append(fields, revision.FieldPatientID)
+	}
+	if m.FieldCleared(revision.FieldDoctorID) {
+		fields = append(fields, revision.FieldDoctorID)
+	}
+	if m.FieldCleared(revision.FieldMappingID) {
+		fields = append(fields, revision.FieldMappingID)
+	}
+	if m.FieldCleared(revision.FieldActorID) {
+		fields = append(fields, revision.FieldActorID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RevisionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RevisionMutation) ClearField(name string) error {
+	switch name {
+	case revision.FieldPatientID:
+		m.ClearPatientID()
+		return nil
+	case revision.FieldDoctorID:
+		m.ClearDoctorID()
+		return nil
+	case revision.FieldMappingID:
+		m.ClearMappingID()
+		return nil
+	case revision.FieldActorID:
+		m.ClearActorID()
+		return nil
+	}
+	return fmt.Errorf("unknown Revision nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RevisionMutation) ResetField(name string) error {
+	switch name {
+	case revision.FieldPatientID:
+		m.ResetPatientID()
+		return nil
+	case revision.FieldDoctorID:
+		m.ResetDoctorID()
+		return nil
+	case revision.FieldMappingID:
+		m.ResetMappingID()
+		return nil
+	case revision.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case revision.FieldKind:
+		m.ResetKind()
+		return nil
+	case revision.FieldAt:
+		m.ResetAt()
+		return nil
+	case revision.FieldActorID:
+		m.ResetActorID()
+		return nil
+	case revision.FieldDiff:
+		m.ResetDiff()
+		return nil
+	}
+	return fmt.Errorf("unknown Revision field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RevisionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RevisionMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RevisionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RevisionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RevisionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RevisionMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RevisionMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Revision unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RevisionMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Revision edge %s", name)
 }
 
 // SessionMutation represents an operation that mutates the Session nodes in the graph.

@@ -27,6 +27,10 @@ type Patient struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DeletedAt holds the value of the "deleted_at" field.
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// 1 when the record is made, one more with each change of what it says.
+	Version int `json:"version,omitempty"`
+	// Who made this version; NULL if it was nobody who was signed in. No foreign key: users are never deleted.
+	UpdatedByID *int `json:"updated_by_id,omitempty"`
 	// The clinic that the record belongs to. Set by the policy, never by a caller.
 	ClinicID int `json:"clinic_id,omitempty"`
 	// Who recorded the patient. Set by the policy, never by a caller.
@@ -143,7 +147,7 @@ func (*Patient) scanValues(columns []string) ([]any, error) {
 			values[i] = new(scalar.Date)
 		case patient.FieldBirthDateEstimated:
 			values[i] = new(sql.NullBool)
-		case patient.FieldID, patient.FieldClinicID, patient.FieldCreatedByID, patient.FieldAccountID:
+		case patient.FieldID, patient.FieldVersion, patient.FieldUpdatedByID, patient.FieldClinicID, patient.FieldCreatedByID, patient.FieldAccountID:
 			values[i] = new(sql.NullInt64)
 		case patient.FieldName, patient.FieldNameKey, patient.FieldNameSound, patient.FieldEmail, patient.FieldPhone, patient.FieldAddress, patient.FieldGender, patient.FieldBloodGroup, patient.FieldEmergencyContact, patient.FieldMedicalHistory:
 			values[i] = new(sql.NullString)
@@ -188,6 +192,19 @@ func (_m *Patient) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DeletedAt = new(time.Time)
 				*_m.DeletedAt = value.Time
+			}
+		case patient.FieldVersion:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field version", values[i])
+			} else if value.Valid {
+				_m.Version = int(value.Int64)
+			}
+		case patient.FieldUpdatedByID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field updated_by_id", values[i])
+			} else if value.Valid {
+				_m.UpdatedByID = new(int)
+				*_m.UpdatedByID = int(value.Int64)
 			}
 		case patient.FieldClinicID:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -354,6 +371,14 @@ func (_m *Patient) String() string {
 	if v := _m.DeletedAt; v != nil {
 		builder.WriteString("deleted_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("version=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Version))
+	builder.WriteString(", ")
+	if v := _m.UpdatedByID; v != nil {
+		builder.WriteString("updated_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("clinic_id=")

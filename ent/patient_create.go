@@ -69,6 +69,34 @@ func (_c *PatientCreate) SetNillableDeletedAt(v *time.Time) *PatientCreate {
 	return _c
 }
 
+// SetVersion sets the "version" field.
+func (_c *PatientCreate) SetVersion(v int) *PatientCreate {
+	_c.mutation.SetVersion(v)
+	return _c
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableVersion(v *int) *PatientCreate {
+	if v != nil {
+		_c.SetVersion(*v)
+	}
+	return _c
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_c *PatientCreate) SetUpdatedByID(v int) *PatientCreate {
+	_c.mutation.SetUpdatedByID(v)
+	return _c
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableUpdatedByID(v *int) *PatientCreate {
+	if v != nil {
+		_c.SetUpdatedByID(*v)
+	}
+	return _c
+}
+
 // SetClinicID sets the "clinic_id" field.
 func (_c *PatientCreate) SetClinicID(v int) *PatientCreate {
 	_c.mutation.SetClinicID(v)
@@ -311,6 +339,10 @@ func (_c *PatientCreate) defaults() error {
 		v := patient.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Version(); !ok {
+		v := patient.DefaultVersion
+		_c.mutation.SetVersion(v)
+	}
 	if _, ok := _c.mutation.NameSound(); !ok {
 		v := patient.DefaultNameSound
 		_c.mutation.SetNameSound(v)
@@ -329,6 +361,9 @@ func (_c *PatientCreate) check() error {
 	}
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Patient.updated_at"`)}
+	}
+	if _, ok := _c.mutation.Version(); !ok {
+		return &ValidationError{Name: "version", err: errors.New(`ent: missing required field "Patient.version"`)}
 	}
 	if _, ok := _c.mutation.ClinicID(); !ok {
 		return &ValidationError{Name: "clinic_id", err: errors.New(`ent: missing required field "Patient.clinic_id"`)}
@@ -444,6 +479,14 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DeletedAt(); ok {
 		_spec.SetField(patient.FieldDeletedAt, field.TypeTime, value)
 		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.Version(); ok {
+		_spec.SetField(patient.FieldVersion, field.TypeInt, value)
+		_node.Version = value
+	}
+	if value, ok := _c.mutation.UpdatedByID(); ok {
+		_spec.SetField(patient.FieldUpdatedByID, field.TypeInt, value)
+		_node.UpdatedByID = &value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(patient.FieldName, field.TypeString, value)
@@ -655,6 +698,48 @@ func (u *PatientUpsert) UpdateDeletedAt() *PatientUpsert {
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (u *PatientUpsert) ClearDeletedAt() *PatientUpsert {
 	u.SetNull(patient.FieldDeletedAt)
+	return u
+}
+
+// SetVersion sets the "version" field.
+func (u *PatientUpsert) SetVersion(v int) *PatientUpsert {
+	u.Set(patient.FieldVersion, v)
+	return u
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateVersion() *PatientUpsert {
+	u.SetExcluded(patient.FieldVersion)
+	return u
+}
+
+// AddVersion adds v to the "version" field.
+func (u *PatientUpsert) AddVersion(v int) *PatientUpsert {
+	u.Add(patient.FieldVersion, v)
+	return u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *PatientUpsert) SetUpdatedByID(v int) *PatientUpsert {
+	u.Set(patient.FieldUpdatedByID, v)
+	return u
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateUpdatedByID() *PatientUpsert {
+	u.SetExcluded(patient.FieldUpdatedByID)
+	return u
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *PatientUpsert) AddUpdatedByID(v int) *PatientUpsert {
+	u.Add(patient.FieldUpdatedByID, v)
+	return u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *PatientUpsert) ClearUpdatedByID() *PatientUpsert {
+	u.SetNull(patient.FieldUpdatedByID)
 	return u
 }
 
@@ -936,6 +1021,55 @@ func (u *PatientUpsertOne) UpdateDeletedAt() *PatientUpsertOne {
 func (u *PatientUpsertOne) ClearDeletedAt() *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *PatientUpsertOne) SetVersion(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *PatientUpsertOne) AddVersion(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateVersion() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *PatientUpsertOne) SetUpdatedByID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *PatientUpsertOne) AddUpdatedByID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateUpdatedByID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *PatientUpsertOne) ClearUpdatedByID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 
@@ -1416,6 +1550,55 @@ func (u *PatientUpsertBulk) UpdateDeletedAt() *PatientUpsertBulk {
 func (u *PatientUpsertBulk) ClearDeletedAt() *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearDeletedAt()
+	})
+}
+
+// SetVersion sets the "version" field.
+func (u *PatientUpsertBulk) SetVersion(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetVersion(v)
+	})
+}
+
+// AddVersion adds v to the "version" field.
+func (u *PatientUpsertBulk) AddVersion(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddVersion(v)
+	})
+}
+
+// UpdateVersion sets the "version" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateVersion() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateVersion()
+	})
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (u *PatientUpsertBulk) SetUpdatedByID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetUpdatedByID(v)
+	})
+}
+
+// AddUpdatedByID adds v to the "updated_by_id" field.
+func (u *PatientUpsertBulk) AddUpdatedByID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddUpdatedByID(v)
+	})
+}
+
+// UpdateUpdatedByID sets the "updated_by_id" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateUpdatedByID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateUpdatedByID()
+	})
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (u *PatientUpsertBulk) ClearUpdatedByID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearUpdatedByID()
 	})
 }
 

@@ -60,6 +60,54 @@ func (_u *PatientUpdate) ClearDeletedAt() *PatientUpdate {
 	return _u
 }
 
+// SetVersion sets the "version" field.
+func (_u *PatientUpdate) SetVersion(v int) *PatientUpdate {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableVersion(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *PatientUpdate) AddVersion(v int) *PatientUpdate {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *PatientUpdate) SetUpdatedByID(v int) *PatientUpdate {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableUpdatedByID(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *PatientUpdate) AddUpdatedByID(v int) *PatientUpdate {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *PatientUpdate) ClearUpdatedByID() *PatientUpdate {
+	_u.mutation.ClearUpdatedByID()
+	return _u
+}
+
 // SetClinicID sets the "clinic_id" field.
 func (_u *PatientUpdate) SetClinicID(v int) *PatientUpdate {
 	_u.mutation.SetClinicID(v)
@@ -505,6 +553,21 @@ func (_u *PatientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(patient.FieldDeletedAt, field.TypeTime)
 	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(patient.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(patient.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(patient.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(patient.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(patient.FieldUpdatedByID, field.TypeInt)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(patient.FieldName, field.TypeString, value)
 	}
@@ -746,6 +809,54 @@ func (_u *PatientUpdateOne) SetNillableDeletedAt(v *time.Time) *PatientUpdateOne
 // ClearDeletedAt clears the value of the "deleted_at" field.
 func (_u *PatientUpdateOne) ClearDeletedAt() *PatientUpdateOne {
 	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetVersion sets the "version" field.
+func (_u *PatientUpdateOne) SetVersion(v int) *PatientUpdateOne {
+	_u.mutation.ResetVersion()
+	_u.mutation.SetVersion(v)
+	return _u
+}
+
+// SetNillableVersion sets the "version" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableVersion(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetVersion(*v)
+	}
+	return _u
+}
+
+// AddVersion adds value to the "version" field.
+func (_u *PatientUpdateOne) AddVersion(v int) *PatientUpdateOne {
+	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetUpdatedByID sets the "updated_by_id" field.
+func (_u *PatientUpdateOne) SetUpdatedByID(v int) *PatientUpdateOne {
+	_u.mutation.ResetUpdatedByID()
+	_u.mutation.SetUpdatedByID(v)
+	return _u
+}
+
+// SetNillableUpdatedByID sets the "updated_by_id" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableUpdatedByID(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetUpdatedByID(*v)
+	}
+	return _u
+}
+
+// AddUpdatedByID adds value to the "updated_by_id" field.
+func (_u *PatientUpdateOne) AddUpdatedByID(v int) *PatientUpdateOne {
+	_u.mutation.AddUpdatedByID(v)
+	return _u
+}
+
+// ClearUpdatedByID clears the value of the "updated_by_id" field.
+func (_u *PatientUpdateOne) ClearUpdatedByID() *PatientUpdateOne {
+	_u.mutation.ClearUpdatedByID()
 	return _u
 }
 
@@ -1223,6 +1334,21 @@ func (_u *PatientUpdateOne) sqlSave(ctx context.Context) (_node *Patient, err er
 	}
 	if _u.mutation.DeletedAtCleared() {
 		_spec.ClearField(patient.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Version(); ok {
+		_spec.SetField(patient.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedVersion(); ok {
+		_spec.AddField(patient.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.UpdatedByID(); ok {
+		_spec.SetField(patient.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUpdatedByID(); ok {
+		_spec.AddField(patient.FieldUpdatedByID, field.TypeInt, value)
+	}
+	if _u.mutation.UpdatedByIDCleared() {
+		_spec.ClearField(patient.FieldUpdatedByID, field.TypeInt)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(patient.FieldName, field.TypeString, value)

@@ -17,6 +17,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
@@ -105,6 +106,8 @@ var DoctorColumns = map[string]string{
 	"createdAt":         doctor.FieldCreatedAt,
 	"updatedAt":         doctor.FieldUpdatedAt,
 	"deletedAt":         doctor.FieldDeletedAt,
+	"version":           doctor.FieldVersion,
+	"updatedByID":       doctor.FieldUpdatedByID,
 	"name":              doctor.FieldName,
 	"nameKey":           doctor.FieldNameKey,
 	"nameSound":         doctor.FieldNameSound,
@@ -129,6 +132,12 @@ var DoctorValues = map[string]func(b []byte, row *Doctor) []byte{
 	},
 	"deletedAt": func(b []byte, row *Doctor) []byte {
 		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
+	},
+	"version": func(b []byte, row *Doctor) []byte {
+		return reading.AppendInt(b, row.Version)
+	},
+	"updatedByID": func(b []byte, row *Doctor) []byte {
+		return reading.AppendOptional(b, row.UpdatedByID, reading.AppendInt)
 	},
 	"name": func(b []byte, row *Doctor) []byte {
 		return reading.AppendString(b, row.Name)
@@ -195,6 +204,10 @@ func (q *DoctorQuery) Rows(ctx context.Context) ([]*Doctor, error) {
 					targets = append(targets, &row.UpdatedAt)
 				case doctor.FieldDeletedAt:
 					targets = append(targets, &row.DeletedAt)
+				case doctor.FieldVersion:
+					targets = append(targets, (*number)(&row.Version))
+				case doctor.FieldUpdatedByID:
+					targets = append(targets, &row.UpdatedByID)
 				case doctor.FieldName:
 					targets = append(targets, &row.Name)
 				case doctor.FieldNameKey:
@@ -338,6 +351,8 @@ var MappingColumns = map[string]string{
 	"createdAt":    mapping.FieldCreatedAt,
 	"updatedAt":    mapping.FieldUpdatedAt,
 	"deletedAt":    mapping.FieldDeletedAt,
+	"version":      mapping.FieldVersion,
+	"updatedByID":  mapping.FieldUpdatedByID,
 	"clinicID":     mapping.FieldClinicID,
 	"notes":        mapping.FieldNotes,
 	"isActive":     mapping.FieldIsActive,
@@ -355,6 +370,12 @@ var MappingValues = map[string]func(b []byte, row *Mapping) []byte{
 	},
 	"deletedAt": func(b []byte, row *Mapping) []byte {
 		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
+	},
+	"version": func(b []byte, row *Mapping) []byte {
+		return reading.AppendInt(b, row.Version)
+	},
+	"updatedByID": func(b []byte, row *Mapping) []byte {
+		return reading.AppendOptional(b, row.UpdatedByID, reading.AppendInt)
 	},
 	"clinicID": func(b []byte, row *Mapping) []byte {
 		return reading.AppendInt(b, row.ClinicID)
@@ -400,6 +421,10 @@ func (q *MappingQuery) Rows(ctx context.Context) ([]*Mapping, error) {
 					targets = append(targets, &row.UpdatedAt)
 				case mapping.FieldDeletedAt:
 					targets = append(targets, &row.DeletedAt)
+				case mapping.FieldVersion:
+					targets = append(targets, (*number)(&row.Version))
+				case mapping.FieldUpdatedByID:
+					targets = append(targets, &row.UpdatedByID)
 				case mapping.FieldClinicID:
 					targets = append(targets, (*number)(&row.ClinicID))
 				case mapping.FieldCreatedByID:
@@ -445,6 +470,8 @@ var PatientColumns = map[string]string{
 	"createdAt":          patient.FieldCreatedAt,
 	"updatedAt":          patient.FieldUpdatedAt,
 	"deletedAt":          patient.FieldDeletedAt,
+	"version":            patient.FieldVersion,
+	"updatedByID":        patient.FieldUpdatedByID,
 	"name":               patient.FieldName,
 	"nameKey":            patient.FieldNameKey,
 	"nameSound":          patient.FieldNameSound,
@@ -469,6 +496,12 @@ var PatientValues = map[string]func(b []byte, row *Patient) []byte{
 	},
 	"deletedAt": func(b []byte, row *Patient) []byte {
 		return reading.AppendOptional(b, row.DeletedAt, reading.AppendTime)
+	},
+	"version": func(b []byte, row *Patient) []byte {
+		return reading.AppendInt(b, row.Version)
+	},
+	"updatedByID": func(b []byte, row *Patient) []byte {
+		return reading.AppendOptional(b, row.UpdatedByID, reading.AppendInt)
 	},
 	"name": func(b []byte, row *Patient) []byte {
 		return reading.AppendString(b, row.Name)
@@ -529,6 +562,10 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 					targets = append(targets, &row.UpdatedAt)
 				case patient.FieldDeletedAt:
 					targets = append(targets, &row.DeletedAt)
+				case patient.FieldVersion:
+					targets = append(targets, (*number)(&row.Version))
+				case patient.FieldUpdatedByID:
+					targets = append(targets, &row.UpdatedByID)
 				case patient.FieldClinicID:
 					targets = append(targets, (*number)(&row.ClinicID))
 				case patient.FieldCreatedByID:
@@ -645,6 +682,104 @@ func (row *Practice) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 
 // UnmarshalGQLContext is there because gqlgen takes only a type that has both.
 func (row *Practice) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
+// RevisionColumns has the column of each plain field by its GraphQL name.
+var RevisionColumns = map[string]string{
+	"patientID": revision.FieldPatientID,
+	"doctorID":  revision.FieldDoctorID,
+	"mappingID": revision.FieldMappingID,
+	"version":   revision.FieldVersion,
+	"kind":      revision.FieldKind,
+	"at":        revision.FieldAt,
+	"actorID":   revision.FieldActorID,
+	"diff":      revision.FieldDiff,
+}
+
+// RevisionValues appends each plain field but enums, by its GraphQL name.
+var RevisionValues = map[string]func(b []byte, row *Revision) []byte{
+	"patientID": func(b []byte, row *Revision) []byte {
+		return reading.AppendOptional(b, row.PatientID, reading.AppendInt)
+	},
+	"doctorID": func(b []byte, row *Revision) []byte {
+		return reading.AppendOptional(b, row.DoctorID, reading.AppendInt)
+	},
+	"mappingID": func(b []byte, row *Revision) []byte {
+		return reading.AppendOptional(b, row.MappingID, reading.AppendInt)
+	},
+	"version": func(b []byte, row *Revision) []byte {
+		return reading.AppendInt(b, row.Version)
+	},
+	"at": func(b []byte, row *Revision) []byte {
+		return reading.AppendTime(b, row.At)
+	},
+	"actorID": func(b []byte, row *Revision) []byte {
+		return reading.AppendOptional(b, row.ActorID, reading.AppendInt)
+	},
+	"diff": func(b []byte, row *Revision) []byte {
+		return reading.AppendString(b, row.Diff)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
+func (q *RevisionQuery) Rows(ctx context.Context) ([]*Revision, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*Revision
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *Revision
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &Revision{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
+				case revision.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case revision.FieldPatientID:
+					targets = append(targets, &row.PatientID)
+				case revision.FieldDoctorID:
+					targets = append(targets, &row.DoctorID)
+				case revision.FieldMappingID:
+					targets = append(targets, &row.MappingID)
+				case revision.FieldVersion:
+					targets = append(targets, (*number)(&row.Version))
+				case revision.FieldKind:
+					targets = append(targets, (*string)(&row.Kind))
+				case revision.FieldAt:
+					targets = append(targets, &row.At)
+				case revision.FieldActorID:
+					targets = append(targets, &row.ActorID)
+				case revision.FieldDiff:
+					targets = append(targets, &row.Diff)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of Revision", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Revision) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Revision) UnmarshalGQLContext(context.Context, any) error {
 	return errors.New("a record is no input")
 }
 

@@ -26,6 +26,8 @@ type Tx struct {
 	Patient *PatientClient
 	// Practice is the client for interacting with the Practice builders.
 	Practice *PracticeClient
+	// Revision is the client for interacting with the Revision builders.
+	Revision *RevisionClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// User is the client for interacting with the User builders.
@@ -168,6 +170,7 @@ func (tx *Tx) init() {
 	tx.Mapping = NewMappingClient(tx.config)
 	tx.Patient = NewPatientClient(tx.config)
 	tx.Practice = NewPracticeClient(tx.config)
+	tx.Revision = NewRevisionClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }

@@ -13,6 +13,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
+	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
@@ -23,7 +24,7 @@ import (
 // The edges of every type: where an edge leads, and by which columns.
 func init() {
 	users.Nested = map[string]reading.Nested[ent.User]{
-		"clinic":    reading.ToOptional(&clinics, column(func(u *ent.User) (int, *int) { return u.ID, &u.ClinicID })),
+		"clinic":    reading.ToOptional(&clinics, column(func(u *ent.User) (int, *int) { return u.ID, &u.ClinicID }), nil),
 		"practices": reading.ToMany[ent.User](&practices, practices.OfParent(practice.FieldUserID, all), nil),
 		"records":   reading.ToMany[ent.User](&patients, patients.OfParent(patient.FieldAccountID, all), nil),
 		"patients": reading.ToPages[ent.User](&patients, arguments(field_User_patients_args), func(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.Patient] {
@@ -34,10 +35,11 @@ func init() {
 	patients.Nested = map[string]reading.Nested[ent.Patient]{
 		"clinic":    reading.ToOne(&clinics, func(p *ent.Patient) int { return p.ClinicID }, nil),
 		"seenAs":    {Read: seenAs, Write: writeAccess},
-		"account":   reading.ToOptional(&users, column(func(p *ent.Patient) (int, *int) { return p.ID, p.AccountID })),
+		"account":   reading.ToOptional(&users, column(func(p *ent.Patient) (int, *int) { return p.ID, p.AccountID }), nil),
 		"createdBy": reading.ToOne(&users, func(p *ent.Patient) int { return p.CreatedByID }, rule.WithAuthors),
 		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded), rule.WithAssignments),
 		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors, nil),
+		"history":   history[ent.Patient](arguments(field_Patient_history_args), revision.FieldPatientID),
 	}
 	clinics.Nested = map[string]reading.Nested[ent.Clinic]{
 		"members": reading.ToPages[ent.Clinic](&users, arguments(field_Clinic_members_args), func(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.User] {
@@ -50,24 +52,30 @@ func init() {
 		"doctor": reading.ToOne(&doctors, func(p *ent.Practice) int { return p.DoctorID }, rule.WithPast),
 	}
 	invitations.Nested = map[string]reading.Nested[ent.Invitation]{
-		"doctor":    reading.ToOptional(&doctors, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.DoctorID })),
-		"patient":   reading.ToOptional(&patients, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.PatientID })),
-		"createdBy": reading.ToOptional(&users, column(func(i *ent.Invitation) (int, *int) { return i.ID, &i.CreatedByID })),
+		"doctor":    reading.ToOptional(&doctors, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.DoctorID }), nil),
+		"patient":   reading.ToOptional(&patients, column(func(i *ent.Invitation) (int, *int) { return i.ID, i.PatientID }), nil),
+		"createdBy": reading.ToOptional(&users, column(func(i *ent.Invitation) (int, *int) { return i.ID, &i.CreatedByID }), nil),
 	}
 	newInvitations.Nested = map[string]reading.Nested[NewInvitation]{
 		"invitation": reading.ToOne(&invitations, func(i *NewInvitation) int { return i.ID }, nil),
 	}
 	doctors.Nested = map[string]reading.Nested[ent.Doctor]{
-		"account":  reading.ToOptional(&users, doctorAccounts),
+		"account":  reading.ToOptional(&users, doctorAccounts, nil),
 		"patients": reading.ToPages[ent.Doctor](&patients, arguments(field_Doctor_patients_args), assignedPatients),
 		"mappings": reading.ToPages[ent.Doctor](&mappings, arguments(field_Doctor_mappings_args), func(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.Mapping] {
 			return mappings.Children(mapping.FieldDoctorID, ids, where)
 		}),
+		"history": history[ent.Doctor](arguments(field_Doctor_history_args), revision.FieldDoctorID),
 	}
 	mappings.Nested = map[string]reading.Nested[ent.Mapping]{
 		"patient":   reading.ToOne(&patients, func(m *ent.Mapping) int { return m.PatientID }, nil),
 		"doctor":    reading.ToOne(&doctors, func(m *ent.Mapping) int { return m.DoctorID }, rule.WithPast),
 		"createdBy": reading.ToOne(&users, func(m *ent.Mapping) int { return m.CreatedByID }, rule.WithAuthors),
+		"history":   history[ent.Mapping](arguments(field_Mapping_history_args), revision.FieldMappingID),
+	}
+	revisions.Nested = map[string]reading.Nested[ent.Revision]{
+		"actor":   actor,
+		"changes": reading.ToValues[ent.Revision](&fieldChanges, changesOf),
 	}
 	duplicates.Nested = map[string]reading.Nested[PossibleDuplicate]{
 		"patient": reading.ToOne(&patients, func(d *PossibleDuplicate) int { return d.PatientID }, nil),

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"caregraph/ent"
 	"caregraph/ent/patient"
+	"caregraph/ent/revision"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
 	"caregraph/internal/rule"
@@ -44,6 +45,7 @@ type ResolverRoot interface {
 	PossibleDuplicate() PossibleDuplicateResolver
 	Practice() PracticeResolver
 	Query() QueryResolver
+	Revision() RevisionResolver
 	Session() SessionResolver
 	User() UserResolver
 }
@@ -67,6 +69,8 @@ type DoctorResolver interface {
 
 	Patients(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Mappings(ctx context.Context, obj *ent.Doctor, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
+
+	History(ctx context.Context, obj *ent.Doctor, first *int, after *string) (*reading.Connection[ent.Revision], error)
 }
 type InvitationResolver interface {
 	Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error)
@@ -79,6 +83,8 @@ type MappingResolver interface {
 	Doctor(ctx context.Context, obj *ent.Mapping) (*ent.Doctor, error)
 
 	CreatedBy(ctx context.Context, obj *ent.Mapping) (*ent.User, error)
+
+	History(ctx context.Context, obj *ent.Mapping, first *int, after *string) (*reading.Connection[ent.Revision], error)
 }
 type MutationResolver interface {
 	Register(ctx context.Context, input RegisterInput) (*AuthPayload, error)
@@ -86,14 +92,14 @@ type MutationResolver interface {
 	RefreshToken(ctx context.Context, refresh string) (*AuthPayload, error)
 	UpdateUser(ctx context.Context, id int, input UpdateUserInput) (*ent.User, error)
 	CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error)
-	UpdatePatient(ctx context.Context, id int, input UpdatePatientInput) (*ent.Patient, error)
-	DeletePatient(ctx context.Context, id int) (int, error)
+	UpdatePatient(ctx context.Context, id int, input UpdatePatientInput, expectedVersion *int) (*ent.Patient, error)
+	DeletePatient(ctx context.Context, id int, expectedVersion *int) (int, error)
 	CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error)
-	UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput) (*ent.Doctor, error)
-	DeleteDoctor(ctx context.Context, id int) (int, error)
+	UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput, expectedVersion *int) (*ent.Doctor, error)
+	DeleteDoctor(ctx context.Context, id int, expectedVersion *int) (int, error)
 	AssignDoctor(ctx context.Context, input AssignDoctorInput) (*ent.Mapping, error)
-	UpdateMapping(ctx context.Context, id int, notes *string) (*ent.Mapping, error)
-	UnassignDoctor(ctx context.Context, id int) (*ent.Mapping, error)
+	UpdateMapping(ctx context.Context, id int, notes *string, expectedVersion *int) (*ent.Mapping, error)
+	UnassignDoctor(ctx context.Context, id int, expectedVersion *int) (*ent.Mapping, error)
 	Logout(ctx context.Context, everywhere bool) (bool, error)
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (*AuthPayload, error)
 	EndSession(ctx context.Context, id int) (int, error)
@@ -121,6 +127,8 @@ type PatientResolver interface {
 
 	Mappings(ctx context.Context, obj *ent.Patient, active *bool) ([]*ent.Mapping, error)
 	Doctors(ctx context.Context, obj *ent.Patient) ([]*ent.Doctor, error)
+
+	History(ctx context.Context, obj *ent.Patient, first *int, after *string) (*reading.Connection[ent.Revision], error)
 }
 type PossibleDuplicateResolver interface {
 	Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error)
@@ -142,6 +150,10 @@ type QueryResolver interface {
 	Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
 	SpecializationStats(ctx context.Context) ([]*SpecializationStat, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
+}
+type RevisionResolver interface {
+	Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error)
+	Changes(ctx context.Context, obj *ent.Revision) ([]*FieldChange, error)
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *ent.Session) (bool, error)
@@ -579,6 +591,15 @@ type Patient {
   ): [Mapping!]!
   "The doctors assigned now, by name."
   doctors: [Doctor!]!
+  "Counts the changes: 1 when the record is made. For expectedVersion."
+  version: Int!
+  "The changes of the record, newest first. For the clinic, staff and the patient; empty for who treats the patient."
+  history(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+  ): RevisionConnection!
 }
 
 "A page of patients."
@@ -659,6 +680,15 @@ type Doctor {
     "The ordering; newest first if left out."
     orderBy: MappingOrder
   ): MappingConnection!
+  "Counts the changes: 1 when the entry is made. For expectedVersion."
+  version: Int!
+  "The changes of the entry, newest first. For everybody; who made a change is shown to those who may see that user."
+  history(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+  ): RevisionConnection!
 }
 
 "A page of doctors."
@@ -703,6 +733,15 @@ type Mapping {
   createdAt: DateTime!
   "When the assignment last changed."
   updatedAt: DateTime!
+  "Counts the changes: 1 when the assignment is made. For expectedVersion."
+  version: Int!
+  "The changes of the assignment, newest first. For the clinic and staff; empty for others."
+  history(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+  ): RevisionConnection!
 }
 
 "A page of assignments."
@@ -723,6 +762,64 @@ type MappingEdge {
   cursor: Cursor!
   "The assignment."
   node: Mapping!
+}
+
+"A change of a patient, a doctor or an assignment. What is changed in the database by other means is here too, without an actor."
+type Revision {
+  "The id. It never changes."
+  id: ID!
+  "The version that the change made."
+  version: Int!
+  "When."
+  at: DateTime!
+  "What was done."
+  kind: RevisionKind!
+  "Who, if it was a user whom the viewer may see."
+  actor: User
+  "What changed, by the name of the field. Empty for what was made or deleted."
+  changes: [FieldChange!]!
+}
+
+"What was done to a record."
+enum RevisionKind {
+  "It was made."
+  CREATE
+  "It was changed."
+  UPDATE
+  "It was deleted."
+  DELETE
+  "It was brought back."
+  RESTORE
+}
+
+"A field before and after a change."
+type FieldChange {
+  "The field of the record, such as dateOfBirth; clinicId, accountId, createdById, patientId and doctorId for those that refer to others."
+  field: String!
+  "The value before, as JSON: \"Asha\", 12, true, null."
+  before: String!
+  "The value after, as JSON."
+  after: String!
+}
+
+"A page of changes."
+type RevisionConnection {
+  "The changes of this page with their positions."
+  edges: [RevisionEdge!]!
+  "The changes of this page."
+  nodes: [Revision!]!
+  "Where this page stands."
+  pageInfo: PageInfo!
+  "How many changes there are, on all pages."
+  totalCount: Int!
+}
+
+"A change on a page, and where."
+type RevisionEdge {
+  "The position, for ` + "`" + `after` + "`" + `."
+  cursor: Cursor!
+  "The change."
+  node: Revision!
 }
 
 "A patient who may be the one that is about to be recorded."
@@ -1241,11 +1338,15 @@ type Mutation {
     id: ID!
     "What changes."
     input: UpdatePatientInput!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): Patient!
   "The id of the deleted patient. Its active assignments end."
   deletePatient(
     "Its id."
     id: ID!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): ID!
   "A new doctor. CONFLICT when the license number is taken."
   createDoctor(
@@ -1258,11 +1359,15 @@ type Mutation {
     id: ID!
     "What changes."
     input: UpdateDoctorInput!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): Doctor!
   "The id of the deleted doctor. Its active assignments end. CONFLICT when other users' patients are assigned to it now (staff excepted)."
   deleteDoctor(
     "Its id."
     id: ID!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): ID!
   "Assigns a doctor to a patient. CONFLICT when this doctor is already assigned to this patient."
   assignDoctor(
@@ -1275,11 +1380,15 @@ type Mutation {
     id: ID!
     "The new notes; null clears them, left out they stay."
     notes: String
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): Mapping!
   "Ends an assignment. Ending one that has ended changes nothing."
   unassignDoctor(
     "Its id."
     id: ID!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
   ): Mapping!
   "Ends the viewer's session, or all of them."
   logout(
@@ -1437,6 +1546,10 @@ func childFields_Doctor(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Doctor_patients(ctx, ec, field)
 	case "mappings":
 		return fieldContext_Doctor_mappings(ctx, ec, field)
+	case "version":
+		return fieldContext_Doctor_version(ctx, ec, field)
+	case "history":
+		return fieldContext_Doctor_history(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Doctor", field.Name)
 }
@@ -1463,6 +1576,18 @@ func childFields_DoctorEdge(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_DoctorEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DoctorEdge", field.Name)
+}
+
+func childFields_FieldChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return fieldContext_FieldChange_field(ctx, ec, field)
+	case "before":
+		return fieldContext_FieldChange_before(ctx, ec, field)
+	case "after":
+		return fieldContext_FieldChange_after(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FieldChange", field.Name)
 }
 
 func childFields_Invitation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1527,6 +1652,10 @@ func childFields_Mapping(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Mapping_createdAt(ctx, ec, field)
 	case "updatedAt":
 		return fieldContext_Mapping_updatedAt(ctx, ec, field)
+	case "version":
+		return fieldContext_Mapping_version(ctx, ec, field)
+	case "history":
+		return fieldContext_Mapping_history(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Mapping", field.Name)
 }
@@ -1621,6 +1750,10 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_mappings(ctx, ec, field)
 	case "doctors":
 		return fieldContext_Patient_doctors(ctx, ec, field)
+	case "version":
+		return fieldContext_Patient_version(ctx, ec, field)
+	case "history":
+		return fieldContext_Patient_history(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Patient", field.Name)
 }
@@ -1671,6 +1804,48 @@ func childFields_Practice(ctx context.Context, ec *executionContext, field graph
 		return fieldContext_Practice_createdAt(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Practice", field.Name)
+}
+
+func childFields_Revision(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Revision_id(ctx, ec, field)
+	case "version":
+		return fieldContext_Revision_version(ctx, ec, field)
+	case "at":
+		return fieldContext_Revision_at(ctx, ec, field)
+	case "kind":
+		return fieldContext_Revision_kind(ctx, ec, field)
+	case "actor":
+		return fieldContext_Revision_actor(ctx, ec, field)
+	case "changes":
+		return fieldContext_Revision_changes(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Revision", field.Name)
+}
+
+func childFields_RevisionConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_RevisionConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_RevisionConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_RevisionConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_RevisionConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevisionConnection", field.Name)
+}
+
+func childFields_RevisionEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_RevisionEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_RevisionEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevisionEdge", field.Name)
 }
 
 func childFields_Session(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1903,6 +2078,28 @@ func field_Clinic_members_args(ctx context.Context, ec *executionContext, rawArg
 	return args, nil
 }
 
+func field_Doctor_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func field_Doctor_mappings_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2011,6 +2208,28 @@ func field_Doctor_patients_args(ctx context.Context, ec *executionContext, rawAr
 	return args, nil
 }
 
+func field_Mapping_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func field_Mutation_acceptInvitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2092,6 +2311,14 @@ func field_Mutation_deleteDoctor_args(ctx context.Context, ec *executionContext,
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg1
 	return args, nil
 }
 
@@ -2106,6 +2333,14 @@ func field_Mutation_deletePatient_args(ctx context.Context, ec *executionContext
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg1
 	return args, nil
 }
 
@@ -2290,6 +2525,14 @@ func field_Mutation_unassignDoctor_args(ctx context.Context, ec *executionContex
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg1
 	return args, nil
 }
 
@@ -2326,6 +2569,14 @@ func field_Mutation_updateDoctor_args(ctx context.Context, ec *executionContext,
 		return nil, err
 	}
 	args["input"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg2
 	return args, nil
 }
 
@@ -2348,6 +2599,14 @@ func field_Mutation_updateMapping_args(ctx context.Context, ec *executionContext
 		return nil, err
 	}
 	args["notes"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg2
 	return args, nil
 }
 
@@ -2392,6 +2651,14 @@ func field_Mutation_updatePatient_args(ctx context.Context, ec *executionContext
 		return nil, err
 	}
 	args["input"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg2
 	return args, nil
 }
 
@@ -2414,6 +2681,28 @@ func field_Mutation_updateUser_args(ctx context.Context, ec *executionContext, r
 		return nil, err
 	}
 	args["input"] = arg1
+	return args, nil
+}
+
+func field_Patient_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -3578,6 +3867,73 @@ func fieldContext_Doctor_mappings(ctx context.Context, ec *executionContext, fie
 	return fc, nil
 }
 
+func _Doctor_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Doctor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Doctor_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Doctor_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Doctor", field, false, false, "Int")
+}
+
+func _Doctor_history(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Doctor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Doctor_history(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Doctor().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Revision]) graphql.Marshaler {
+			return marshalNRevisionConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Doctor_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Doctor",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Doctor_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _DoctorConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3750,6 +4106,75 @@ func fieldContext_DoctorEdge_node(_ context.Context, ec *executionContext, field
 		},
 	}
 	return fc, nil
+}
+
+func _FieldChange_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *FieldChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldChange_field(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FieldChange_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldChange", field, false, false, "String")
+}
+
+func _FieldChange_before(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *FieldChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldChange_before(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FieldChange_before(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldChange", field, false, false, "String")
+}
+
+func _FieldChange_after(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *FieldChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_FieldChange_after(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_FieldChange_after(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FieldChange", field, false, false, "String")
 }
 
 func _Invitation_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Invitation) (ret graphql.Marshaler) {
@@ -4358,6 +4783,73 @@ func fieldContext_Mapping_updatedAt(_ context.Context, ec *executionContext, fie
 	return graphql.NewScalarFieldContext("Mapping", field, false, false, "DateTime")
 }
 
+func _Mapping_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Mapping) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mapping_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mapping_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Mapping", field, false, false, "Int")
+}
+
+func _Mapping_history(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Mapping) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mapping_history(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mapping().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Revision]) graphql.Marshaler {
+			return marshalNRevisionConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mapping_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mapping",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mapping_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _MappingConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Mapping]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4762,7 +5254,7 @@ func _Mutation_updatePatient(ctx context.Context, ec *executionContext, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdatePatient(ctx, fc.Args["id"].(int), fc.Args["input"].(UpdatePatientInput))
+			return ec.Resolvers.Mutation().UpdatePatient(ctx, fc.Args["id"].(int), fc.Args["input"].(UpdatePatientInput), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
@@ -4806,7 +5298,7 @@ func _Mutation_deletePatient(ctx context.Context, ec *executionContext, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeletePatient(ctx, fc.Args["id"].(int))
+			return ec.Resolvers.Mutation().DeletePatient(ctx, fc.Args["id"].(int), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -4894,7 +5386,7 @@ func _Mutation_updateDoctor(ctx context.Context, ec *executionContext, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateDoctor(ctx, fc.Args["id"].(int), fc.Args["input"].(UpdateDoctorInput))
+			return ec.Resolvers.Mutation().UpdateDoctor(ctx, fc.Args["id"].(int), fc.Args["input"].(UpdateDoctorInput), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Doctor) graphql.Marshaler {
@@ -4938,7 +5430,7 @@ func _Mutation_deleteDoctor(ctx context.Context, ec *executionContext, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteDoctor(ctx, fc.Args["id"].(int))
+			return ec.Resolvers.Mutation().DeleteDoctor(ctx, fc.Args["id"].(int), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -5026,7 +5518,7 @@ func _Mutation_updateMapping(ctx context.Context, ec *executionContext, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateMapping(ctx, fc.Args["id"].(int), fc.Args["notes"].(*string))
+			return ec.Resolvers.Mutation().UpdateMapping(ctx, fc.Args["id"].(int), fc.Args["notes"].(*string), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Mapping) graphql.Marshaler {
@@ -5070,7 +5562,7 @@ func _Mutation_unassignDoctor(ctx context.Context, ec *executionContext, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnassignDoctor(ctx, fc.Args["id"].(int))
+			return ec.Resolvers.Mutation().UnassignDoctor(ctx, fc.Args["id"].(int), fc.Args["expectedVersion"].(*int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Mapping) graphql.Marshaler {
@@ -6328,6 +6820,73 @@ func fieldContext_Patient_doctors(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
+func _Patient_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Patient", field, false, false, "Int")
+}
+
+func _Patient_history(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_history(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Patient().History(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Revision]) graphql.Marshaler {
+			return marshalNRevisionConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Patient",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Patient_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _PatientConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7242,6 +7801,336 @@ func fieldContext_Query___schema(_ context.Context, ec *executionContext, field 
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields___Schema(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "ID")
+}
+
+func _Revision_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_version(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_version(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "Int")
+}
+
+func _Revision_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "DateTime")
+}
+
+func _Revision_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v revision.Kind) graphql.Marshaler {
+			return marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Revision", field, false, false, "RevisionKind")
+}
+
+func _Revision_actor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_actor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Revision().Actor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalOUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Revision_actor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Revision_changes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Revision) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Revision_changes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Revision().Changes(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*FieldChange) graphql.Marshaler {
+			return marshalNFieldChange2ᚕᚖcaregraphᚋgraphᚐFieldChangeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Revision_changes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Revision",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FieldChange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.Revision]) graphql.Marshaler {
+			return marshalNRevisionEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RevisionEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Revision) graphql.Marshaler {
+			return marshalNRevision2ᚕᚖcaregraphᚋentᚐRevisionᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Revision(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RevisionConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevisionConnection", field, false, false, "Int")
+}
+
+func _RevisionEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNCursor2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RevisionEdge", field, true, false, "Cursor")
+}
+
+func _RevisionEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.Revision]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RevisionEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Revision) graphql.Marshaler {
+			return marshalNRevision2ᚖcaregraphᚋentᚐRevision(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RevisionEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevisionEdge",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Revision(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -10566,6 +11455,17 @@ func _Doctor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return _Doctor_mappings(ctx, ec, field, obj)
 				})
+		case "version":
+			out.Values[i] = _Doctor_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "history":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Doctor_history(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -10655,6 +11555,49 @@ func _DoctorEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return _DoctorEdge_node(ctx, ec, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var fieldChangeImplementors = []string{"FieldChange"}
+
+func _FieldChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *FieldChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fieldChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FieldChange")
+		case "field":
+			out.Values[i] = _FieldChange_field(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = _FieldChange_before(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = _FieldChange_after(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -10866,6 +11809,17 @@ func _Mapping(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "version":
+			out.Values[i] = _Mapping_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "history":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Mapping_history(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -11395,6 +12349,17 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return _Patient_doctors(ctx, ec, field, obj)
 				})
+		case "version":
+			out.Values[i] = _Patient_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "history":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Patient_history(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -11695,6 +12660,155 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionImplementors = []string{"Revision"}
+
+func _Revision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.Revision) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Revision")
+		case "id":
+			out.Values[i] = _Revision_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "version":
+			out.Values[i] = _Revision_version(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = _Revision_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = _Revision_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "actor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_actor(ctx, ec, field, obj)
+				})
+		case "changes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Revision_changes(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionConnectionImplementors = []string{"RevisionConnection"}
+
+func _RevisionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.Revision]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevisionConnection")
+		case "edges":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _RevisionConnection_edges(ctx, ec, field, obj)
+				})
+		case "nodes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _RevisionConnection_nodes(ctx, ec, field, obj)
+				})
+		case "pageInfo":
+			out.Values[i] = _RevisionConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.Values[i] = _RevisionConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var revisionEdgeImplementors = []string{"RevisionEdge"}
+
+func _RevisionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.Revision]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revisionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevisionEdge")
+		case "cursor":
+			out.Values[i] = _RevisionEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "node":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _RevisionEdge_node(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12637,6 +13751,30 @@ func marshalNDuplicateReason2ᚕcaregraphᚋgraphᚐDuplicateReasonᚄ(ctx conte
 	return ret
 }
 
+func marshalNFieldChange2ᚕᚖcaregraphᚋgraphᚐFieldChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*FieldChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNFieldChange2ᚖcaregraphᚋgraphᚐFieldChange(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNFieldChange2ᚖcaregraphᚋgraphᚐFieldChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *FieldChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "FieldChange!")
+		return graphql.Null
+	}
+	return _FieldChange(ctx, ec, sel, v)
+}
+
 func unmarshalNGender2caregraphᚋentᚋpatientᚐGender(ctx context.Context, ec *executionContext, v any) (patient.Gender, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := unmarshalNGender2caregraphᚋentᚋpatientᚐGenderF[tmp]
@@ -12962,6 +14100,92 @@ func unmarshalNRegisterInput2caregraphᚋgraphᚐRegisterInput(ctx context.Conte
 	res, err := unmarshalInputRegisterInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
+
+func marshalNRevision2ᚕᚖcaregraphᚋentᚐRevisionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*ent.Revision) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRevision2ᚖcaregraphᚋentᚐRevision(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNRevision2ᚖcaregraphᚋentᚐRevision(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.Revision) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Revision!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNRevisionConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Revision]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevisionConnection!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNRevisionEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.Revision]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRevisionEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNRevisionEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.Revision]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RevisionEdge!")
+		return graphql.Null
+	}
+	return _RevisionEdge(ctx, ec, sel, v)
+}
+
+func unmarshalNRevisionKind2caregraphᚋentᚋrevisionᚐKind(ctx context.Context, ec *executionContext, v any) (revision.Kind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v revision.Kind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF[v])
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RevisionKind!")
+	}
+	return res
+}
+
+var (
+	unmarshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF = map[string]revision.Kind{
+		"CREATE":  revision.KindCreate,
+		"UPDATE":  revision.KindUpdate,
+		"DELETE":  revision.KindDelete,
+		"RESTORE": revision.KindRestore,
+	}
+	marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF = map[revision.Kind]string{
+		revision.KindCreate:  "CREATE",
+		revision.KindUpdate:  "UPDATE",
+		revision.KindDelete:  "DELETE",
+		revision.KindRestore: "RESTORE",
+	}
+)
 
 func unmarshalNRole2caregraphᚋentᚋuserᚐRole(ctx context.Context, ec *executionContext, v any) (user.Role, error) {
 	tmp, err := graphql.UnmarshalString(v)

@@ -10,9 +10,12 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/doctor"
+	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
+	"caregraph/ent/predicate"
 	"caregraph/ent/user"
 	"caregraph/internal/auth"
+	"caregraph/internal/care"
 	"caregraph/internal/scalar"
 )
 
@@ -48,7 +51,9 @@ type UpdatePatientInput struct {
 	MedicalHistory   graphql.Omittable[*string]
 }
 
-func (in UpdatePatientInput) update(ctx context.Context, u *ent.PatientUpdateOne) (*ent.Patient, error) {
+func (in UpdatePatientInput) update(ctx context.Context, id int, expected *int) (*ent.Patient, error) {
+	db := ent.FromContext(ctx).Patient
+	u := db.UpdateOneID(id).Where(care.OfVersion[predicate.Patient](expected)...)
 	var nulls scalar.Invalid
 	m := u.Mutation()
 	required(&nulls, patient.FieldName, in.Name, m.SetName)
@@ -65,7 +70,8 @@ func (in UpdatePatientInput) update(ctx context.Context, u *ent.PatientUpdateOne
 	optional(in.BloodGroup, m.SetBloodGroup, m.ClearBloodGroup)
 	optional(in.EmergencyContact, m.SetEmergencyContact, m.ClearEmergencyContact)
 	optional(in.MedicalHistory, m.SetMedicalHistory, m.ClearMedicalHistory)
-	return saved(ctx, nulls, u.Save)
+	p, err := saved(ctx, nulls, u.Save)
+	return p, care.Stale(ctx, err, expected, db.Query().Where(patient.ID(id)).Select(patient.FieldVersion).Int)
 }
 
 // CreatePatientInput is a new patient.
@@ -143,7 +149,9 @@ type UpdateDoctorInput struct {
 	Availability    graphql.Omittable[*string]
 }
 
-func (in UpdateDoctorInput) update(ctx context.Context, u *ent.DoctorUpdateOne) (*ent.Doctor, error) {
+func (in UpdateDoctorInput) update(ctx context.Context, id int, expected *int) (*ent.Doctor, error) {
+	db := ent.FromContext(ctx).Doctor
+	u := db.UpdateOneID(id).Where(care.OfVersion[predicate.Doctor](expected)...)
 	var nulls scalar.Invalid
 	m := u.Mutation()
 	required(&nulls, doctor.FieldName, in.Name, m.SetName)
@@ -155,7 +163,8 @@ func (in UpdateDoctorInput) update(ctx context.Context, u *ent.DoctorUpdateOne) 
 	required(&nulls, doctor.FieldConsultationFee, in.ConsultationFee, m.SetConsultationFee)
 	optional(in.Address, m.SetAddress, m.ClearAddress)
 	optional(in.Availability, m.SetAvailability, m.ClearAvailability)
-	return saved(ctx, nulls, u.Save)
+	d, err := saved(ctx, nulls, u.Save)
+	return d, care.Stale(ctx, err, expected, db.Query().Where(doctor.ID(id)).Select(doctor.FieldVersion).Int)
 }
 
 func (in CreateDoctorInput) create(db *ent.Client) *ent.DoctorCreate {
@@ -166,11 +175,14 @@ func (in CreateDoctorInput) create(db *ent.Client) *ent.DoctorCreate {
 
 // updateNotes saves the notes that updateMapping was given: null clears them,
 // left out they stay.
-func updateNotes(ctx context.Context, u *ent.MappingUpdateOne, notes *string) (*ent.Mapping, error) {
+func updateNotes(ctx context.Context, id int, notes *string, expected *int) (*ent.Mapping, error) {
+	db := ent.FromContext(ctx).Mapping
+	u := db.UpdateOneID(id).Where(care.OfVersion[predicate.Mapping](expected)...)
 	if _, ok := given(ctx, graphql.GetFieldContext(ctx).Field)["notes"]; ok {
 		optional(graphql.OmittableOf(notes), u.Mutation().SetNotes, u.Mutation().ClearNotes)
 	}
-	return u.Save(ctx)
+	m, err := u.Save(ctx)
+	return m, care.Stale(ctx, err, expected, db.Query().Where(mapping.ID(id)).Select(mapping.FieldVersion).Int)
 }
 
 func required[V any](nulls *scalar.Invalid, column string, given graphql.Omittable[*V], set func(V)) {

@@ -80,6 +80,8 @@ func write(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([
 		return practices.Append(ctx, b, v, selections), nil
 	case *ent.Invitation:
 		return invitations.Append(ctx, b, v, selections), nil
+	case *ent.Revision:
+		return revisions.Append(ctx, b, v, selections), nil
 	case *NewInvitation:
 		return newInvitations.Append(ctx, b, v, selections), nil
 	case *PossibleDuplicate:

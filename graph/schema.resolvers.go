@@ -37,6 +37,10 @@ func (r *doctorResolver) Mappings(ctx context.Context, obj *ent.Doctor, first *i
 	return reading.Value[*reading.Connection[ent.Mapping]](ctx, &doctors, obj)
 }
 
+func (r *doctorResolver) History(ctx context.Context, obj *ent.Doctor, first *int, after *string) (*reading.Connection[ent.Revision], error) {
+	return reading.Value[*reading.Connection[ent.Revision]](ctx, &doctors, obj)
+}
+
 func (r *invitationResolver) Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error) {
 	return invitedRole(obj), nil
 }
@@ -65,6 +69,10 @@ func (r *mappingResolver) CreatedBy(ctx context.Context, obj *ent.Mapping) (*ent
 	return reading.Value[*ent.User](ctx, &mappings, obj)
 }
 
+func (r *mappingResolver) History(ctx context.Context, obj *ent.Mapping, first *int, after *string) (*reading.Connection[ent.Revision], error) {
+	return reading.Value[*reading.Connection[ent.Revision]](ctx, &mappings, obj)
+}
+
 func (r *mutationResolver) Register(ctx context.Context, input RegisterInput) (*AuthPayload, error) {
 	return r.signedIn(ctx)(r.auth.Register(ctx, auth.Registration{Username: input.Username, Email: input.Email, Password: input.Password, Phone: input.Phone, Role: input.Role}))
 }
@@ -85,36 +93,36 @@ func (r *mutationResolver) CreatePatient(ctx context.Context, input CreatePatien
 	return patients.Shown(ctx)(input.create(ctx))
 }
 
-func (r *mutationResolver) UpdatePatient(ctx context.Context, id int, input UpdatePatientInput) (*ent.Patient, error) {
-	return patients.Shown(ctx)(input.update(ctx, ent.FromContext(ctx).Patient.UpdateOneID(id)))
+func (r *mutationResolver) UpdatePatient(ctx context.Context, id int, input UpdatePatientInput, expectedVersion *int) (*ent.Patient, error) {
+	return patients.Shown(ctx)(input.update(ctx, id, expectedVersion))
 }
 
-func (r *mutationResolver) DeletePatient(ctx context.Context, id int) (int, error) {
-	return care.DeletePatient(ctx, id, now())
+func (r *mutationResolver) DeletePatient(ctx context.Context, id int, expectedVersion *int) (int, error) {
+	return care.DeletePatient(ctx, id, expectedVersion, now())
 }
 
 func (r *mutationResolver) CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error) {
 	return doctors.Shown(ctx)(input.create(ent.FromContext(ctx)).Save(ctx))
 }
 
-func (r *mutationResolver) UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput) (*ent.Doctor, error) {
-	return doctors.Shown(ctx)(input.update(ctx, ent.FromContext(ctx).Doctor.UpdateOneID(id)))
+func (r *mutationResolver) UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput, expectedVersion *int) (*ent.Doctor, error) {
+	return doctors.Shown(ctx)(input.update(ctx, id, expectedVersion))
 }
 
-func (r *mutationResolver) DeleteDoctor(ctx context.Context, id int) (int, error) {
-	return care.DeleteDoctor(ctx, id, now())
+func (r *mutationResolver) DeleteDoctor(ctx context.Context, id int, expectedVersion *int) (int, error) {
+	return care.DeleteDoctor(ctx, id, expectedVersion, now())
 }
 
 func (r *mutationResolver) AssignDoctor(ctx context.Context, input AssignDoctorInput) (*ent.Mapping, error) {
 	return mappings.Shown(ctx)(care.Assign(ctx, input.PatientID, input.DoctorID, input.Notes))
 }
 
-func (r *mutationResolver) UpdateMapping(ctx context.Context, id int, notes *string) (*ent.Mapping, error) {
-	return mappings.Shown(ctx)(updateNotes(ctx, ent.FromContext(ctx).Mapping.UpdateOneID(id), notes))
+func (r *mutationResolver) UpdateMapping(ctx context.Context, id int, notes *string, expectedVersion *int) (*ent.Mapping, error) {
+	return mappings.Shown(ctx)(updateNotes(ctx, id, notes, expectedVersion))
 }
 
-func (r *mutationResolver) UnassignDoctor(ctx context.Context, id int) (*ent.Mapping, error) {
-	return mappings.Shown(ctx)(care.Unassign(ctx, id, now()))
+func (r *mutationResolver) UnassignDoctor(ctx context.Context, id int, expectedVersion *int) (*ent.Mapping, error) {
+	return mappings.Shown(ctx)(care.Unassign(ctx, id, expectedVersion, now()))
 }
 
 func (r *mutationResolver) Logout(ctx context.Context, everywhere bool) (bool, error) {
@@ -201,6 +209,10 @@ func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent
 	return reading.Value[[]*ent.Doctor](ctx, &patients, obj)
 }
 
+func (r *patientResolver) History(ctx context.Context, obj *ent.Patient, first *int, after *string) (*reading.Connection[ent.Revision], error) {
+	return reading.Value[*reading.Connection[ent.Revision]](ctx, &patients, obj)
+}
+
 func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
 	return reading.Value[*ent.Patient](ctx, &duplicates, obj)
 }
@@ -261,6 +273,14 @@ func (r *queryResolver) Invitation(ctx context.Context, code string) (*Invitatio
 	return r.preview(ctx, code)
 }
 
+func (r *revisionResolver) Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error) {
+	return reading.Value[*ent.User](ctx, &revisions, obj)
+}
+
+func (r *revisionResolver) Changes(ctx context.Context, obj *ent.Revision) ([]*FieldChange, error) {
+	return reading.Value[[]*FieldChange](ctx, &revisions, obj)
+}
+
 func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, error) {
 	return reading.Value[bool](ctx, &sessions, obj)
 }
@@ -311,6 +331,8 @@ func (r *Resolver) Practice() PracticeResolver { return &practiceResolver{r} }
 
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
+func (r *Resolver) Revision() RevisionResolver { return &revisionResolver{r} }
+
 func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
@@ -326,6 +348,7 @@ type (
 	possibleDuplicateResolver struct{ *Resolver }
 	practiceResolver          struct{ *Resolver }
 	queryResolver             struct{ *Resolver }
+	revisionResolver          struct{ *Resolver }
 	sessionResolver           struct{ *Resolver }
 	userResolver              struct{ *Resolver }
 )

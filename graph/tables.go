@@ -14,6 +14,7 @@ import (
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
+	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
@@ -172,6 +173,25 @@ var sessions = reading.Table[ent.Session]{
 	Values:  ent.SessionValues,
 	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Session] {
 		return ent.FromContext(ctx).Session.Query().Where(reading.As[predicate.Session](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
+var revisions = reading.Table[ent.Revision]{
+	Object:  "Revision",
+	Columns: with(ent.RevisionColumns, map[string]string{"actor": revision.FieldActorID, "changes": revision.FieldDiff}),
+	Orders: map[string]reading.Ordering[ent.Revision]{
+		"VERSION": reading.Integer(revision.FieldVersion, func(r *ent.Revision) int64 { return int64(r.Version) }),
+	},
+	Order: "VERSION", Desc: true,
+	Node: (*ent.Revision).Node,
+	Bare: func(id int) *ent.Revision { return &ent.Revision{ID: id} },
+	Values: with(ent.RevisionValues, map[string]reading.Appender[ent.Revision]{
+		"kind": func(b []byte, r *ent.Revision) []byte {
+			return reading.AppendString(b, marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF[r.Kind])
+		},
+	}),
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.Revision] {
+		return ent.FromContext(ctx).Revision.Query().Where(reading.As[predicate.Revision](where)...).Select(append(columns, "id", revision.FieldDoctorID, revision.FieldPatientID)...).Modify(modify)
 	},
 }
 

@@ -18,6 +18,7 @@ func TestTables(t *testing.T) {
 	complete(t, schema, &doctors)
 	complete(t, schema, &mappings)
 	complete(t, schema, &sessions)
+	complete(t, schema, &revisions)
 }
 
 func complete[T any](t *testing.T, schema *ast.Schema, table *reading.Table[T]) {

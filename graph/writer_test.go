@@ -116,6 +116,9 @@ func awkward(t *testing.T, ctx context.Context, client *ent.Client) {
 				return err
 			}
 		}
+		if err := db.Patient.Update().Where(patient.IDIn(1, 2, 3)).SetName("Zoya \"Z\"").SetBloodGroup(patient.BloodGroupABNegative).ClearMedicalHistory().Exec(ctx); err != nil {
+			return err
+		}
 		return db.Patient.Create().SetName("अर्जुन \"quoted\" \\ <b>&\u2028").SetEmail("a@example.com").SetPhone("9876543210").
 			SetDateOfBirth(scalar.ParseDate("1990-05-15")).SetAddress("line\nfeed\ttab\rreturn\x01\x1f\x7f").SetGender(patient.GenderOther).
 			SetMedicalHistory("").Exec(ctx)
@@ -176,6 +179,10 @@ func (c *comparison) plain(ctx context.Context, b []byte, v any, selections ast.
 		plain = _Invitation(ctx, ec, selections, v)
 	case *ent.Session:
 		plain = _Session(ctx, ec, selections, v)
+	case *ent.Revision:
+		plain = _Revision(ctx, ec, selections, v)
+	case *reading.Connection[ent.Revision]:
+		plain = _RevisionConnection(ctx, ec, selections, v)
 	case *reading.Connection[ent.User]:
 		plain = _UserConnection(ctx, ec, selections, v)
 	case *reading.Connection[ent.Patient]:

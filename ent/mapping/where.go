@@ -70,6 +70,16 @@ func DeletedAt(v time.Time) predicate.Mapping {
 	return predicate.Mapping(sql.FieldEQ(FieldDeletedAt, v))
 }
 
+// Version applies equality check predicate on the "version" field. It's identical to VersionEQ.
+func Version(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldVersion, v))
+}
+
+// UpdatedByID applies equality check predicate on the "updated_by_id" field. It's identical to UpdatedByIDEQ.
+func UpdatedByID(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldUpdatedByID, v))
+}
+
 // ClinicID applies equality check predicate on the "clinic_id" field. It's identical to ClinicIDEQ.
 func ClinicID(v int) predicate.Mapping {
 	return predicate.Mapping(sql.FieldEQ(FieldClinicID, v))
@@ -238,6 +248,96 @@ func DeletedAtIsNil() predicate.Mapping {
 // DeletedAtNotNil applies the NotNil predicate on the "deleted_at" field.
 func DeletedAtNotNil() predicate.Mapping {
 	return predicate.Mapping(sql.FieldNotNull(FieldDeletedAt))
+}
+
+// VersionEQ applies the EQ predicate on the "version" field.
+func VersionEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldVersion, v))
+}
+
+// VersionNEQ applies the NEQ predicate on the "version" field.
+func VersionNEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNEQ(FieldVersion, v))
+}
+
+// VersionIn applies the In predicate on the "version" field.
+func VersionIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldIn(FieldVersion, vs...))
+}
+
+// VersionNotIn applies the NotIn predicate on the "version" field.
+func VersionNotIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNotIn(FieldVersion, vs...))
+}
+
+// VersionGT applies the GT predicate on the "version" field.
+func VersionGT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGT(FieldVersion, v))
+}
+
+// VersionGTE applies the GTE predicate on the "version" field.
+func VersionGTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGTE(FieldVersion, v))
+}
+
+// VersionLT applies the LT predicate on the "version" field.
+func VersionLT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLT(FieldVersion, v))
+}
+
+// VersionLTE applies the LTE predicate on the "version" field.
+func VersionLTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLTE(FieldVersion, v))
+}
+
+// UpdatedByIDEQ applies the EQ predicate on the "updated_by_id" field.
+func UpdatedByIDEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldEQ(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDNEQ applies the NEQ predicate on the "updated_by_id" field.
+func UpdatedByIDNEQ(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNEQ(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDIn applies the In predicate on the "updated_by_id" field.
+func UpdatedByIDIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldIn(FieldUpdatedByID, vs...))
+}
+
+// UpdatedByIDNotIn applies the NotIn predicate on the "updated_by_id" field.
+func UpdatedByIDNotIn(vs ...int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldNotIn(FieldUpdatedByID, vs...))
+}
+
+// UpdatedByIDGT applies the GT predicate on the "updated_by_id" field.
+func UpdatedByIDGT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGT(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDGTE applies the GTE predicate on the "updated_by_id" field.
+func UpdatedByIDGTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldGTE(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDLT applies the LT predicate on the "updated_by_id" field.
+func UpdatedByIDLT(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLT(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDLTE applies the LTE predicate on the "updated_by_id" field.
+func UpdatedByIDLTE(v int) predicate.Mapping {
+	return predicate.Mapping(sql.FieldLTE(FieldUpdatedByID, v))
+}
+
+// UpdatedByIDIsNil applies the IsNil predicate on the "updated_by_id" field.
+func UpdatedByIDIsNil() predicate.Mapping {
+	return predicate.Mapping(sql.FieldIsNull(FieldUpdatedByID))
+}
+
+// UpdatedByIDNotNil applies the NotNil predicate on the "updated_by_id" field.
+func UpdatedByIDNotNil() predicate.Mapping {
+	return predicate.Mapping(sql.FieldNotNull(FieldUpdatedByID))
 }
 
 // ClinicIDEQ applies the EQ predicate on the "clinic_id" field.

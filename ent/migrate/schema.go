@@ -27,6 +27,8 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "updated_by_id", Type: field.TypeInt, Nullable: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "name_key", Type: field.TypeString},
 		{Name: "name_sound", Type: field.TypeString, Default: ""},
@@ -49,7 +51,7 @@ var (
 			{
 				Name:    "doctor_license_number",
 				Unique:  true,
-				Columns: []*schema.Column{DoctorsColumns[11]},
+				Columns: []*schema.Column{DoctorsColumns[13]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -57,30 +59,30 @@ var (
 			{
 				Name:    "doctor_name",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[5], DoctorsColumns[0]},
+				Columns: []*schema.Column{DoctorsColumns[7], DoctorsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					IncludeColumns: []string{
 						DoctorsColumns[3].Name,
 
+						DoctorsColumns[12].Name,
+
 						DoctorsColumns[10].Name,
 
+						DoctorsColumns[9].Name,
+
 						DoctorsColumns[8].Name,
-
-						DoctorsColumns[7].Name,
-
-						DoctorsColumns[6].Name,
 					},
 				},
 			},
 			{
 				Name:    "doctor_experience_years_id",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[12], DoctorsColumns[0]},
+				Columns: []*schema.Column{DoctorsColumns[14], DoctorsColumns[0]},
 			},
 			{
 				Name:    "doctor_consultation_fee_id",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[13], DoctorsColumns[0]},
+				Columns: []*schema.Column{DoctorsColumns[15], DoctorsColumns[0]},
 			},
 			{
 				Name:    "doctor_created_at_id",
@@ -90,7 +92,7 @@ var (
 			{
 				Name:    "doctor_specialization",
 				Unique:  false,
-				Columns: []*schema.Column{DoctorsColumns[9]},
+				Columns: []*schema.Column{DoctorsColumns[11]},
 			},
 		},
 	}
@@ -165,6 +167,8 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "updated_by_id", Type: field.TypeInt, Nullable: true},
 		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "notes", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "is_active", Type: field.TypeBool, Default: true},
@@ -182,19 +186,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "mappings_doctors_mappings",
-				Columns:    []*schema.Column{MappingsColumns[9]},
+				Columns:    []*schema.Column{MappingsColumns[11]},
 				RefColumns: []*schema.Column{DoctorsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "mappings_patients_mappings",
-				Columns:    []*schema.Column{MappingsColumns[10]},
+				Columns:    []*schema.Column{MappingsColumns[12]},
 				RefColumns: []*schema.Column{PatientsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "mappings_users_created_mappings",
-				Columns:    []*schema.Column{MappingsColumns[11]},
+				Columns:    []*schema.Column{MappingsColumns[13]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -203,7 +207,7 @@ var (
 			{
 				Name:    "mapping_patient_id_doctor_id",
 				Unique:  true,
-				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[9]},
+				Columns: []*schema.Column{MappingsColumns[12], MappingsColumns[11]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -211,37 +215,37 @@ var (
 			{
 				Name:    "mapping_patient_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[10], MappingsColumns[7], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[12], MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_id_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[7], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[6], MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[1], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[6], MappingsColumns[1], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_clinic_patient",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[4], MappingsColumns[10], MappingsColumns[6], MappingsColumns[3], MappingsColumns[9], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[6], MappingsColumns[12], MappingsColumns[8], MappingsColumns[3], MappingsColumns[11], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_doctor_clinic",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[4], MappingsColumns[6], MappingsColumns[3], MappingsColumns[10], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[6], MappingsColumns[8], MappingsColumns[3], MappingsColumns[12], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_created_by_id_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[11], MappingsColumns[4]},
+				Columns: []*schema.Column{MappingsColumns[13], MappingsColumns[6]},
 			},
 			{
 				Name:    "mapping_assigned_date_id",
 				Unique:  false,
-				Columns: []*schema.Column{MappingsColumns[7], MappingsColumns[0]},
+				Columns: []*schema.Column{MappingsColumns[9], MappingsColumns[0]},
 			},
 			{
 				Name:    "mapping_created_at_id",
@@ -256,6 +260,8 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "updated_by_id", Type: field.TypeInt, Nullable: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "name_key", Type: field.TypeString},
 		{Name: "name_sound", Type: field.TypeString, Default: ""},
@@ -280,19 +286,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "patients_clinics_patients",
-				Columns:    []*schema.Column{PatientsColumns[16]},
+				Columns:    []*schema.Column{PatientsColumns[18]},
 				RefColumns: []*schema.Column{ClinicsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "patients_users_patients",
-				Columns:    []*schema.Column{PatientsColumns[17]},
+				Columns:    []*schema.Column{PatientsColumns[19]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "patients_users_records",
-				Columns:    []*schema.Column{PatientsColumns[18]},
+				Columns:    []*schema.Column{PatientsColumns[20]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -301,14 +307,14 @@ var (
 			{
 				Name:    "patient_clinic_name",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[5], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[7], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					IncludeColumns: []string{
+						PatientsColumns[10].Name,
+
+						PatientsColumns[9].Name,
+
 						PatientsColumns[8].Name,
-
-						PatientsColumns[7].Name,
-
-						PatientsColumns[6].Name,
 					},
 					Where: "deleted_at IS NULL",
 				},
@@ -316,14 +322,14 @@ var (
 			{
 				Name:    "patient_name",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[5], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[7], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					IncludeColumns: []string{
+						PatientsColumns[10].Name,
+
+						PatientsColumns[9].Name,
+
 						PatientsColumns[8].Name,
-
-						PatientsColumns[7].Name,
-
-						PatientsColumns[6].Name,
 					},
 					Where: "deleted_at IS NULL",
 				},
@@ -331,7 +337,7 @@ var (
 			{
 				Name:    "patient_phone_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[8], PatientsColumns[16]},
+				Columns: []*schema.Column{PatientsColumns[10], PatientsColumns[18]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -339,7 +345,7 @@ var (
 			{
 				Name:    "patient_email_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[7], PatientsColumns[16]},
+				Columns: []*schema.Column{PatientsColumns[9], PatientsColumns[18]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -347,7 +353,7 @@ var (
 			{
 				Name:    "patient_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[18]},
+				Columns: []*schema.Column{PatientsColumns[20]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "account_id IS NOT NULL",
 				},
@@ -355,12 +361,12 @@ var (
 			{
 				Name:    "patient_created_by_id_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[17], PatientsColumns[16]},
+				Columns: []*schema.Column{PatientsColumns[19], PatientsColumns[18]},
 			},
 			{
 				Name:    "patient_clinic_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[1], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[1], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -376,7 +382,7 @@ var (
 			{
 				Name:    "patient_clinic_id_updated_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[2], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[2], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -392,7 +398,7 @@ var (
 			{
 				Name:    "patient_clinic_id_date_of_birth_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[16], PatientsColumns[9], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[11], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -400,7 +406,7 @@ var (
 			{
 				Name:    "patient_date_of_birth_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[9], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[11], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -455,6 +461,50 @@ var (
 				Name:    "practice_clinic_id",
 				Unique:  false,
 				Columns: []*schema.Column{PracticesColumns[2]},
+			},
+		},
+	}
+	// RevisionsColumns holds the columns for the "revisions" table.
+	RevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "patient_id", Type: field.TypeInt, Nullable: true},
+		{Name: "doctor_id", Type: field.TypeInt, Nullable: true},
+		{Name: "mapping_id", Type: field.TypeInt, Nullable: true},
+		{Name: "version", Type: field.TypeInt},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"create", "update", "delete", "restore"}},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "actor_id", Type: field.TypeInt, Nullable: true},
+		{Name: "diff", Type: field.TypeString, Size: 2147483647, Default: "{}"},
+	}
+	// RevisionsTable holds the schema information for the "revisions" table.
+	RevisionsTable = &schema.Table{
+		Name:       "revisions",
+		Columns:    RevisionsColumns,
+		PrimaryKey: []*schema.Column{RevisionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "revision_patient_id_version_id",
+				Unique:  false,
+				Columns: []*schema.Column{RevisionsColumns[1], RevisionsColumns[4], RevisionsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "patient_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "revision_doctor_id_version_id",
+				Unique:  false,
+				Columns: []*schema.Column{RevisionsColumns[2], RevisionsColumns[4], RevisionsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "doctor_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "revision_mapping_id_version_id",
+				Unique:  false,
+				Columns: []*schema.Column{RevisionsColumns[3], RevisionsColumns[4], RevisionsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "mapping_id IS NOT NULL",
+				},
 			},
 		},
 	}
@@ -551,6 +601,7 @@ var (
 		MappingsTable,
 		PatientsTable,
 		PracticesTable,
+		RevisionsTable,
 		SessionsTable,
 		UsersTable,
 	}
@@ -614,6 +665,11 @@ func init() {
 	PracticesTable.ForeignKeys[0].RefTable = ClinicsTable
 	PracticesTable.ForeignKeys[1].RefTable = DoctorsTable
 	PracticesTable.ForeignKeys[2].RefTable = UsersTable
+	RevisionsTable.Annotation = &entsql.Annotation{}
+	RevisionsTable.Annotation.Checks = map[string]string{
+		"revisions_kind_valid":    "kind IN ('create', 'update', 'delete', 'restore')",
+		"revisions_version_valid": "CASE WHEN patient_id IS NULL THEN 0 ELSE 1 END + CASE WHEN doctor_id IS NULL THEN 0 ELSE 1 END + CASE WHEN mapping_id IS NULL THEN 0 ELSE 1 END = 1 AND version > 0",
+	}
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	SessionsTable.Annotation = &entsql.Annotation{}
 	SessionsTable.Annotation.Checks = map[string]string{

@@ -10,6 +10,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/revision"
 	"caregraph/ent/schema"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -56,17 +57,22 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	doctorMixinHooks2 := doctorMixin[2].Hooks()
 	doctorHooks := schema.Doctor{}.Hooks()
 
-	doctor.Hooks[1] = doctorHooks[0]
+	doctor.Hooks[1] = doctorMixinHooks2[0]
 
-	doctor.Hooks[2] = doctorHooks[1]
+	doctor.Hooks[2] = doctorHooks[0]
 
-	doctor.Hooks[3] = doctorHooks[2]
+	doctor.Hooks[3] = doctorHooks[1]
 
-	doctor.Hooks[4] = doctorHooks[3]
+	doctor.Hooks[4] = doctorHooks[2]
+
+	doctor.Hooks[5] = doctorHooks[3]
 	doctorMixinFields0 := doctorMixin[0].Fields()
 	_ = doctorMixinFields0
+	doctorMixinFields2 := doctorMixin[2].Fields()
+	_ = doctorMixinFields2
 	doctorFields := schema.Doctor{}.Fields()
 	_ = doctorFields
 	// doctorDescCreatedAt is the schema descriptor for created_at field.
@@ -79,6 +85,10 @@ func init() {
 	doctor.DefaultUpdatedAt = doctorDescUpdatedAt.Default.(func() time.Time)
 	// doctor.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	doctor.UpdateDefaultUpdatedAt = doctorDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// doctorDescVersion is the schema descriptor for version field.
+	doctorDescVersion := doctorMixinFields2[0].Descriptor()
+	// doctor.DefaultVersion holds the default value on creation for the version field.
+	doctor.DefaultVersion = doctorDescVersion.Default.(int)
 	// doctorDescName is the schema descriptor for name field.
 	doctorDescName := doctorFields[0].Descriptor()
 	// doctor.NameValidator is a validator for the "name" field. It is called by the builders before save.
@@ -153,11 +163,16 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	mappingMixinHooks2 := mappingMixin[2].Hooks()
 	mappingHooks := schema.Mapping{}.Hooks()
 
-	mapping.Hooks[1] = mappingHooks[0]
+	mapping.Hooks[1] = mappingMixinHooks2[0]
+
+	mapping.Hooks[2] = mappingHooks[0]
 	mappingMixinFields0 := mappingMixin[0].Fields()
 	_ = mappingMixinFields0
+	mappingMixinFields2 := mappingMixin[2].Fields()
+	_ = mappingMixinFields2
 	mappingFields := schema.Mapping{}.Fields()
 	_ = mappingFields
 	// mappingDescCreatedAt is the schema descriptor for created_at field.
@@ -170,6 +185,10 @@ func init() {
 	mapping.DefaultUpdatedAt = mappingDescUpdatedAt.Default.(func() time.Time)
 	// mapping.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	mapping.UpdateDefaultUpdatedAt = mappingDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// mappingDescVersion is the schema descriptor for version field.
+	mappingDescVersion := mappingMixinFields2[0].Descriptor()
+	// mapping.DefaultVersion holds the default value on creation for the version field.
+	mapping.DefaultVersion = mappingDescVersion.Default.(int)
 	// mappingDescNotes is the schema descriptor for notes field.
 	mappingDescNotes := mappingFields[4].Descriptor()
 	// mapping.NotesValidator is a validator for the "notes" field. It is called by the builders before save.
@@ -192,15 +211,20 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	patientMixinHooks2 := patientMixin[2].Hooks()
 	patientHooks := schema.Patient{}.Hooks()
 
-	patient.Hooks[1] = patientHooks[0]
+	patient.Hooks[1] = patientMixinHooks2[0]
 
-	patient.Hooks[2] = patientHooks[1]
+	patient.Hooks[2] = patientHooks[0]
 
-	patient.Hooks[3] = patientHooks[2]
+	patient.Hooks[3] = patientHooks[1]
+
+	patient.Hooks[4] = patientHooks[2]
 	patientMixinFields0 := patientMixin[0].Fields()
 	_ = patientMixinFields0
+	patientMixinFields2 := patientMixin[2].Fields()
+	_ = patientMixinFields2
 	patientFields := schema.Patient{}.Fields()
 	_ = patientFields
 	// patientDescCreatedAt is the schema descriptor for created_at field.
@@ -213,6 +237,10 @@ func init() {
 	patient.DefaultUpdatedAt = patientDescUpdatedAt.Default.(func() time.Time)
 	// patient.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	patient.UpdateDefaultUpdatedAt = patientDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// patientDescVersion is the schema descriptor for version field.
+	patientDescVersion := patientMixinFields2[0].Descriptor()
+	// patient.DefaultVersion holds the default value on creation for the version field.
+	patient.DefaultVersion = patientDescVersion.Default.(int)
 	// patientDescName is the schema descriptor for name field.
 	patientDescName := patientFields[3].Descriptor()
 	// patient.NameValidator is a validator for the "name" field. It is called by the builders before save.
@@ -260,6 +288,25 @@ func init() {
 	practiceDescCreatedAt := practiceFields[3].Descriptor()
 	// practice.DefaultCreatedAt holds the default value on creation for the created_at field.
 	practice.DefaultCreatedAt = practiceDescCreatedAt.Default.(func() time.Time)
+	revision.Policy = privacy.NewPolicies(schema.Revision{})
+	revision.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := revision.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	revisionFields := schema.Revision{}.Fields()
+	_ = revisionFields
+	// revisionDescAt is the schema descriptor for at field.
+	revisionDescAt := revisionFields[5].Descriptor()
+	// revision.DefaultAt holds the default value on creation for the at field.
+	revision.DefaultAt = revisionDescAt.Default.(func() time.Time)
+	// revisionDescDiff is the schema descriptor for diff field.
+	revisionDescDiff := revisionFields[7].Descriptor()
+	// revision.DefaultDiff holds the default value on creation for the diff field.
+	revision.DefaultDiff = revisionDescDiff.Default.(string)
 	session.Policy = privacy.NewPolicies(schema.Session{})
 	session.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

@@ -17,7 +17,7 @@ import (
 type Doctor struct{ ent.Schema }
 
 // Mixin of the Doctor.
-func (Doctor) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
+func (Doctor) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}, Versioned{}} }
 
 // Fields of the Doctor.
 func (Doctor) Fields() []ent.Field {

@@ -18,7 +18,7 @@ import (
 type Mapping struct{ ent.Schema }
 
 // Mixin of the Mapping. A mapping is deleted with its patient.
-func (Mapping) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
+func (Mapping) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}, Versioned{}} }
 
 // Fields of the Mapping.
 func (Mapping) Fields() []ent.Field {

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/mixin"
 
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 )
 
@@ -39,6 +40,25 @@ func (Deletable) Fields() []ent.Field {
 		field.Time("deleted_at").Optional().Nillable(),
 	}
 }
+
+// Versioned adds which version of a record is stored and who made it. A trigger of each
+// table counts on, and keeps in revisions what was before; see
+// internal/store/migrations. It knows a change that this application makes by the
+// version, which the application's own statements count too.
+type Versioned struct{ mixin.Schema }
+
+// Fields of the Versioned mixin.
+func (Versioned) Fields() []ent.Field {
+	return []ent.Field{
+		field.Int("version").Default(1).
+			Comment("1 when the record is made, one more with each change of what it says."),
+		field.Int("updated_by_id").Optional().Nillable().
+			Comment("Who made this version; NULL if it was nobody who was signed in. No foreign key: users are never deleted."),
+	}
+}
+
+// Hooks of the Versioned mixin.
+func (Versioned) Hooks() []ent.Hook { return []ent.Hook{rule.CountVersion} }
 
 // limits returns the CHECK constraints of a table, by the column that each is
 // named for. The migrations have the same ones. They are wider than the

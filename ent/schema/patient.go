@@ -19,7 +19,7 @@ import (
 type Patient struct{ ent.Schema }
 
 // Mixin of the Patient.
-func (Patient) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}} }
+func (Patient) Mixin() []ent.Mixin { return []ent.Mixin{Times{}, Deletable{}, Versioned{}} }
 
 // Fields of the Patient.
 func (Patient) Fields() []ent.Field {

@@ -14,6 +14,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/predicate"
 	"caregraph/ent/privacy"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
@@ -45,26 +46,37 @@ func Assign(ctx context.Context, patientID, doctorID int, notes *string) (*ent.M
 }
 
 // Unassign ends the mapping id now. Ending one that has ended changes nothing.
-// It fails with fault.NotFound if the viewer cannot see the mapping, and as forbidden
-// if it may not end it.
-func Unassign(ctx context.Context, id int, now time.Time) (*ent.Mapping, error) {
+// It fails with fault.NotFound if the viewer cannot see the mapping, as forbidden
+// if it may not end it, and with fault.Stale if it has another version than expected, if
+// that is given.
+func Unassign(ctx context.Context, id int, expected *int, now time.Time) (*ent.Mapping, error) {
 	db := ent.FromContext(ctx)
-	if err := db.Mapping.Update().Where(mapping.ID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
+	ended, err := db.Mapping.Update().Where(mapping.ID(id), mapping.IsActive(true)).Where(OfVersion[predicate.Mapping](expected)...).
+		SetIsActive(false).SetEndedAt(now).Save(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("unassign: %w", err)
 	}
 	m, err := db.Mapping.Get(ctx, id)
-	if err == nil && m.IsActive { // seen, but not the viewer's to end
+	switch {
+	case err != nil, ended == 1:
+		return m, err
+	case expected != nil && m.Version != *expected:
+		return nil, fault.Stale(m.Version)
+	case m.IsActive: // seen, but not the viewer's to end
 		return nil, privacy.Deny
 	}
-	return m, err
+	return m, nil
 }
 
 // DeletePatient deletes a patient with its mappings, ends those that go on, and revokes
-// the patient's invitations. It returns the id, and fails with fault.NotFound if the viewer cannot
-// see the patient.
-func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
+// the patient's invitations. It returns the id, and fails with fault.NotFound if the viewer
+// cannot see the patient, and with fault.Stale if it has another version than expected, if
+// that is given.
+func DeletePatient(ctx context.Context, id int, expected *int, now time.Time) (int, error) {
 	db := ent.FromContext(ctx)
-	if err := db.Patient.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+	err := db.Patient.UpdateOneID(id).Where(OfVersion[predicate.Patient](expected)...).SetDeletedAt(now).Exec(ctx)
+	err = Stale(ctx, err, expected, db.Patient.Query().Where(patient.ID(id)).Select(patient.FieldVersion).Int)
+	if err != nil {
 		return 0, fmt.Errorf("delete patient: %w", err)
 	}
 	if err := db.Invitation.Update().Where(invitation.PatientID(id), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {
@@ -77,15 +89,19 @@ func DeletePatient(ctx context.Context, id int, now time.Time) (int, error) {
 }
 
 // DeleteDoctor deletes a doctor, ends its active mappings and accounts, and revokes its
-// invitations, as far as they are the viewer's clinic's. It returns the id. It fails with fault.NotFound, and with fault.Conflict if the doctor is
-// assigned to patients of other clinics and the viewer is not staff.
-func DeleteDoctor(ctx context.Context, id int, now time.Time) (int, error) {
+// invitations, as far as they are the viewer's clinic's. It returns the id. It fails with
+// fault.NotFound, with fault.Conflict if the doctor is assigned to patients of other clinics
+// and the viewer is not staff, and with fault.Stale if it has another version than expected,
+// if that is given.
+func DeleteDoctor(ctx context.Context, id int, expected *int, now time.Time) (int, error) {
 	db := ent.FromContext(ctx)
 	// The lock comes first, so that the policy sees every assignment.
 	if _, err := db.Doctor.Query().Where(doctor.ID(id)).Select(doctor.FieldID).Modify(rule.Lock).Only(ctx); err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
-	if err := db.Doctor.UpdateOneID(id).SetDeletedAt(now).Exec(ctx); err != nil {
+	err := db.Doctor.UpdateOneID(id).Where(OfVersion[predicate.Doctor](expected)...).SetDeletedAt(now).Exec(ctx)
+	err = Stale(ctx, err, expected, db.Doctor.Query().Where(doctor.ID(id)).Select(doctor.FieldVersion).Int)
+	if err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	if err := db.Invitation.Update().Where(invitation.DoctorID(id), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {

@@ -85,7 +85,8 @@ type Error struct {
 	Field   string // the column that is at fault, if one is
 	Message string // one sentence, without any value of the input
 
-	RetryAfter time.Duration // with RateLimited: when to try again
+	RetryAfter     time.Duration // with RateLimited: when to try again
+	CurrentVersion int           // with Conflict: the version of the record that was changed meanwhile
 }
 
 // Error returns the public message.
@@ -94,6 +95,12 @@ func (e *Error) Error() string { return string(e.Kind) + ": " + e.Message }
 // TooMany is the failure of a caller who has asked too often.
 func TooMany(wait time.Duration) *Error {
 	return &Error{Kind: RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait}
+}
+
+// Stale is the failure of a change that is meant for another version of a record than the
+// current one.
+func Stale(current int) *Error {
+	return &Error{Kind: Conflict, Message: "The record was changed meanwhile. Look at it before you change it.", CurrentVersion: current}
 }
 
 // Unknown is the failure of a transaction that may have happened or not: the

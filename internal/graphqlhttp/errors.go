@@ -62,10 +62,13 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 func presentFault(f *fault.Error) *gqlerror.Error {
 	extensions := map[string]any{"code": string(f.Kind)}
 	if f.Field != "" {
-		extensions["field"] = camel(f.Field)
+		extensions["field"] = Camel(f.Field)
 	}
 	if f.RetryAfter > 0 {
 		extensions["retryAfter"] = int(math.Ceil(f.RetryAfter.Seconds()))
+	}
+	if f.CurrentVersion > 0 {
+		extensions["currentVersion"] = f.CurrentVersion
 	}
 	return &gqlerror.Error{Message: f.Message, Extensions: extensions}
 }
@@ -106,8 +109,8 @@ func recovered(_ context.Context, p any) error {
 	return fmt.Errorf("panic: %T\n%s", p, debug.Stack())
 }
 
-// camel returns the name of a column as GraphQL writes it.
-func camel(column string) string {
+// Camel returns the name of a column as GraphQL writes it.
+func Camel(column string) string {
 	words := strings.Split(column, "_")
 	for i, w := range words {
 		if i > 0 && w != "" {

@@ -65,17 +65,20 @@ func ToOne[P, C any](to *Table[C], key func(*P) int, see func(context.Context) c
 
 // ToOptional is an edge to one record or none: keys returns the ids of the records by
 // those of the parents. It is null for a parent without one, and if the record may not be
-// seen.
-func ToOptional[P, C any](to *Table[C], keys func(ctx context.Context, parents []*P) (map[int]int, error)) Nested[P] {
+// seen in the context that see returns, or in the viewer's own if see is nil.
+func ToOptional[P, C any](to *Table[C], keys func(ctx context.Context, parents []*P) (map[int]int, error), see func(context.Context) context.Context) Nested[P] {
 	read := func(ctx context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
 		ids, err := keys(ctx, parents)
 		if err != nil {
 			return err
 		}
-		found := map[int]*C{}
+		found, seeing := map[int]*C{}, ctx
+		if see != nil {
+			seeing = see(ctx)
+		}
 		if len(ids) > 0 {
 			columns := distinct(to.selected(ctx, f.Selections))
-			if found, err = remembered(ctx, ctx, to, columns, distinct(slices.Collect(maps.Values(ids)))); err != nil {
+			if found, err = remembered(ctx, seeing, to, columns, distinct(slices.Collect(maps.Values(ids)))); err != nil {
 				return err
 			}
 		}
@@ -94,6 +97,22 @@ func ToOptional[P, C any](to *Table[C], keys func(ctx context.Context, parents [
 			return append(b, "null"...)
 		}
 	}}
+}
+
+// ToValues is a list that the record holds itself.
+func ToValues[P, C any](to *Table[C], of func(*P) ([]*C, error)) Nested[P] {
+	read := func(_ context.Context, from *Table[P], parents []*P, f graphql.CollectedField) error {
+		for _, p := range parents {
+			values, err := of(p)
+			if err != nil {
+				return err
+			}
+			_, loaded := from.Node(p)
+			loaded.Put(f.Alias, values)
+		}
+		return nil
+	}
+	return Nested[P]{read, writeList(to)}
 }
 
 // Rows says which rows an edge leads to: those that match, from the parents with
@@ -128,10 +147,15 @@ func ToMany[P, C any](to *Table[C], rows Rows, see func(context.Context) context
 		}
 		return nil
 	}
-	return Nested[P]{read, func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
+	return Nested[P]{read, writeList(to)}
+}
+
+// writeList returns what writes a list of records.
+func writeList[C any](to *Table[C]) func(context.Context, graphql.CollectedField) func([]byte, any) []byte {
+	return func(ctx context.Context, f graphql.CollectedField) func([]byte, any) []byte {
 		write := to.writer(ctx, f.Selections)
 		return func(b []byte, v any) []byte { return list(b, v.([]*C), write) }
-	}}
+	}
 }
 
 // OfParent returns the rows whose column has the id of the parent and that match

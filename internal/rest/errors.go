@@ -33,6 +33,11 @@ type detail struct {
 
 func (d detail) Error() string { return d.Detail }
 
+// stale is the failure of a change that is meant for another version than the current one.
+type stale struct{ current int }
+
+func (stale) Error() string { return "stale" }
+
 const badToken = "token_not_valid"
 
 var errNotFound = detail{status: http.StatusNotFound, Detail: fault.TextNotFound}
@@ -41,6 +46,10 @@ var errNotFound = detail{status: http.StatusNotFound, Detail: fault.TextNotFound
 func (s *Server) reject(w http.ResponseWriter, r *http.Request, err error) {
 	if other, ok := errors.AsType[*request.NotObject](err); ok {
 		err = problems{"non_field_errors": {other.Error()}}
+	}
+	if other, ok := errors.AsType[stale](err); ok {
+		w.Header().Set("ETag", strconv.Quote(strconv.Itoa(other.current)))
+		err = detail{status: http.StatusPreconditionFailed, Detail: fault.Stale(other.current).Message}
 	}
 	if invalid, ok := errors.AsType[problems](err); ok {
 		write(w, http.StatusBadRequest, encode(invalid))
@@ -103,6 +112,9 @@ func failed(errs gqlerror.List, variables map[string]any, method string) error {
 	all := problems{}
 	kind := func(err *gqlerror.Error) fault.Kind { return fault.Kind(fmt.Sprint(err.Extensions["code"])) }
 	for _, err := range errs {
+		if version, ok := err.Extensions["currentVersion"].(int); ok {
+			return stale{version}
+		}
 		field, _ := err.Extensions["field"].(string)
 		name, message := Key(field), err.Message
 		switch k := kind(err); {

@@ -100,6 +100,14 @@ func (d *describer) operation(e Endpoint, o *ast.OperationDefinition) object {
 			parameters = append(parameters, object{"name": name, "in": "query", "description": text, "schema": object{"type": "integer", "minimum": 0}})
 		}
 	}
+	for _, v := range o.VariableDefinitions {
+		if v.Variable == "version" {
+			parameters = append(parameters, object{"name": "If-Match", "in": "header", "description": "The ETag of the version that the change is meant for; 412 if it is another one by now.", "schema": object{"type": "string"}})
+		}
+	}
+	if e.Method == "GET" && !e.List {
+		parameters = append(parameters, object{"name": "If-None-Match", "in": "header", "description": "The ETag of a version that the client has; 304 if it is the current one.", "schema": object{"type": "string"}})
+	}
 	if parameters != nil {
 		described["parameters"] = parameters
 	}
@@ -125,6 +133,9 @@ func (d *describer) responses(e Endpoint, result *ast.Field) object {
 		success["description"] = http.StatusText(e.Status)
 	}
 	responses := object{strconv.Itoa(e.Status): success}
+	if e.Method == "GET" && !e.List {
+		responses["304"] = object{"description": http.StatusText(http.StatusNotModified)}
+	}
 	fails := func(status int, schema string) {
 		r := content(false, reference(schema), "application/json")
 		r["description"] = http.StatusText(status)
@@ -138,6 +149,9 @@ func (d *describer) responses(e Endpoint, result *ast.Field) object {
 	}
 	if strings.Contains(e.Path, "{id}") {
 		fails(http.StatusNotFound, "Error")
+	}
+	if strings.Contains(e.Path, "{id}") && e.Method != "GET" {
+		fails(http.StatusPreconditionFailed, "Error")
 	}
 	if e.Operation == "DeleteDoctor" {
 		fails(http.StatusConflict, "Error")

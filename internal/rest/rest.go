@@ -106,7 +106,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 	case len(wrong) > 0:
 		run = s.Rehearse
 	}
-	data, err := s.execute(r, run, e, variables)
+	data, err := s.conditionally(r, variables, func() ([]byte, error) { return s.execute(r, run, e, variables) })
 	if others, ok := errors.AsType[problems](err); ok {
 		maps.Copy(others, wrong) // in place of what the stand-ins have
 	} else if err == nil && len(wrong) > 0 {
@@ -118,6 +118,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e Endpoint, field
 	result := data[len(`{"result":`) : len(data)-len(`}`)]
 	if e.Operation == "Register" {
 		result = registered(result)
+	}
+	result, tag := tagged(result)
+	if tag != "" && r.Method != http.MethodPut { // what was put may be stored in another form (RFC 9110, 9.3.4)
+		w.Header().Set("ETag", tag)
+	}
+	if r.Method == http.MethodGet && matches(r.Header.Values("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	write(w, e.Status, result)
 	return nil

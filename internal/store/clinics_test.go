@@ -107,6 +107,11 @@ func TestClinics(t *testing.T) {
 			count("SELECT count(*) FROM patients WHERE deleted_at IS NOT NULL AND id = 5", 1)
 			count("SELECT count(*) FROM sessions WHERE user_id = 3 AND id = 1", 1)
 			count("SELECT length(c.name) FROM clinics c JOIN users u ON u.clinic_id = c.id WHERE u.id = 7", 100)
+			made := "SELECT count(*) FROM revisions r JOIN %ss t ON t.id = r.%[1]s_id WHERE r.version = 1 AND t.version = 1 AND r.kind = 'create' AND r.at = t.created_at AND r.diff = '{}' AND r.actor_id "
+			count(fmt.Sprintf(made, "patient")+"= t.created_by_id", patients-1+added)
+			count(fmt.Sprintf(made, "mapping")+"= t.created_by_id", patients-1+added)
+			count(fmt.Sprintf(made, "doctor")+"IS NULL", 1)
+			count("SELECT count(*) FROM revisions", 2*(patients-1+added)+1)
 			var created time.Time
 			if err := db.QueryRowContext(t.Context(), "SELECT c.created_at FROM clinics c JOIN users u ON u.clinic_id = c.id WHERE u.id = 9").Scan(&created); err != nil || created.UTC().Format(time.RFC3339Nano) != "2026-01-02T03:04:05.678901Z" {
 				t.Errorf("a clinic was made at %s (%v)", created, err)

@@ -67,6 +67,23 @@ var reads = []struct {
 		"arjun":                  `{"patient":{"doctors":[{"name":"Dr. Rao"}],"mappings":[{"isActive":false,"notes":null,"doctor":{"name":"Dr. Shah"},"createdBy":{"username":"asha"}},{"isActive":true,"notes":null,"doctor":{"name":"Dr. Rao"},"createdBy":{"username":"asha"}}]}}`,
 		"*":                      nobodys,
 	}},
+	{`query($pArjun: ID!) { patient(id: $pArjun) { version history { totalCount nodes { version kind actor { username email phone } changes { field before } } } } }`, outcomes{
+		"asha":   `{"patient":{"version":2,"history":{"totalCount":2,"nodes":[{"version":2,"kind":"UPDATE","actor":{"username":"arjun","email":"arjun@example.com","phone":null},"changes":[{"field":"accountId","before":"null"}]},{"version":1,"kind":"CREATE","actor":{"username":"asha","email":"asha@example.com","phone":"9123456780"},"changes":[]}]}}}`,
+		"tara":   `{"patient":{"version":2,"history":{"totalCount":2,"nodes":[{"version":2,"kind":"UPDATE","actor":{"username":"arjun","email":"arjun@example.com","phone":null},"changes":[{"field":"accountId","before":"null"}]},{"version":1,"kind":"CREATE","actor":{"username":"asha","email":"asha@example.com","phone":"9123456780"},"changes":[]}]}}}`,
+		"chitra": `{"patient":{"version":2,"history":{"totalCount":2,"nodes":[{"version":2,"kind":"UPDATE","actor":{"username":"arjun","email":"arjun@example.com","phone":null},"changes":[{"field":"accountId","before":"null"}]},{"version":1,"kind":"CREATE","actor":{"username":"asha","email":"asha@example.com","phone":null},"changes":[]}]}}}`,
+		"arjun":  `{"patient":{"version":2,"history":{"totalCount":2,"nodes":[{"version":2,"kind":"UPDATE","actor":{"username":"arjun","email":"arjun@example.com","phone":null},"changes":[{"field":"accountId","before":"null"}]},{"version":1,"kind":"CREATE","actor":{"username":"asha","email":"asha@example.com","phone":null},"changes":[]}]}}}`,
+		"rohan":  `{"patient":{"version":2,"history":{"totalCount":0,"nodes":[]}}}`,
+		"*":      nobodys,
+	}},
+	{`query($mRao: ID!) { mapping(id: $mRao) { version history { totalCount nodes { kind actor { username } changes { field before after } } } } }`, outcomes{
+		"asha chitra tara": `{"mapping":{"version":2,"history":{"totalCount":2,"nodes":[{"kind":"UPDATE","actor":{"username":"asha"},"changes":[{"field":"notes","before":"null","after":"\"Notes of mRao\""}]},{"kind":"CREATE","actor":{"username":"asha"},"changes":[]}]}}}`,
+		"rohan arjun":      `{"mapping":{"version":2,"history":{"totalCount":0,"nodes":[]}}}`,
+		"*":                nobodys,
+	}},
+	{`query($dRao: ID!) { doctor(id: $dRao) { version history { totalCount nodes { kind actor { username } } } } }`, outcomes{
+		"asha chitra rohan arjun bina tara": `{"doctor":{"version":1,"history":{"totalCount":1,"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`,
+		"*":                                 `{"doctor":{"version":1,"history":{"totalCount":1,"nodes":[{"kind":"CREATE","actor":null}]}}}`,
+	}},
 	{`query($mRao: ID!) { mapping(id: $mRao) { notes patient { name seenAs } } }`, outcomes{
 		"asha chitra": `{"mapping":{"notes":"Notes of mRao","patient":{"name":"Arjun","seenAs":"CLINIC"}}}`,
 		"rohan":       `{"mapping":{"notes":"Notes of mRao","patient":{"name":"Arjun","seenAs":"TREATING"}}}`,

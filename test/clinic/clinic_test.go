@@ -94,7 +94,7 @@ func newWorld(t testing.TB, a *harness.API) *world {
 }
 
 // tables are what mutations of the tests change, in the order of their foreign keys.
-var tables = strings.Fields("clinics users sessions doctors patients mappings practices invitations")
+var tables = strings.Fields("clinics users sessions doctors patients mappings practices invitations revisions")
 
 // reset puts everything back to where it was.
 func (w *world) reset(t testing.TB) {
@@ -103,8 +103,8 @@ func (w *world) reset(t testing.TB) {
 	for i := range tables {
 		fmt.Fprintf(&all, "DELETE FROM %s; ", tables[len(tables)-1-i])
 	}
-	for _, table := range tables {
-		fmt.Fprintf(&all, "INSERT INTO %s SELECT * FROM kept_%[1]s; ", table)
+	for _, table := range tables { // triggers write revisions
+		fmt.Fprintf(&all, "DELETE FROM %s; INSERT INTO %[1]s SELECT * FROM kept_%[1]s; ", table)
 	}
 	w.exec(t, all.String())
 }

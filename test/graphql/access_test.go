@@ -250,6 +250,51 @@ var access = []struct {
 		`{"mapping":{"createdBy":{"username":"asha","patients":{"totalCount":1}}}}`,
 	},
 	{
+		"Patient.history", `query($patient: ID!) { patient(id: $patient) { history { totalCount } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"totalCount":1}}}`, harness.NotFound,
+		`{"patient":{"history":{"totalCount":1}}}`,
+	},
+	{
+		"RevisionConnection.nodes", `query($patient: ID!) { patient(id: $patient) { history { nodes { kind } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"nodes":[{"kind":"CREATE"}]}}}`, harness.NotFound,
+		`{"patient":{"history":{"nodes":[{"kind":"CREATE"}]}}}`,
+	},
+	{
+		"RevisionConnection.edges", `query($patient: ID!) { patient(id: $patient) { history { edges { node { version } } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"edges":[{"node":{"version":1}}]}}}`, harness.NotFound,
+		`{"patient":{"history":{"edges":[{"node":{"version":1}}]}}}`,
+	},
+	{
+		"RevisionEdge.node", `query($patient: ID!) { patient(id: $patient) { history { edges { node { version } } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"edges":[{"node":{"version":1}}]}}}`, harness.NotFound,
+		`{"patient":{"history":{"edges":[{"node":{"version":1}}]}}}`,
+	},
+	{
+		"RevisionConnection.pageInfo", `query($patient: ID!) { patient(id: $patient) { history { pageInfo { hasNextPage } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"pageInfo":{"hasNextPage":false}}}}`, harness.NotFound,
+		`{"patient":{"history":{"pageInfo":{"hasNextPage":false}}}}`,
+	},
+	{
+		"Revision.actor", `query($patient: ID!) { patient(id: $patient) { history { nodes { actor { username } } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"nodes":[{"actor":{"username":"asha"}}]}}}`, harness.NotFound,
+		`{"patient":{"history":{"nodes":[{"actor":{"username":"asha"}}]}}}`,
+	},
+	{
+		"Revision.changes", `query($patient: ID!) { patient(id: $patient) { history { nodes { changes { field } } } } }`, harness.Unauthenticated,
+		`{"patient":{"history":{"nodes":[{"changes":[]}]}}}`, harness.NotFound,
+		`{"patient":{"history":{"nodes":[{"changes":[]}]}}}`,
+	},
+	{
+		"Mapping.history", `query($mapping: ID!) { mapping(id: $mapping) { history { nodes { kind actor { username } } } } }`, harness.Unauthenticated,
+		`{"mapping":{"history":{"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`, harness.NotFound,
+		`{"mapping":{"history":{"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`,
+	},
+	{
+		"Doctor.history", `query($doctor: ID!) { doctor(id: $doctor) { history { nodes { kind actor { username } } } } }`, harness.Unauthenticated,
+		`{"doctor":{"history":{"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`, `{"doctor":{"history":{"nodes":[{"kind":"CREATE","actor":null}]}}}`,
+		`{"doctor":{"history":{"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`,
+	},
+	{
 		"Mutation.register", `mutation($name: String!, $email: String!) { register(input: {username: $name, email: $email, password: "Aniket@123", role: PATIENT}) { user { isStaff role } } }`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,

@@ -124,16 +124,16 @@ var goodRows = []struct {
 	{"doctors", map[string]string{
 		"id": "1", "name": "'Dr. Rao'", "name_key": "'dr. rao'", "email": "'rao@example.com'", "specialization": "'Cardiology'",
 		"specialization_key": "'cardiology'", "license_number": "'MCI-1'", "experience_years": "70", "consultation_fee": "10000000",
-		"created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'",
+		"created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'", "version": "1",
 	}},
 	{"patients", map[string]string{
 		"id": "1", "clinic_id": "1", "created_by_id": "1", "name": "'Arjun'", "name_key": "'arjun'", "email": "'arjun@example.com'", "phone": "'9876543210'",
 		"date_of_birth": "'1880-01-01'", "address": "'Pune'", "gender": "'male'",
-		"created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'",
+		"created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'", "version": "1",
 	}},
 	{"mappings", map[string]string{
 		"id": "1", "clinic_id": "1", "created_by_id": "1", "patient_id": "1", "doctor_id": "1", "is_active": "true",
-		"assigned_date": "'2026-01-02 03:04:05+00:00'", "created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'",
+		"assigned_date": "'2026-01-02 03:04:05+00:00'", "created_at": "'2026-01-02 03:04:05+00:00'", "updated_at": "'2026-01-02 03:04:05+00:00'", "version": "1",
 	}},
 	{"sessions", map[string]string{
 		"id": "1", "user_id": "1", "role": "'doctor'", "staff": "false", "user_agent": "''", "address": "'127.0.0.1'",
@@ -145,6 +145,7 @@ var goodRows = []struct {
 		"id": "1", "clinic_id": "1", "created_by_id": "1", "doctor_id": "1", "code_hash": "'" + strings.Repeat("0", 64) + "'",
 		"created_at": "'2026-01-02 03:04:05+00:00'", "expires_at": "'2026-01-02 03:04:05+00:00'",
 	}},
+	{"revisions", map[string]string{"id": "1000", "patient_id": "1", "version": "1", "kind": "'update'", "at": "'2026-01-02 03:04:05+00:00'", "diff": "'{}'"}},
 	{"guesses", map[string]string{
 		"id": "'0123456789abcdef0123456789abcdef'", "failures": "1", "last_at": "'2026-01-02 03:04:05+00:00'",
 	}},
@@ -206,6 +207,10 @@ func TestLimitsInDatabase(t *testing.T) {
 		{"sessions_user_agent_valid", "user_agent", long(301)},
 		{"sessions_address_valid", "address", long(65)},
 		{"sessions_refresh_id_valid", "refresh_id", long(31)},
+		{"revisions_kind_valid", "kind", "'merge'"},
+		{"revisions_version_valid", "version", "0"},
+		{"revisions_version_valid", "doctor_id", "1"},
+		{"revisions_version_valid", "patient_id", "NULL"},
 		{"guesses_id_valid", "id", long(33)},
 		{"guesses_failures_valid", "failures", "0"},
 	}
