@@ -30,6 +30,8 @@ const (
 	patientsOfOne   = "SELECT p.id, p.name, p.date_of_birth, p.gender, p.blood_group, p.phone, p.name_key FROM mappings m JOIN patients p ON p.id = m.patient_id AND p.clinic_id = m.clinic_id WHERE m.doctor_id = $1 AND m.clinic_id = $2 AND m.is_active AND m.deleted_at IS NULL AND p.deleted_at IS NULL ORDER BY p.name_key, p.id LIMIT $3"
 	patientInserted = "INSERT INTO patients (created_at, updated_at, name, name_key, email, phone, date_of_birth, address, gender, medical_history, clinic_id, created_by_id) VALUES ($1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id"
 
+	patientUpdated = "UPDATE patients SET phone = $1, updated_at = $2 WHERE id = $3 AND clinic_id = $4 AND deleted_at IS NULL RETURNING id"
+
 	doctorsByID   = "SELECT id, name, specialization, consultation_fee, availability FROM doctors WHERE id = ANY($1)"
 	doctorsPage   = "SELECT id, name, specialization, experience_years, consultation_fee, availability, address FROM doctors WHERE deleted_at IS NULL ORDER BY experience_years DESC, id DESC LIMIT $1"
 	doctorsCount  = "SELECT count(*) FROM doctors WHERE deleted_at IS NULL"
@@ -49,7 +51,7 @@ const (
 )
 
 var handStatements = []string{
-	viewerRow, patientsPage, patientsCount, patientsSearch, patientsByID, patientsFree, patientShort, patientWhole, patientLocked, patientsOfOne, patientInserted,
+	viewerRow, patientsPage, patientsCount, patientsSearch, patientsByID, patientsFree, patientShort, patientWhole, patientLocked, patientsOfOne, patientInserted, patientUpdated,
 	doctorsByID, doctorsPage, doctorsCount, doctorsGroups, doctorRow, doctorLocked, doctorsOfMany,
 	mappingsActive, mappingsHistory, mappingsRecent, mappingsOfOne, mappingsOfMany, mappingsGroups, mappingInserted, usersByID,
 }
@@ -712,6 +714,26 @@ func (h *hand) createPatient(ctx context.Context, user int, r *http.Request) (an
 			input.Address, strings.ToLower(input.Gender), input.MedicalHistory, user).Scan(&p.ID)
 	})
 	return map[string]any{"createPatient": p}, err
+}
+
+func (h *hand) updatePatient(ctx context.Context, user int, r *http.Request) (any, error) {
+	var input struct {
+		Phone string `json:"phone"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&input); err != nil {
+		return nil, err
+	}
+	type patient struct {
+		ID        string `json:"id"`
+		Phone     string `json:"phone"`
+		UpdatedAt string `json:"updatedAt"`
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	p := patient{Phone: input.Phone, UpdatedAt: instant(now)}
+	err := h.transaction(ctx, func(one func(statement string, args ...any) *sql.Row, _ func(statement string, args ...any) (*sql.Rows, error)) error {
+		return one(patientUpdated, p.Phone, now, user, user).Scan(&p.ID)
+	})
+	return map[string]any{"updatePatient": p}, err
 }
 
 // transaction runs prepared statements in one transaction.

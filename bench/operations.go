@@ -85,6 +85,15 @@ var operations = []operation{
 		floors: map[string]floor{"hand": (*hand).assignDoctor},
 	},
 	{
+		name: "UpdatePatient", document: "mutation UpdatePatient($id: ID!, $input: UpdatePatientInput!) { updatePatient(id: $id, input: $input) { id phone updatedAt } }", writes: true,
+		variables: func(user, n int, _ *bench) map[string]any {
+			return map[string]any{"id": user, "input": map[string]any{"phone": fmt.Sprintf("98765%05d", n%100_000)}}
+		},
+		fresh:  []string{"data.updatePatient.updatedAt"},
+		undo:   func(*bench) string { return "UPDATE patients SET phone = '9876543210' WHERE phone LIKE '98765%'" },
+		floors: map[string]floor{"hand": (*hand).updatePatient},
+	},
+	{
 		name: "CreatePatient", document: "mutation CreatePatient($input: CreatePatientInput!) { createPatient(input: $input) { id name createdAt } }", writes: true,
 		variables: func(int, int, *bench) map[string]any {
 			return map[string]any{"input": map[string]any{

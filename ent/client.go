@@ -11,6 +11,7 @@ import (
 
 	"caregraph/ent/migrate"
 
+	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
@@ -33,6 +34,8 @@ type Client struct {
 	config
 	// Schema is the client for creating, migrating and dropping schema.
 	Schema *migrate.Schema
+	// AccessEvent is the client for interacting with the AccessEvent builders.
+	AccessEvent *AccessEventClient
 	// Clinic is the client for interacting with the Clinic builders.
 	Clinic *ClinicClient
 	// Doctor is the client for interacting with the Doctor builders.
@@ -64,6 +67,7 @@ func NewClient(opts ...Option) *Client {
 
 func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
+	c.AccessEvent = NewAccessEventClient(c.config)
 	c.Clinic = NewClinicClient(c.config)
 	c.Doctor = NewDoctorClient(c.config)
 	c.Guess = NewGuessClient(c.config)
@@ -164,18 +168,19 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:        ctx,
-		config:     cfg,
-		Clinic:     NewClinicClient(cfg),
-		Doctor:     NewDoctorClient(cfg),
-		Guess:      NewGuessClient(cfg),
-		Invitation: NewInvitationClient(cfg),
-		Mapping:    NewMappingClient(cfg),
-		Patient:    NewPatientClient(cfg),
-		Practice:   NewPracticeClient(cfg),
-		Revision:   NewRevisionClient(cfg),
-		Session:    NewSessionClient(cfg),
-		User:       NewUserClient(cfg),
+		ctx:         ctx,
+		config:      cfg,
+		AccessEvent: NewAccessEventClient(cfg),
+		Clinic:      NewClinicClient(cfg),
+		Doctor:      NewDoctorClient(cfg),
+		Guess:       NewGuessClient(cfg),
+		Invitation:  NewInvitationClient(cfg),
+		Mapping:     NewMappingClient(cfg),
+		Patient:     NewPatientClient(cfg),
+		Practice:    NewPracticeClient(cfg),
+		Revision:    NewRevisionClient(cfg),
+		Session:     NewSessionClient(cfg),
+		User:        NewUserClient(cfg),
 	}, nil
 }
 
@@ -193,25 +198,26 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:        ctx,
-		config:     cfg,
-		Clinic:     NewClinicClient(cfg),
-		Doctor:     NewDoctorClient(cfg),
-		Guess:      NewGuessClient(cfg),
-		Invitation: NewInvitationClient(cfg),
-		Mapping:    NewMappingClient(cfg),
-		Patient:    NewPatientClient(cfg),
-		Practice:   NewPracticeClient(cfg),
-		Revision:   NewRevisionClient(cfg),
-		Session:    NewSessionClient(cfg),
-		User:       NewUserClient(cfg),
+		ctx:         ctx,
+		config:      cfg,
+		AccessEvent: NewAccessEventClient(cfg),
+		Clinic:      NewClinicClient(cfg),
+		Doctor:      NewDoctorClient(cfg),
+		Guess:       NewGuessClient(cfg),
+		Invitation:  NewInvitationClient(cfg),
+		Mapping:     NewMappingClient(cfg),
+		Patient:     NewPatientClient(cfg),
+		Practice:    NewPracticeClient(cfg),
+		Revision:    NewRevisionClient(cfg),
+		Session:     NewSessionClient(cfg),
+		User:        NewUserClient(cfg),
 	}, nil
 }
 
 // Debug returns a new debug-client. It's used to get verbose logging on specific operations.
 //
 //	client.Debug().
-//		Clinic.
+//		AccessEvent.
 //		Query().
 //		Count(ctx)
 func (c *Client) Debug() *Client {
@@ -234,8 +240,8 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient, c.Practice,
-		c.Revision, c.Session, c.User,
+		c.AccessEvent, c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient,
+		c.Practice, c.Revision, c.Session, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -245,8 +251,8 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient, c.Practice,
-		c.Revision, c.Session, c.User,
+		c.AccessEvent, c.Clinic, c.Doctor, c.Guess, c.Invitation, c.Mapping, c.Patient,
+		c.Practice, c.Revision, c.Session, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -255,6 +261,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 // Mutate implements the ent.Mutator interface.
 func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 	switch m := m.(type) {
+	case *AccessEventMutation:
+		return c.AccessEvent.mutate(ctx, m)
 	case *ClinicMutation:
 		return c.Clinic.mutate(ctx, m)
 	case *DoctorMutation:
@@ -277,6 +285,140 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.User.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
+	}
+}
+
+// AccessEventClient is a client for the AccessEvent schema.
+type AccessEventClient struct {
+	config
+}
+
+// NewAccessEventClient returns a client for the AccessEvent from the given config.
+func NewAccessEventClient(c config) *AccessEventClient {
+	return &AccessEventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `accessevent.Hooks(f(g(h())))`.
+func (c *AccessEventClient) Use(hooks ...Hook) {
+	c.hooks.AccessEvent = append(c.hooks.AccessEvent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `accessevent.Intercept(f(g(h())))`.
+func (c *AccessEventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.AccessEvent = append(c.inters.AccessEvent, interceptors...)
+}
+
+// Create returns a builder for creating a AccessEvent entity.
+func (c *AccessEventClient) Create() *AccessEventCreate {
+	mutation := newAccessEventMutation(c.config, OpCreate)
+	return &AccessEventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of AccessEvent entities.
+func (c *AccessEventClient) CreateBulk(builders ...*AccessEventCreate) *AccessEventCreateBulk {
+	return &AccessEventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *AccessEventClient) MapCreateBulk(slice any, setFunc func(*AccessEventCreate, int)) *AccessEventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &AccessEventCreateBulk{err: fmt.Errorf("calling to AccessEventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*AccessEventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &AccessEventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for AccessEvent.
+func (c *AccessEventClient) Update() *AccessEventUpdate {
+	mutation := newAccessEventMutation(c.config, OpUpdate)
+	return &AccessEventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *AccessEventClient) UpdateOne(_m *AccessEvent) *AccessEventUpdateOne {
+	mutation := newAccessEventMutation(c.config, OpUpdateOne, withAccessEvent(_m))
+	return &AccessEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *AccessEventClient) UpdateOneID(id int) *AccessEventUpdateOne {
+	mutation := newAccessEventMutation(c.config, OpUpdateOne, withAccessEventID(id))
+	return &AccessEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for AccessEvent.
+func (c *AccessEventClient) Delete() *AccessEventDelete {
+	mutation := newAccessEventMutation(c.config, OpDelete)
+	return &AccessEventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *AccessEventClient) DeleteOne(_m *AccessEvent) *AccessEventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *AccessEventClient) DeleteOneID(id int) *AccessEventDeleteOne {
+	builder := c.Delete().Where(accessevent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &AccessEventDeleteOne{builder}
+}
+
+// Query returns a query builder for AccessEvent.
+func (c *AccessEventClient) Query() *AccessEventQuery {
+	return &AccessEventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeAccessEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a AccessEvent entity by its id.
+func (c *AccessEventClient) Get(ctx context.Context, id int) (*AccessEvent, error) {
+	return c.Query().Where(accessevent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *AccessEventClient) GetX(ctx context.Context, id int) *AccessEvent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *AccessEventClient) Hooks() []Hook {
+	hooks := c.hooks.AccessEvent
+	return append(hooks[:len(hooks):len(hooks)], accessevent.Hooks[:]...)
+}
+
+// Interceptors returns the client interceptors.
+func (c *AccessEventClient) Interceptors() []Interceptor {
+	return c.inters.AccessEvent
+}
+
+func (c *AccessEventClient) mutate(ctx context.Context, m *AccessEventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&AccessEventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&AccessEventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&AccessEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&AccessEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown AccessEvent mutation op: %q", m.Op())
 	}
 }
 
@@ -2103,11 +2245,11 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice, Revision,
-		Session, User []ent.Hook
+		AccessEvent, Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice,
+		Revision, Session, User []ent.Hook
 	}
 	inters struct {
-		Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice, Revision,
-		Session, User []ent.Interceptor
+		AccessEvent, Clinic, Doctor, Guess, Invitation, Mapping, Patient, Practice,
+		Revision, Session, User []ent.Interceptor
 	}
 )

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
@@ -82,16 +83,17 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			clinic.Table:     clinic.ValidColumn,
-			doctor.Table:     doctor.ValidColumn,
-			guess.Table:      guess.ValidColumn,
-			invitation.Table: invitation.ValidColumn,
-			mapping.Table:    mapping.ValidColumn,
-			patient.Table:    patient.ValidColumn,
-			practice.Table:   practice.ValidColumn,
-			revision.Table:   revision.ValidColumn,
-			session.Table:    session.ValidColumn,
-			user.Table:       user.ValidColumn,
+			accessevent.Table: accessevent.ValidColumn,
+			clinic.Table:      clinic.ValidColumn,
+			doctor.Table:      doctor.ValidColumn,
+			guess.Table:       guess.ValidColumn,
+			invitation.Table:  invitation.ValidColumn,
+			mapping.Table:     mapping.ValidColumn,
+			patient.Table:     patient.ValidColumn,
+			practice.Table:    practice.ValidColumn,
+			revision.Table:    revision.ValidColumn,
+			session.Table:     session.ValidColumn,
+			user.Table:        user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

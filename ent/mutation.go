@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
@@ -34,17 +35,1262 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeClinic     = "Clinic"
-	TypeDoctor     = "Doctor"
-	TypeGuess      = "Guess"
-	TypeInvitation = "Invitation"
-	TypeMapping    = "Mapping"
-	TypePatient    = "Patient"
-	TypePractice   = "Practice"
-	TypeRevision   = "Revision"
-	TypeSession    = "Session"
-	TypeUser       = "User"
+	TypeAccessEvent = "AccessEvent"
+	TypeClinic      = "Clinic"
+	TypeDoctor      = "Doctor"
+	TypeGuess       = "Guess"
+	TypeInvitation  = "Invitation"
+	TypeMapping     = "Mapping"
+	TypePatient     = "Patient"
+	TypePractice    = "Practice"
+	TypeRevision    = "Revision"
+	TypeSession     = "Session"
+	TypeUser        = "User"
 )
+
+// AccessEventMutation represents an operation that mutates the AccessEvent nodes in the graph.
+type AccessEventMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int
+	at            *time.Time
+	action        *accessevent.Action
+	user_id       *int
+	adduser_id    *int
+	session_id    *int
+	addsession_id *int
+	seen_as       *accessevent.SeenAs
+	door          *accessevent.Door
+	operation     *string
+	request_id    *string
+	address       *string
+	user_agent    *string
+	patients      *scalar.IDs
+	writer        *int
+	addwriter     *int
+	batch         *int
+	addbatch      *int
+	hash          *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*AccessEvent, error)
+	predicates    []predicate.AccessEvent
+}
+
+var _ ent.Mutation = (*AccessEventMutation)(nil)
+
+// accesseventOption allows management of the mutation configuration using functional options.
+type accesseventOption func(*AccessEventMutation)
+
+// newAccessEventMutation creates new mutation for the AccessEvent entity.
+func newAccessEventMutation(c config, op Op, opts ...accesseventOption) *AccessEventMutation {
+	m := &AccessEventMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeAccessEvent,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withAccessEventID sets the ID field of the mutation.
+func withAccessEventID(id int) accesseventOption {
+	return func(m *AccessEventMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *AccessEvent
+		)
+		m.oldValue = func(ctx context.Context) (*AccessEvent, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().AccessEvent.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withAccessEvent sets the old AccessEvent of the mutation.
+func withAccessEvent(node *AccessEvent) accesseventOption {
+	return func(m *AccessEventMutation) {
+		m.oldValue = func(context.Context) (*AccessEvent, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m AccessEventMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m AccessEventMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *AccessEventMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *AccessEventMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().AccessEvent.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetAt sets the "at" field.
+func (m *AccessEventMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *AccessEventMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *AccessEventMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetAction sets the "action" field.
+func (m *AccessEventMutation) SetAction(a accessevent.Action) {
+	m.action = &a
+}
+
+// Action returns the value of the "action" field in the mutation.
+func (m *AccessEventMutation) Action() (r accessevent.Action, exists bool) {
+	v := m.action
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAction returns the old "action" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldAction(ctx context.Context) (v accessevent.Action, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAction is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAction requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAction: %w", err)
+	}
+	return oldValue.Action, nil
+}
+
+// ResetAction resets all changes to the "action" field.
+func (m *AccessEventMutation) ResetAction() {
+	m.action = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *AccessEventMutation) SetUserID(i int) {
+	m.user_id = &i
+	m.adduser_id = nil
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *AccessEventMutation) UserID() (r int, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldUserID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// AddUserID adds i to the "user_id" field.
+func (m *AccessEventMutation) AddUserID(i int) {
+	if m.adduser_id != nil {
+		*m.adduser_id += i
+	} else {
+		m.adduser_id = &i
+	}
+}
+
+// AddedUserID returns the value that was added to the "user_id" field in this mutation.
+func (m *AccessEventMutation) AddedUserID() (r int, exists bool) {
+	v := m.adduser_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearUserID clears the value of the "user_id" field.
+func (m *AccessEventMutation) ClearUserID() {
+	m.user_id = nil
+	m.adduser_id = nil
+	m.clearedFields[accessevent.FieldUserID] = struct{}{}
+}
+
+// UserIDCleared returns if the "user_id" field was cleared in this mutation.
+func (m *AccessEventMutation) UserIDCleared() bool {
+	_, ok := m.clearedFields[accessevent.FieldUserID]
+	return ok
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *AccessEventMutation) ResetUserID() {
+	m.user_id = nil
+	m.adduser_id = nil
+	delete(m.clearedFields, accessevent.FieldUserID)
+}
+
+// SetSessionID sets the "session_id" field.
+func (m *AccessEventMutation) SetSessionID(i int) {
+	m.session_id = &i
+	m.addsession_id = nil
+}
+
+// SessionID returns the value of the "session_id" field in the mutation.
+func (m *AccessEventMutation) SessionID() (r int, exists bool) {
+	v := m.session_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSessionID returns the old "session_id" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldSessionID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSessionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSessionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSessionID: %w", err)
+	}
+	return oldValue.SessionID, nil
+}
+
+// AddSessionID adds i to the "session_id" field.
+func (m *AccessEventMutation) AddSessionID(i int) {
+	if m.addsession_id != nil {
+		*m.addsession_id += i
+	} else {
+		m.addsession_id = &i
+	}
+}
+
+// AddedSessionID returns the value that was added to the "session_id" field in this mutation.
+func (m *AccessEventMutation) AddedSessionID() (r int, exists bool) {
+	v := m.addsession_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearSessionID clears the value of the "session_id" field.
+func (m *AccessEventMutation) ClearSessionID() {
+	m.session_id = nil
+	m.addsession_id = nil
+	m.clearedFields[accessevent.FieldSessionID] = struct{}{}
+}
+
+// SessionIDCleared returns if the "session_id" field was cleared in this mutation.
+func (m *AccessEventMutation) SessionIDCleared() bool {
+	_, ok := m.clearedFields[accessevent.FieldSessionID]
+	return ok
+}
+
+// ResetSessionID resets all changes to the "session_id" field.
+func (m *AccessEventMutation) ResetSessionID() {
+	m.session_id = nil
+	m.addsession_id = nil
+	delete(m.clearedFields, accessevent.FieldSessionID)
+}
+
+// SetSeenAs sets the "seen_as" field.
+func (m *AccessEventMutation) SetSeenAs(aa accessevent.SeenAs) {
+	m.seen_as = &aa
+}
+
+// SeenAs returns the value of the "seen_as" field in the mutation.
+func (m *AccessEventMutation) SeenAs() (r accessevent.SeenAs, exists bool) {
+	v := m.seen_as
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeenAs returns the old "seen_as" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldSeenAs(ctx context.Context) (v *accessevent.SeenAs, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeenAs is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeenAs requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeenAs: %w", err)
+	}
+	return oldValue.SeenAs, nil
+}
+
+// ClearSeenAs clears the value of the "seen_as" field.
+func (m *AccessEventMutation) ClearSeenAs() {
+	m.seen_as = nil
+	m.clearedFields[accessevent.FieldSeenAs] = struct{}{}
+}
+
+// SeenAsCleared returns if the "seen_as" field was cleared in this mutation.
+func (m *AccessEventMutation) SeenAsCleared() bool {
+	_, ok := m.clearedFields[accessevent.FieldSeenAs]
+	return ok
+}
+
+// ResetSeenAs resets all changes to the "seen_as" field.
+func (m *AccessEventMutation) ResetSeenAs() {
+	m.seen_as = nil
+	delete(m.clearedFields, accessevent.FieldSeenAs)
+}
+
+// SetDoor sets the "door" field.
+func (m *AccessEventMutation) SetDoor(a accessevent.Door) {
+	m.door = &a
+}
+
+// Door returns the value of the "door" field in the mutation.
+func (m *AccessEventMutation) Door() (r accessevent.Door, exists bool) {
+	v := m.door
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoor returns the old "door" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldDoor(ctx context.Context) (v accessevent.Door, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoor is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoor requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoor: %w", err)
+	}
+	return oldValue.Door, nil
+}
+
+// ResetDoor resets all changes to the "door" field.
+func (m *AccessEventMutation) ResetDoor() {
+	m.door = nil
+}
+
+// SetOperation sets the "operation" field.
+func (m *AccessEventMutation) SetOperation(s string) {
+	m.operation = &s
+}
+
+// Operation returns the value of the "operation" field in the mutation.
+func (m *AccessEventMutation) Operation() (r string, exists bool) {
+	v := m.operation
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOperation returns the old "operation" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldOperation(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOperation is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOperation requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOperation: %w", err)
+	}
+	return oldValue.Operation, nil
+}
+
+// ResetOperation resets all changes to the "operation" field.
+func (m *AccessEventMutation) ResetOperation() {
+	m.operation = nil
+}
+
+// SetRequestID sets the "request_id" field.
+func (m *AccessEventMutation) SetRequestID(s string) {
+	m.request_id = &s
+}
+
+// RequestID returns the value of the "request_id" field in the mutation.
+func (m *AccessEventMutation) RequestID() (r string, exists bool) {
+	v := m.request_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRequestID returns the old "request_id" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldRequestID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRequestID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRequestID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRequestID: %w", err)
+	}
+	return oldValue.RequestID, nil
+}
+
+// ResetRequestID resets all changes to the "request_id" field.
+func (m *AccessEventMutation) ResetRequestID() {
+	m.request_id = nil
+}
+
+// SetAddress sets the "address" field.
+func (m *AccessEventMutation) SetAddress(s string) {
+	m.address = &s
+}
+
+// Address returns the value of the "address" field in the mutation.
+func (m *AccessEventMutation) Address() (r string, exists bool) {
+	v := m.address
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAddress returns the old "address" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldAddress(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAddress is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAddress requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAddress: %w", err)
+	}
+	return oldValue.Address, nil
+}
+
+// ResetAddress resets all changes to the "address" field.
+func (m *AccessEventMutation) ResetAddress() {
+	m.address = nil
+}
+
+// SetUserAgent sets the "user_agent" field.
+func (m *AccessEventMutation) SetUserAgent(s string) {
+	m.user_agent = &s
+}
+
+// UserAgent returns the value of the "user_agent" field in the mutation.
+func (m *AccessEventMutation) UserAgent() (r string, exists bool) {
+	v := m.user_agent
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserAgent returns the old "user_agent" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldUserAgent(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserAgent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserAgent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserAgent: %w", err)
+	}
+	return oldValue.UserAgent, nil
+}
+
+// ResetUserAgent resets all changes to the "user_agent" field.
+func (m *AccessEventMutation) ResetUserAgent() {
+	m.user_agent = nil
+}
+
+// SetPatients sets the "patients" field.
+func (m *AccessEventMutation) SetPatients(sd scalar.IDs) {
+	m.patients = &sd
+}
+
+// Patients returns the value of the "patients" field in the mutation.
+func (m *AccessEventMutation) Patients() (r scalar.IDs, exists bool) {
+	v := m.patients
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPatients returns the old "patients" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldPatients(ctx context.Context) (v scalar.IDs, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPatients is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPatients requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPatients: %w", err)
+	}
+	return oldValue.Patients, nil
+}
+
+// ResetPatients resets all changes to the "patients" field.
+func (m *AccessEventMutation) ResetPatients() {
+	m.patients = nil
+}
+
+// SetWriter sets the "writer" field.
+func (m *AccessEventMutation) SetWriter(i int) {
+	m.writer = &i
+	m.addwriter = nil
+}
+
+// Writer returns the value of the "writer" field in the mutation.
+func (m *AccessEventMutation) Writer() (r int, exists bool) {
+	v := m.writer
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWriter returns the old "writer" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldWriter(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWriter is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWriter requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWriter: %w", err)
+	}
+	return oldValue.Writer, nil
+}
+
+// AddWriter adds i to the "writer" field.
+func (m *AccessEventMutation) AddWriter(i int) {
+	if m.addwriter != nil {
+		*m.addwriter += i
+	} else {
+		m.addwriter = &i
+	}
+}
+
+// AddedWriter returns the value that was added to the "writer" field in this mutation.
+func (m *AccessEventMutation) AddedWriter() (r int, exists bool) {
+	v := m.addwriter
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWriter resets all changes to the "writer" field.
+func (m *AccessEventMutation) ResetWriter() {
+	m.writer = nil
+	m.addwriter = nil
+}
+
+// SetBatch sets the "batch" field.
+func (m *AccessEventMutation) SetBatch(i int) {
+	m.batch = &i
+	m.addbatch = nil
+}
+
+// Batch returns the value of the "batch" field in the mutation.
+func (m *AccessEventMutation) Batch() (r int, exists bool) {
+	v := m.batch
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBatch returns the old "batch" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldBatch(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBatch is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBatch requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBatch: %w", err)
+	}
+	return oldValue.Batch, nil
+}
+
+// AddBatch adds i to the "batch" field.
+func (m *AccessEventMutation) AddBatch(i int) {
+	if m.addbatch != nil {
+		*m.addbatch += i
+	} else {
+		m.addbatch = &i
+	}
+}
+
+// AddedBatch returns the value that was added to the "batch" field in this mutation.
+func (m *AccessEventMutation) AddedBatch() (r int, exists bool) {
+	v := m.addbatch
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetBatch resets all changes to the "batch" field.
+func (m *AccessEventMutation) ResetBatch() {
+	m.batch = nil
+	m.addbatch = nil
+}
+
+// SetHash sets the "hash" field.
+func (m *AccessEventMutation) SetHash(s string) {
+	m.hash = &s
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *AccessEventMutation) Hash() (r string, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldHash(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ClearHash clears the value of the "hash" field.
+func (m *AccessEventMutation) ClearHash() {
+	m.hash = nil
+	m.clearedFields[accessevent.FieldHash] = struct{}{}
+}
+
+// HashCleared returns if the "hash" field was cleared in this mutation.
+func (m *AccessEventMutation) HashCleared() bool {
+	_, ok := m.clearedFields[accessevent.FieldHash]
+	return ok
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *AccessEventMutation) ResetHash() {
+	m.hash = nil
+	delete(m.clearedFields, accessevent.FieldHash)
+}
+
+// Where appends a list predicates to the AccessEventMutation builder.
+func (m *AccessEventMutation) Where(ps ...predicate.AccessEvent) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the AccessEventMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *AccessEventMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.AccessEvent, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *AccessEventMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *AccessEventMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (AccessEvent).
+func (m *AccessEventMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *AccessEventMutation) Fields() []string {
+	fields := make([]string, 0, 14)
+	if m.at != nil {
+		fields = append(fields, accessevent.FieldAt)
+	}
+	if m.action != nil {
+		fields = append(fields, accessevent.FieldAction)
+	}
+	if m.user_id != nil {
+		fields = append(fields, accessevent.FieldUserID)
+	}
+	if m.session_id != nil {
+		fields = append(fields, accessevent.FieldSessionID)
+	}
+	if m.seen_as != nil {
+		fields = append(fields, accessevent.FieldSeenAs)
+	}
+	if m.door != nil {
+		fields = append(fields, accessevent.FieldDoor)
+	}
+	if m.operation != nil {
+		fields = append(fields, accessevent.FieldOperation)
+	}
+	if m.request_id != nil {
+		fields = append(fields, accessevent.FieldRequestID)
+	}
+	if m.address != nil {
+		fields = append(fields, accessevent.FieldAddress)
+	}
+	if m.user_agent != nil {
+		fields = append(fields, accessevent.FieldUserAgent)
+	}
+	if m.patients != nil {
+		fields = append(fields, accessevent.FieldPatients)
+	}
+	if m.writer != nil {
+		fields = append(fields, accessevent.FieldWriter)
+	}
+	if m.batch != nil {
+		fields = append(fields, accessevent.FieldBatch)
+	}
+	if m.hash != nil {
+		fields = append(fields, accessevent.FieldHash)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *AccessEventMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case accessevent.FieldAt:
+		return m.At()
+	case accessevent.FieldAction:
+		return m.Action()
+	case accessevent.FieldUserID:
+		return m.UserID()
+	case accessevent.FieldSessionID:
+		return m.SessionID()
+	case accessevent.FieldSeenAs:
+		return m.SeenAs()
+	case accessevent.FieldDoor:
+		return m.Door()
+	case accessevent.FieldOperation:
+		return m.Operation()
+	case accessevent.FieldRequestID:
+		return m.RequestID()
+	case accessevent.FieldAddress:
+		return m.Address()
+	case accessevent.FieldUserAgent:
+		return m.UserAgent()
+	case accessevent.FieldPatients:
+		return m.Patients()
+	case accessevent.FieldWriter:
+		return m.Writer()
+	case accessevent.FieldBatch:
+		return m.Batch()
+	case accessevent.FieldHash:
+		return m.Hash()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *AccessEventMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case accessevent.FieldAt:
+		return m.OldAt(ctx)
+	case accessevent.FieldAction:
+		return m.OldAction(ctx)
+	case accessevent.FieldUserID:
+		return m.OldUserID(ctx)
+	case accessevent.FieldSessionID:
+		return m.OldSessionID(ctx)
+	case accessevent.FieldSeenAs:
+		return m.OldSeenAs(ctx)
+	case accessevent.FieldDoor:
+		return m.OldDoor(ctx)
+	case accessevent.FieldOperation:
+		return m.OldOperation(ctx)
+	case accessevent.FieldRequestID:
+		return m.OldRequestID(ctx)
+	case accessevent.FieldAddress:
+		return m.OldAddress(ctx)
+	case accessevent.FieldUserAgent:
+		return m.OldUserAgent(ctx)
+	case accessevent.FieldPatients:
+		return m.OldPatients(ctx)
+	case accessevent.FieldWriter:
+		return m.OldWriter(ctx)
+	case accessevent.FieldBatch:
+		return m.OldBatch(ctx)
+	case accessevent.FieldHash:
+		return m.OldHash(ctx)
+	}
+	return nil, fmt.Errorf("unknown AccessEvent field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AccessEventMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case accessevent.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case accessevent.FieldAction:
+		v, ok := value.(accessevent.Action)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAction(v)
+		return nil
+	case accessevent.FieldUserID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case accessevent.FieldSessionID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSessionID(v)
+		return nil
+	case accessevent.FieldSeenAs:
+		v, ok := value.(accessevent.SeenAs)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeenAs(v)
+		return nil
+	case accessevent.FieldDoor:
+		v, ok := value.(accessevent.Door)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoor(v)
+		return nil
+	case accessevent.FieldOperation:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOperation(v)
+		return nil
+	case accessevent.FieldRequestID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRequestID(v)
+		return nil
+	case accessevent.FieldAddress:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAddress(v)
+		return nil
+	case accessevent.FieldUserAgent:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserAgent(v)
+		return nil
+	case accessevent.FieldPatients:
+		v, ok := value.(scalar.IDs)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPatients(v)
+		return nil
+	case accessevent.FieldWriter:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWriter(v)
+		return nil
+	case accessevent.FieldBatch:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBatch(v)
+		return nil
+	case accessevent.FieldHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	}
+	return fmt.Errorf("unknown AccessEvent field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *AccessEventMutation) AddedFields() []string {
+	var fields []string
+	if m.adduser_id != nil {
+		fields = append(fields, accessevent.FieldUserID)
+	}
+	if m.addsession_id != nil {
+		fields = append(fields, accessevent.FieldSessionID)
+	}
+	if m.addwriter != nil {
+		fields = append(fields, accessevent.FieldWriter)
+	}
+	if m.addbatch != nil {
+		fields = append(fields, accessevent.FieldBatch)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *AccessEventMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case accessevent.FieldUserID:
+		return m.AddedUserID()
+	case accessevent.FieldSessionID:
+		return m.AddedSessionID()
+	case accessevent.FieldWriter:
+		return m.AddedWriter()
+	case accessevent.FieldBatch:
+		return m.AddedBatch()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *AccessEventMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case accessevent.FieldUserID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUserID(v)
+		return nil
+	case accessevent.FieldSessionID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSessionID(v)
+		return nil
+	case accessevent.FieldWriter:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWriter(v)
+		return nil
+	case accessevent.FieldBatch:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddBatch(v)
+		return nil
+	}
+	return fmt.Errorf("unknown AccessEvent numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *AccessEventMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(accessevent.FieldUserID) {
+		fields = append(fields, accessevent.FieldUserID)
+	}
+	if m.FieldCleared(accessevent.FieldSessionID) {
+		fields = append(fields, accessevent.FieldSessionID)
+	}
+	if m.FieldCleared(accessevent.FieldSeenAs) {
+		fields = append(fields, accessevent.FieldSeenAs)
+	}
+	if m.FieldCleared(accessevent.FieldHash) {
+		fields = append(fields, accessevent.FieldHash)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *AccessEventMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *AccessEventMutation) ClearField(name string) error {
+	switch name {
+	case accessevent.FieldUserID:
+		m.ClearUserID()
+		return nil
+	case accessevent.FieldSessionID:
+		m.ClearSessionID()
+		return nil
+	case accessevent.FieldSeenAs:
+		m.ClearSeenAs()
+		return nil
+	case accessevent.FieldHash:
+		m.ClearHash()
+		return nil
+	}
+	return fmt.Errorf("unknown AccessEvent nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *AccessEventMutation) ResetField(name string) error {
+	switch name {
+	case accessevent.FieldAt:
+		m.ResetAt()
+		return nil
+	case accessevent.FieldAction:
+		m.ResetAction()
+		return nil
+	case accessevent.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case accessevent.FieldSessionID:
+		m.ResetSessionID()
+		return nil
+	case accessevent.FieldSeenAs:
+		m.ResetSeenAs()
+		return nil
+	case accessevent.FieldDoor:
+		m.ResetDoor()
+		return nil
+	case accessevent.FieldOperation:
+		m.ResetOperation()
+		return nil
+	case accessevent.FieldRequestID:
+		m.ResetRequestID()
+		return nil
+	case accessevent.FieldAddress:
+		m.ResetAddress()
+		return nil
+	case accessevent.FieldUserAgent:
+		m.ResetUserAgent()
+		return nil
+	case accessevent.FieldPatients:
+		m.ResetPatients()
+		return nil
+	case accessevent.FieldWriter:
+		m.ResetWriter()
+		return nil
+	case accessevent.FieldBatch:
+		m.ResetBatch()
+		return nil
+	case accessevent.FieldHash:
+		m.ResetHash()
+		return nil
+	}
+	return fmt.Errorf("unknown AccessEvent field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *AccessEventMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *AccessEventMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *AccessEventMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *AccessEventMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *AccessEventMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *AccessEventMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *AccessEventMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown AccessEvent unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *AccessEventMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown AccessEvent edge %s", name)
+}
 
 // ClinicMutation represents an operation that mutates the Clinic nodes in the graph.
 type ClinicMutation struct {

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 
+	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
@@ -34,6 +35,134 @@ func (n *number) Scan(v any) error {
 	}
 	*n = number(i)
 	return nil
+}
+
+// AccessEventColumns has the column of each plain field by its GraphQL name.
+var AccessEventColumns = map[string]string{
+	"at":        accessevent.FieldAt,
+	"action":    accessevent.FieldAction,
+	"userID":    accessevent.FieldUserID,
+	"sessionID": accessevent.FieldSessionID,
+	"seenAs":    accessevent.FieldSeenAs,
+	"door":      accessevent.FieldDoor,
+	"operation": accessevent.FieldOperation,
+	"requestID": accessevent.FieldRequestID,
+	"address":   accessevent.FieldAddress,
+	"userAgent": accessevent.FieldUserAgent,
+	"patients":  accessevent.FieldPatients,
+	"writer":    accessevent.FieldWriter,
+	"batch":     accessevent.FieldBatch,
+	"hash":      accessevent.FieldHash,
+}
+
+// AccessEventValues appends each plain field but enums, by its GraphQL name.
+var AccessEventValues = map[string]func(b []byte, row *AccessEvent) []byte{
+	"at": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendTime(b, row.At)
+	},
+	"userID": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendOptional(b, row.UserID, reading.AppendInt)
+	},
+	"sessionID": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendOptional(b, row.SessionID, reading.AppendInt)
+	},
+	"operation": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendString(b, row.Operation)
+	},
+	"requestID": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendString(b, row.RequestID)
+	},
+	"address": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendString(b, row.Address)
+	},
+	"userAgent": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendString(b, row.UserAgent)
+	},
+	"patients": func(b []byte, row *AccessEvent) []byte {
+		return row.Patients.AppendJSON(b)
+	},
+	"writer": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendInt(b, row.Writer)
+	},
+	"batch": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendInt(b, row.Batch)
+	},
+	"hash": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendOptional(b, row.Hash, reading.AppendString)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
+func (q *AccessEventQuery) Rows(ctx context.Context) ([]*AccessEvent, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*AccessEvent
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *AccessEvent
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &AccessEvent{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
+				case accessevent.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case accessevent.FieldAt:
+					targets = append(targets, &row.At)
+				case accessevent.FieldAction:
+					targets = append(targets, (*string)(&row.Action))
+				case accessevent.FieldUserID:
+					targets = append(targets, &row.UserID)
+				case accessevent.FieldSessionID:
+					targets = append(targets, &row.SessionID)
+				case accessevent.FieldSeenAs:
+					targets = append(targets, &row.SeenAs)
+				case accessevent.FieldDoor:
+					targets = append(targets, (*string)(&row.Door))
+				case accessevent.FieldOperation:
+					targets = append(targets, &row.Operation)
+				case accessevent.FieldRequestID:
+					targets = append(targets, &row.RequestID)
+				case accessevent.FieldAddress:
+					targets = append(targets, &row.Address)
+				case accessevent.FieldUserAgent:
+					targets = append(targets, &row.UserAgent)
+				case accessevent.FieldPatients:
+					targets = append(targets, &row.Patients)
+				case accessevent.FieldWriter:
+					targets = append(targets, (*number)(&row.Writer))
+				case accessevent.FieldBatch:
+					targets = append(targets, (*number)(&row.Batch))
+				case accessevent.FieldHash:
+					targets = append(targets, &row.Hash)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of AccessEvent", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *AccessEvent) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *AccessEvent) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
 }
 
 // ClinicColumns has the column of each plain field by its GraphQL name.

@@ -12,6 +12,8 @@ import (
 // Tx is a transactional client that is created by calling Client.Tx().
 type Tx struct {
 	config
+	// AccessEvent is the client for interacting with the AccessEvent builders.
+	AccessEvent *AccessEventClient
 	// Clinic is the client for interacting with the Clinic builders.
 	Clinic *ClinicClient
 	// Doctor is the client for interacting with the Doctor builders.
@@ -163,6 +165,7 @@ func (tx *Tx) Client() *Client {
 }
 
 func (tx *Tx) init() {
+	tx.AccessEvent = NewAccessEventClient(tx.config)
 	tx.Clinic = NewClinicClient(tx.config)
 	tx.Doctor = NewDoctorClient(tx.config)
 	tx.Guess = NewGuessClient(tx.config)
@@ -182,7 +185,7 @@ func (tx *Tx) init() {
 // of them in order to commit or rollback the transaction.
 //
 // If a closed transaction is embedded in one of the generated entities, and the entity
-// applies a query, for example: Clinic.QueryXXX(), the query will be executed
+// applies a query, for example: AccessEvent.QueryXXX(), the query will be executed
 // through the driver which created this transaction.
 //
 // Note that txDriver is not goroutine safe.

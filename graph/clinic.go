@@ -7,6 +7,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/user"
+	"caregraph/internal/audit"
 	"caregraph/internal/auth"
 	"caregraph/internal/reading"
 	"caregraph/internal/store"
@@ -91,7 +92,9 @@ func (r *Resolver) again(ctx context.Context) func(error) (*ent.User, error) {
 		if err != nil {
 			return nil, err
 		}
-		return users.One(viewer.NewContext(ctx, v), v.UserID)
+		ctx := viewer.NewContext(ctx, v)
+		audit.Become(ctx)
+		return users.One(ctx, v.UserID)
 	}
 }
 

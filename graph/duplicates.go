@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"caregraph/ent/patient"
+	"caregraph/internal/audit"
 	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 )
@@ -65,7 +67,10 @@ func possibleDuplicates(ctx context.Context, in newcomer, first int) ([]*Possibl
 	if first == 0 || len(reasons) == 0 {
 		return []*PossibleDuplicate{}, nil
 	}
-	var found []struct{ ID, Held int }
+	var found []struct {
+		ID, Held int
+		ClinicID int `sql:"clinic_id"`
+	}
 	err = patients.Query(ctx, nil, nil, func(s *sql.Selector) {
 		var enough []*sql.Predicate
 		for _, r := range reasons {
@@ -83,14 +88,15 @@ func possibleDuplicates(ctx context.Context, in newcomer, first int) ([]*Possibl
 				}
 			})
 		}
-		s.Select(s.C(patient.FieldID)).AppendSelectExprAs(held(func(i int) int { return 1 << i }), "held").Where(sql.Or(enough...)).
+		s.Select(s.C(patient.FieldID), s.C(patient.FieldClinicID)).AppendSelectExprAs(held(func(i int) int { return 1 << i }), "held").Where(sql.Or(enough...)).
 			OrderExpr(sql.DescExpr(held(func(i int) int { return reasons[i].weight }))).OrderBy(sql.Desc(s.C(patient.FieldID))).Limit(first)
 	}).Scan(ctx, &found)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*PossibleDuplicate, len(found))
+	list, clinics := make([]*PossibleDuplicate, len(found)), map[int]int{}
 	for i, f := range found {
+		clinics[f.ID] = f.ClinicID
 		d := &PossibleDuplicate{PatientID: f.ID}
 		for bit, r := range reasons {
 			if f.Held&(1<<bit) != 0 && (r.name != DuplicateReasonSimilarName || !slices.Contains(d.Reasons, DuplicateReasonSameName)) {
@@ -99,6 +105,7 @@ func possibleDuplicates(ctx context.Context, in newcomer, first int) ([]*Possibl
 		}
 		list[i] = d
 	}
+	audit.Look(ctx, false, maps.All(clinics))
 	return list, duplicates.Ahead(ctx, list, graphql.GetFieldContext(ctx).Field.Selections)
 }
 

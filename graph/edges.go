@@ -31,6 +31,7 @@ func init() {
 			return patients.Children(patient.FieldCreatedByID, ids, where)
 		}),
 		"sessions": reading.ToMany[ent.User](&sessions, sessions.OfParent(session.FieldUserID, live), nil),
+		"activity": reading.ToPages[ent.User](&accessEvents, arguments(field_User_activity_args), activity),
 	}
 	patients.Nested = map[string]reading.Nested[ent.Patient]{
 		"clinic":    reading.ToOne(&clinics, func(p *ent.Patient) int { return p.ClinicID }, nil),
@@ -40,6 +41,7 @@ func init() {
 		"mappings":  reading.ToMany[ent.Patient](&mappings, mappings.OfParent(mapping.FieldPatientID, activeOrEnded), rule.WithAssignments),
 		"doctors":   reading.ToMany[ent.Patient](&doctors, assignedDoctors, nil),
 		"history":   history[ent.Patient](arguments(field_Patient_history_args), revision.FieldPatientID),
+		"accessLog": reading.ToPages[ent.Patient](&accessEvents, accessLogArguments, accessLog),
 	}
 	clinics.Nested = map[string]reading.Nested[ent.Clinic]{
 		"members": reading.ToPages[ent.Clinic](&users, arguments(field_Clinic_members_args), func(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.User] {
@@ -79,6 +81,9 @@ func init() {
 	}
 	duplicates.Nested = map[string]reading.Nested[PossibleDuplicate]{
 		"patient": reading.ToOne(&patients, func(d *PossibleDuplicate) int { return d.PatientID }, nil),
+	}
+	accessEvents.Nested = map[string]reading.Nested[ent.AccessEvent]{
+		"actor": reading.ToOptional(&users, column(func(e *ent.AccessEvent) (int, *int) { return e.ID, e.UserID }), rule.WithAuthors),
 	}
 	sessions.Nested = map[string]reading.Nested[ent.Session]{"current": {Read: currentSession, Write: writeBool}}
 }

@@ -5,11 +5,11 @@ package graph
 import (
 	"bytes"
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/patient"
 	"caregraph/ent/revision"
 	"caregraph/ent/user"
 	"caregraph/internal/reading"
-	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"context"
 	"errors"
@@ -35,6 +35,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AccessEvent() AccessEventResolver
 	Clinic() ClinicResolver
 	Doctor() DoctorResolver
 	Invitation() InvitationResolver
@@ -60,6 +61,11 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type AccessEventResolver interface {
+	Actor(ctx context.Context, obj *ent.AccessEvent) (*ent.User, error)
+
+	PatientIds(ctx context.Context, obj *ent.AccessEvent) ([]int, error)
+}
 type ClinicResolver interface {
 	Members(ctx context.Context, obj *ent.Clinic, first *int, after *string) (*reading.Connection[ent.User], error)
 	Invitations(ctx context.Context, obj *ent.Clinic) ([]*ent.Invitation, error)
@@ -121,7 +127,7 @@ type PatientResolver interface {
 	Age(ctx context.Context, obj *ent.Patient) (int, error)
 
 	Clinic(ctx context.Context, obj *ent.Patient) (*ent.Clinic, error)
-	SeenAs(ctx context.Context, obj *ent.Patient) (rule.Access, error)
+	SeenAs(ctx context.Context, obj *ent.Patient) (accessevent.SeenAs, error)
 	Account(ctx context.Context, obj *ent.Patient) (*ent.User, error)
 	CreatedBy(ctx context.Context, obj *ent.Patient) (*ent.User, error)
 
@@ -129,6 +135,7 @@ type PatientResolver interface {
 	Doctors(ctx context.Context, obj *ent.Patient) ([]*ent.Doctor, error)
 
 	History(ctx context.Context, obj *ent.Patient, first *int, after *string) (*reading.Connection[ent.Revision], error)
+	AccessLog(ctx context.Context, obj *ent.Patient, first *int, after *string, actions []accessevent.Action, userID *int) (*reading.Connection[ent.AccessEvent], error)
 }
 type PossibleDuplicateResolver interface {
 	Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error)
@@ -150,6 +157,7 @@ type QueryResolver interface {
 	Mappings(ctx context.Context, first *int, after *string, last *int, before *string, filter *MappingFilter, orderBy *MappingOrder) (*reading.Connection[ent.Mapping], error)
 	SpecializationStats(ctx context.Context) ([]*SpecializationStat, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
+	AccessLog(ctx context.Context, first *int, after *string, filter *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error)
 }
 type RevisionResolver interface {
 	Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error)
@@ -166,6 +174,7 @@ type UserResolver interface {
 	Records(ctx context.Context, obj *ent.User) ([]*ent.Patient, error)
 	Patients(ctx context.Context, obj *ent.User, first *int, after *string, last *int, before *string, filter *PatientFilter, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
 	Sessions(ctx context.Context, obj *ent.User) ([]*ent.Session, error)
+	Activity(ctx context.Context, obj *ent.User, first *int, after *string) (*reading.Connection[ent.AccessEvent], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -192,6 +201,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AccessLogFilter", graphql.BindUnmarshaler(ec, unmarshalInputAccessLogFilter)),
 			graphql.NewInputUnmarshaler("AssignDoctorInput", graphql.BindUnmarshaler(ec, unmarshalInputAssignDoctorInput)),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", graphql.BindUnmarshaler(ec, unmarshalInputChangePasswordInput)),
 			graphql.NewInputUnmarshaler("CreateDoctorInput", graphql.BindUnmarshaler(ec, unmarshalInputCreateDoctorInput)),
@@ -424,6 +434,13 @@ type User {
   ): PatientConnection!
   "The viewer's own sign-ins that are live, last used first; empty for every other user."
   sessions: [Session!]!
+  "What the user did, as the access log has it, newest first; empty for every other user, unless the viewer is staff."
+  activity(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+  ): AccessEventConnection!
 }
 
 "A page of users."
@@ -600,6 +617,20 @@ type Patient {
     "Only what follows this position."
     after: Cursor
   ): RevisionConnection!
+  """
+  Who looked at the record or changed it, and who tried, newest first. For the clinic, staff and the patient; empty for who
+  treats the patient. Reading it is itself logged.
+  """
+  accessLog(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+    "Only these actions."
+    actions: [AccessAction!]
+    "Only what this user did."
+    userId: ID
+  ): AccessEventConnection!
 }
 
 "A page of patients."
@@ -822,6 +853,94 @@ type RevisionEdge {
   node: Revision!
 }
 
+"An entry of the access log: one for what a request did, or showed, in one way."
+type AccessEvent {
+  "The id. It never changes."
+  id: ID!
+  "When the answer was made, or the change stored."
+  at: DateTime!
+  "What was done."
+  action: AccessAction!
+  "Who; null for a failed sign-in."
+  actor: User
+  "The sign-in with which it was done."
+  sessionId: ID
+  "In which way the actor saw the patients; null without patients, for what was denied, and for who has an invitation."
+  seenAs: PatientAccess
+  "Where the request came in."
+  door: AccessDoor!
+  "The name that the client gave its operation, or else the fields that it asked for; at most 100 characters."
+  operation: String!
+  "What the header X-Request-Id of the answer says."
+  requestId: String!
+  "The IP address of the client."
+  address: String!
+  "As the client called itself, at most 300 characters."
+  userAgent: String!
+  "The patients, in ascending order: for staff, and for who did it; empty for others."
+  patientIds: [ID!]!
+}
+
+"What was done to patients, or to the viewer's own account."
+enum AccessAction {
+  "A record was shown that was asked for by its id."
+  READ
+  "Records were shown among others. A count shows none."
+  LIST
+  "A record was made."
+  CREATE
+  "A record was changed."
+  UPDATE
+  "A record was deleted."
+  DELETE
+  "A deleted record was brought back."
+  RESTORE
+  "Two records of one person were made one."
+  MERGE
+  "A doctor was assigned."
+  ASSIGN
+  "An assignment was ended."
+  UNASSIGN
+  "A user signed in, or registered."
+  SIGN_IN
+  "Somebody tried to sign in."
+  SIGN_IN_FAILED
+  "A user ended sign-ins."
+  SIGN_OUT
+  "Records left the server in a file."
+  EXPORT
+  "The answer was NOT_FOUND or FORBIDDEN. Whether the patients that were asked for exist is not said."
+  DENIED
+}
+
+"Where a request came in."
+enum AccessDoor {
+  "POST /graphql"
+  GRAPHQL
+  "/api/"
+  REST
+}
+
+"A page of the access log."
+type AccessEventConnection {
+  "The entries of this page with their positions."
+  edges: [AccessEventEdge!]!
+  "The entries of this page."
+  nodes: [AccessEvent!]!
+  "Where this page stands."
+  pageInfo: PageInfo!
+  "How many entries match, on all pages."
+  totalCount: Int!
+}
+
+"An entry on a page, and where."
+type AccessEventEdge {
+  "The position, for ` + "`" + `after` + "`" + `."
+  cursor: Cursor!
+  "The entry."
+  node: AccessEvent!
+}
+
 "A patient who may be the one that is about to be recorded."
 type PossibleDuplicate {
   "The patient."
@@ -948,6 +1067,22 @@ input MappingFilter {
   assignedBefore: DateTime
   "Words, each of which is a part of the patient's or the doctor's name; as in the search for patients."
   search: String
+}
+
+"Which entries of the access log: those that match all that is given."
+input AccessLogFilter {
+  "With one of these actions."
+  actions: [AccessAction!]
+  "Of this user."
+  userId: ID
+  "Of this sign-in."
+  sessionId: ID
+  "About this patient."
+  patientId: ID
+  "At this instant or later."
+  since: DateTime
+  "Before this instant."
+  until: DateTime
 }
 
 "What users are ordered by."
@@ -1137,6 +1272,15 @@ type Query {
     "The code, in any case, with or without hyphens and spaces."
     code: String!
   ): InvitationPreview
+  "The access log, newest first: all of it for staff, for everybody else what the viewer did. Reading it is itself logged."
+  accessLog(
+    "How many: 0–100, 20 if left out."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+    "Only what matches all that is given."
+    filter: AccessLogFilter
+  ): AccessEventConnection!
 }
 
 "Who registers."
@@ -1482,6 +1626,60 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func childFields_AccessEvent(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_AccessEvent_id(ctx, ec, field)
+	case "at":
+		return fieldContext_AccessEvent_at(ctx, ec, field)
+	case "action":
+		return fieldContext_AccessEvent_action(ctx, ec, field)
+	case "actor":
+		return fieldContext_AccessEvent_actor(ctx, ec, field)
+	case "sessionId":
+		return fieldContext_AccessEvent_sessionId(ctx, ec, field)
+	case "seenAs":
+		return fieldContext_AccessEvent_seenAs(ctx, ec, field)
+	case "door":
+		return fieldContext_AccessEvent_door(ctx, ec, field)
+	case "operation":
+		return fieldContext_AccessEvent_operation(ctx, ec, field)
+	case "requestId":
+		return fieldContext_AccessEvent_requestId(ctx, ec, field)
+	case "address":
+		return fieldContext_AccessEvent_address(ctx, ec, field)
+	case "userAgent":
+		return fieldContext_AccessEvent_userAgent(ctx, ec, field)
+	case "patientIds":
+		return fieldContext_AccessEvent_patientIds(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessEvent", field.Name)
+}
+
+func childFields_AccessEventConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_AccessEventConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_AccessEventConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_AccessEventConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_AccessEventConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessEventConnection", field.Name)
+}
+
+func childFields_AccessEventEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_AccessEventEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_AccessEventEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessEventEdge", field.Name)
+}
+
 func childFields_AuthPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -1754,6 +1952,8 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_version(ctx, ec, field)
 	case "history":
 		return fieldContext_Patient_history(ctx, ec, field)
+	case "accessLog":
+		return fieldContext_Patient_accessLog(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Patient", field.Name)
 }
@@ -1912,6 +2112,8 @@ func childFields_User(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_User_patients(ctx, ec, field)
 	case "sessions":
 		return fieldContext_User_sessions(ctx, ec, field)
+	case "activity":
+		return fieldContext_User_activity(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -2684,6 +2886,44 @@ func field_Mutation_updateUser_args(ctx context.Context, ec *executionContext, r
 	return args, nil
 }
 
+func field_Patient_accessLog_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "actions",
+		func(ctx context.Context, v any) ([]accessevent.Action, error) {
+			return unmarshalOAccessAction2ᚕcaregraphᚋentᚋaccesseventᚐActionᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["actions"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["userId"] = arg3
+	return args, nil
+}
+
 func field_Patient_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2731,6 +2971,36 @@ func field_Query___type_args(ctx context.Context, ec *executionContext, rawArgs 
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func field_Query_accessLog_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*AccessLogFilter, error) {
+			return unmarshalOAccessLogFilter2ᚖcaregraphᚋgraphᚐAccessLogFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg2
 	return args, nil
 }
 
@@ -3074,6 +3344,28 @@ func field_Query_users_args(ctx context.Context, ec *executionContext, rawArgs m
 	return args, nil
 }
 
+func field_User_activity_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func field_User_patients_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3201,6 +3493,465 @@ func field___Type_inputFields_args(ctx context.Context, ec *executionContext, ra
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func _AccessEvent_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "ID")
+}
+
+func _AccessEvent_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "DateTime")
+}
+
+func _AccessEvent_action(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_action(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Action, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v accessevent.Action) graphql.Marshaler {
+			return marshalNAccessAction2caregraphᚋentᚋaccesseventᚐAction(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_action(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "AccessAction")
+}
+
+func _AccessEvent_actor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_actor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AccessEvent().Actor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.User) graphql.Marshaler {
+			return marshalOUser2ᚖcaregraphᚋentᚐUser(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_AccessEvent_actor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccessEvent",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_User(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AccessEvent_sessionId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_sessionId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SessionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOID2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_AccessEvent_sessionId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "ID")
+}
+
+func _AccessEvent_seenAs(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_seenAs(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeenAs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *accessevent.SeenAs) graphql.Marshaler {
+			return marshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAs(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_AccessEvent_seenAs(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "PatientAccess")
+}
+
+func _AccessEvent_door(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_door(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Door, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v accessevent.Door) graphql.Marshaler {
+			return marshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_door(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "AccessDoor")
+}
+
+func _AccessEvent_operation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_operation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Operation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_operation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
+}
+
+func _AccessEvent_requestId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_requestId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_requestId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
+}
+
+func _AccessEvent_address(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_address(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Address, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_address(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
+}
+
+func _AccessEvent_userAgent(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_userAgent(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserAgent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_userAgent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
+}
+
+func _AccessEvent_patientIds(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_patientIds(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AccessEvent().PatientIds(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int) graphql.Marshaler {
+			return marshalNID2ᚕintᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEvent_patientIds(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, true, true, "ID")
+}
+
+func _AccessEventConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*reading.Edge[ent.AccessEvent]) graphql.Marshaler {
+			return marshalNAccessEventEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccessEventConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEventEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AccessEventConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.AccessEvent) graphql.Marshaler {
+			return marshalNAccessEvent2ᚕᚖcaregraphᚋentᚐAccessEventᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccessEventConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEvent(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AccessEventConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcaregraphᚋinternalᚋreadingᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccessEventConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _AccessEventConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEventConnection", field, false, false, "Int")
+}
+
+func _AccessEventEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNCursor2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEventEdge", field, true, false, "Cursor")
+}
+
+func _AccessEventEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Edge[ent.AccessEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEventEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node(ctx), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.AccessEvent) graphql.Marshaler {
+			return marshalNAccessEvent2ᚖcaregraphᚋentᚐAccessEvent(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_AccessEventEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccessEventEdge",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEvent(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
 
 func _AuthPayload_user(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *AuthPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -6623,8 +7374,8 @@ func _Patient_seenAs(ctx context.Context, ec *executionContext, field graphql.Co
 			return ec.Resolvers.Patient().SeenAs(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v rule.Access) graphql.Marshaler {
-			return marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v accessevent.SeenAs) graphql.Marshaler {
+			return marshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAs(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -6881,6 +7632,50 @@ func fieldContext_Patient_history(ctx context.Context, ec *executionContext, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Patient_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Patient_accessLog(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_accessLog(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Patient().AccessLog(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["actions"].([]accessevent.Action), fc.Args["userId"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.AccessEvent]) graphql.Marshaler {
+			return marshalNAccessEventConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Patient_accessLog(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Patient",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEventConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Patient_accessLog_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7724,6 +8519,50 @@ func fieldContext_Query_invitation(ctx context.Context, ec *executionContext, fi
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Query_invitation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_accessLog(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_accessLog(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AccessLog(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["filter"].(*AccessLogFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.AccessEvent]) graphql.Marshaler {
+			return marshalNAccessEventConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_accessLog(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEventConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_accessLog_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8764,6 +9603,50 @@ func fieldContext_User_sessions(_ context.Context, ec *executionContext, field g
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Session(ctx, ec, field)
 		},
+	}
+	return fc, nil
+}
+
+func _User_activity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_User_activity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.User().Activity(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.AccessEvent]) graphql.Marshaler {
+			return marshalNAccessEventConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_User_activity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_AccessEventConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_User_activity_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -10015,6 +10898,83 @@ func fieldContext___Type_isOneOf(_ context.Context, ec *executionContext, field 
 
 // region    **************************** input.gotpl *****************************
 
+func unmarshalInputAccessLogFilter(ctx context.Context, ec *executionContext, obj any) (AccessLogFilter, error) {
+	var it AccessLogFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"actions", "userId", "sessionId", "patientId", "since", "until"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "actions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("actions"))
+			data, err := unmarshalOAccessAction2ᚕcaregraphᚋentᚋaccesseventᚐActionᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Actions = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := unmarshalOID2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "sessionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionId"))
+			data, err := unmarshalOID2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SessionID = data
+		case "patientId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("patientId"))
+			data, err := unmarshalOID2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PatientID = data
+		case "since":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("since"))
+			data, err := unmarshalODateTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Since = data
+		case "until":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("until"))
+			data, err := unmarshalODateTime2ᚖtimeᚐTime(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAccessLogFilter unmarshals raw into the AccessLogFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAccessLogFilter(ctx context.Context, raw any) (AccessLogFilter, error) {
+	var out AccessLogFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AccessLogFilter", raw, &out)
+	return out, err
+}
+
 func unmarshalInputAssignDoctorInput(ctx context.Context, ec *executionContext, obj any) (AssignDoctorInput, error) {
 	var it AssignDoctorInput
 	if obj == nil {
@@ -10729,7 +11689,7 @@ func unmarshalInputPatientFilter(ctx context.Context, ec *executionContext, obj 
 			it.DoctorID = data
 		case "seenAs":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seenAs"))
-			data, err := unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx, ec, v)
+			data, err := unmarshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAs(ctx, ec, v)
 			if err != nil {
 				return it, err
 			}
@@ -11256,6 +12216,185 @@ func UnmarshalUserOrder(ctx context.Context, raw any) (UserOrder, error) {
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var accessEventImplementors = []string{"AccessEvent"}
+
+func _AccessEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ent.AccessEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accessEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccessEvent")
+		case "id":
+			out.Values[i] = _AccessEvent_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "at":
+			out.Values[i] = _AccessEvent_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "action":
+			out.Values[i] = _AccessEvent_action(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "actor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AccessEvent_actor(ctx, ec, field, obj)
+				})
+		case "sessionId":
+			out.Values[i] = _AccessEvent_sessionId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "seenAs":
+			out.Values[i] = _AccessEvent_seenAs(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "door":
+			out.Values[i] = _AccessEvent_door(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "operation":
+			out.Values[i] = _AccessEvent_operation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "requestId":
+			out.Values[i] = _AccessEvent_requestId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "address":
+			out.Values[i] = _AccessEvent_address(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "userAgent":
+			out.Values[i] = _AccessEvent_userAgent(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "patientIds":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AccessEvent_patientIds(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var accessEventConnectionImplementors = []string{"AccessEventConnection"}
+
+func _AccessEventConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.AccessEvent]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accessEventConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccessEventConnection")
+		case "edges":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AccessEventConnection_edges(ctx, ec, field, obj)
+				})
+		case "nodes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AccessEventConnection_nodes(ctx, ec, field, obj)
+				})
+		case "pageInfo":
+			out.Values[i] = _AccessEventConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.Values[i] = _AccessEventConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var accessEventEdgeImplementors = []string{"AccessEventEdge"}
+
+func _AccessEventEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Edge[ent.AccessEvent]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accessEventEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccessEventEdge")
+		case "cursor":
+			out.Values[i] = _AccessEventEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "node":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _AccessEventEdge_node(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var authPayloadImplementors = []string{"AuthPayload"}
 
@@ -12360,6 +13499,12 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return _Patient_history(ctx, ec, field, obj)
 				})
+		case "accessLog":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Patient_accessLog(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12645,6 +13790,12 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_invitation(ctx, ec, field)
+				})
+		case "accessLog":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_accessLog(ctx, ec, field)
 				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
@@ -13024,6 +14175,12 @@ func _User(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _User_sessions(ctx, ec, field, obj)
+				})
+		case "activity":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _User_activity(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -13493,6 +14650,138 @@ func ___Type(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 
 // region    ***************************** type.gotpl *****************************
 
+func unmarshalNAccessAction2caregraphᚋentᚋaccesseventᚐAction(ctx context.Context, ec *executionContext, v any) (accessevent.Action, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNAccessAction2caregraphᚋentᚋaccesseventᚐActionF[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAccessAction2caregraphᚋentᚋaccesseventᚐAction(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v accessevent.Action) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNAccessAction2caregraphᚋentᚋaccesseventᚐActionF[v])
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "AccessAction!")
+	}
+	return res
+}
+
+var (
+	unmarshalNAccessAction2caregraphᚋentᚋaccesseventᚐActionF = map[string]accessevent.Action{
+		"READ":           accessevent.ActionREAD,
+		"LIST":           accessevent.ActionLIST,
+		"CREATE":         accessevent.ActionCREATE,
+		"UPDATE":         accessevent.ActionUPDATE,
+		"DELETE":         accessevent.ActionDELETE,
+		"RESTORE":        accessevent.ActionRESTORE,
+		"MERGE":          accessevent.ActionMERGE,
+		"ASSIGN":         accessevent.ActionASSIGN,
+		"UNASSIGN":       accessevent.ActionUNASSIGN,
+		"SIGN_IN":        accessevent.ActionSIGN_IN,
+		"SIGN_IN_FAILED": accessevent.ActionSIGN_IN_FAILED,
+		"SIGN_OUT":       accessevent.ActionSIGN_OUT,
+		"EXPORT":         accessevent.ActionEXPORT,
+		"DENIED":         accessevent.ActionDENIED,
+	}
+	marshalNAccessAction2caregraphᚋentᚋaccesseventᚐActionF = map[accessevent.Action]string{
+		accessevent.ActionREAD:           "READ",
+		accessevent.ActionLIST:           "LIST",
+		accessevent.ActionCREATE:         "CREATE",
+		accessevent.ActionUPDATE:         "UPDATE",
+		accessevent.ActionDELETE:         "DELETE",
+		accessevent.ActionRESTORE:        "RESTORE",
+		accessevent.ActionMERGE:          "MERGE",
+		accessevent.ActionASSIGN:         "ASSIGN",
+		accessevent.ActionUNASSIGN:       "UNASSIGN",
+		accessevent.ActionSIGN_IN:        "SIGN_IN",
+		accessevent.ActionSIGN_IN_FAILED: "SIGN_IN_FAILED",
+		accessevent.ActionSIGN_OUT:       "SIGN_OUT",
+		accessevent.ActionEXPORT:         "EXPORT",
+		accessevent.ActionDENIED:         "DENIED",
+	}
+)
+
+func unmarshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoor(ctx context.Context, ec *executionContext, v any) (accessevent.Door, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoorF[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v accessevent.Door) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoorF[v])
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "AccessDoor!")
+	}
+	return res
+}
+
+var (
+	unmarshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoorF = map[string]accessevent.Door{
+		"GRAPHQL": accessevent.DoorGRAPHQL,
+		"REST":    accessevent.DoorREST,
+	}
+	marshalNAccessDoor2caregraphᚋentᚋaccesseventᚐDoorF = map[accessevent.Door]string{
+		accessevent.DoorGRAPHQL: "GRAPHQL",
+		accessevent.DoorREST:    "REST",
+	}
+)
+
+func marshalNAccessEvent2ᚕᚖcaregraphᚋentᚐAccessEventᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*ent.AccessEvent) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAccessEvent2ᚖcaregraphᚋentᚐAccessEvent(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNAccessEvent2ᚖcaregraphᚋentᚐAccessEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ent.AccessEvent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AccessEvent!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNAccessEventConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.AccessEvent]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AccessEventConnection!")
+		return graphql.Null
+	}
+	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNAccessEventEdge2ᚕᚖcaregraphᚋinternalᚋreadingᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*reading.Edge[ent.AccessEvent]) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAccessEventEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNAccessEventEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Edge[ent.AccessEvent]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AccessEventEdge!")
+		return graphql.Null
+	}
+	return _AccessEventEdge(ctx, ec, sel, v)
+}
+
 func unmarshalNAssignDoctorInput2caregraphᚋgraphᚐAssignDoctorInput(ctx context.Context, ec *executionContext, v any) (AssignDoctorInput, error) {
 	res, err := unmarshalInputAssignDoctorInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13817,6 +15106,35 @@ func marshalNID2int(ctx context.Context, ec *executionContext, sel ast.Selection
 	return res
 }
 
+func unmarshalNID2ᚕintᚄ(ctx context.Context, ec *executionContext, v any) ([]int, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]int, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNID2int(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNID2ᚕintᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []int) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = marshalNID2int(ctx, ec, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNInt2int(ctx context.Context, ec *executionContext, v any) (int, error) {
 	res, err := graphql.UnmarshalInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13976,15 +15294,15 @@ func marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, v any) (rule.Access, error) {
+func unmarshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAs(ctx context.Context, ec *executionContext, v any) (accessevent.SeenAs, error) {
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF[tmp]
+	res := unmarshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAsF[tmp]
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v rule.Access) graphql.Marshaler {
+func marshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAs(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v accessevent.SeenAs) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF[v])
+	res := graphql.MarshalString(marshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAsF[v])
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "PatientAccess!")
 	}
@@ -13992,17 +15310,17 @@ func marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccess(ctx context.Cont
 }
 
 var (
-	unmarshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF = map[string]rule.Access{
-		"CLINIC":   rule.AsClinic,
-		"TREATING": rule.AsTreating,
-		"SELF":     rule.AsSelf,
-		"STAFF":    rule.AsStaff,
+	unmarshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAsF = map[string]accessevent.SeenAs{
+		"CLINIC":   accessevent.SeenAsCLINIC,
+		"TREATING": accessevent.SeenAsTREATING,
+		"SELF":     accessevent.SeenAsSELF,
+		"STAFF":    accessevent.SeenAsSTAFF,
 	}
-	marshalNPatientAccess2caregraphᚋinternalᚋruleᚐAccessF = map[rule.Access]string{
-		rule.AsClinic:   "CLINIC",
-		rule.AsTreating: "TREATING",
-		rule.AsSelf:     "SELF",
-		rule.AsStaff:    "STAFF",
+	marshalNPatientAccess2caregraphᚋentᚋaccesseventᚐSeenAsF = map[accessevent.SeenAs]string{
+		accessevent.SeenAsCLINIC:   "CLINIC",
+		accessevent.SeenAsTREATING: "TREATING",
+		accessevent.SeenAsSELF:     "SELF",
+		accessevent.SeenAsSTAFF:    "STAFF",
 	}
 )
 
@@ -14508,6 +15826,50 @@ func marshalN__TypeKind2string(ctx context.Context, ec *executionContext, sel as
 	return res
 }
 
+func unmarshalOAccessAction2ᚕcaregraphᚋentᚋaccesseventᚐActionᚄ(ctx context.Context, ec *executionContext, v any) ([]accessevent.Action, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]accessevent.Action, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNAccessAction2caregraphᚋentᚋaccesseventᚐAction(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOAccessAction2ᚕcaregraphᚋentᚋaccesseventᚐActionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []accessevent.Action) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNAccessAction2caregraphᚋentᚋaccesseventᚐAction(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalOAccessLogFilter2ᚖcaregraphᚋgraphᚐAccessLogFilter(ctx context.Context, ec *executionContext, v any) (*AccessLogFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputAccessLogFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalOBloodGroup2ᚕcaregraphᚋentᚋpatientᚐBloodGroupᚄ(ctx context.Context, ec *executionContext, v any) ([]patient.BloodGroup, error) {
 	if v == nil {
 		return nil, nil
@@ -14869,37 +16231,37 @@ func marshalOPatient2ᚖcaregraphᚋentᚐPatient(ctx context.Context, ec *execu
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
-func unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, v any) (*rule.Access, error) {
+func unmarshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAs(ctx context.Context, ec *executionContext, v any) (*accessevent.SeenAs, error) {
 	if v == nil {
 		return nil, nil
 	}
 	tmp, err := graphql.UnmarshalString(v)
-	res := unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF[tmp]
+	res := unmarshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAsF[tmp]
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccess(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *rule.Access) graphql.Marshaler {
+func marshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAs(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *accessevent.SeenAs) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF[*v])
+	res := graphql.MarshalString(marshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAsF[*v])
 	return res
 }
 
 var (
-	unmarshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF = map[string]rule.Access{
-		"CLINIC":   rule.AsClinic,
-		"TREATING": rule.AsTreating,
-		"SELF":     rule.AsSelf,
-		"STAFF":    rule.AsStaff,
+	unmarshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAsF = map[string]accessevent.SeenAs{
+		"CLINIC":   accessevent.SeenAsCLINIC,
+		"TREATING": accessevent.SeenAsTREATING,
+		"SELF":     accessevent.SeenAsSELF,
+		"STAFF":    accessevent.SeenAsSTAFF,
 	}
-	marshalOPatientAccess2ᚖcaregraphᚋinternalᚋruleᚐAccessF = map[rule.Access]string{
-		rule.AsClinic:   "CLINIC",
-		rule.AsTreating: "TREATING",
-		rule.AsSelf:     "SELF",
-		rule.AsStaff:    "STAFF",
+	marshalOPatientAccess2ᚖcaregraphᚋentᚋaccesseventᚐSeenAsF = map[accessevent.SeenAs]string{
+		accessevent.SeenAsCLINIC:   "CLINIC",
+		accessevent.SeenAsTREATING: "TREATING",
+		accessevent.SeenAsSELF:     "SELF",
+		accessevent.SeenAsSTAFF:    "STAFF",
 	}
 )
 

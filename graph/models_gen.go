@@ -4,15 +4,31 @@ package graph
 
 import (
 	"bytes"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/patient"
 	"caregraph/ent/user"
-	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"fmt"
 	"io"
 	"strconv"
 	"time"
 )
+
+// Which entries of the access log: those that match all that is given.
+type AccessLogFilter struct {
+	// With one of these actions.
+	Actions []accessevent.Action `json:"actions,omitempty"`
+	// Of this user.
+	UserID *int `json:"userId,omitempty"`
+	// Of this sign-in.
+	SessionID *int `json:"sessionId,omitempty"`
+	// About this patient.
+	PatientID *int `json:"patientId,omitempty"`
+	// At this instant or later.
+	Since *time.Time `json:"since,omitempty"`
+	// Before this instant.
+	Until *time.Time `json:"until,omitempty"`
+}
 
 // A new assignment.
 type AssignDoctorInput struct {
@@ -162,7 +178,7 @@ type PatientFilter struct {
 	// Assigned now to this doctor.
 	DoctorID *int `json:"doctorId,omitempty"`
 	// Those whose seenAs is this.
-	SeenAs *rule.Access `json:"seenAs,omitempty"`
+	SeenAs *accessevent.SeenAs `json:"seenAs,omitempty"`
 }
 
 // An ordering of patients.

@@ -20,6 +20,7 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/mapping"
+	"caregraph/internal/audit"
 	"caregraph/internal/auth"
 	"caregraph/internal/fault"
 	"caregraph/internal/graphqlhttp"
@@ -43,6 +44,7 @@ const (
 // Contract returns the contract of schema.graphqls on the database of the
 // client. Servers with the same key read each other's cursors.
 func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.Contract {
+	log := audit.New(client)
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn}}),
@@ -52,7 +54,8 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.C
 			if own {
 				most = ownPage
 			}
-			return reading.Begin(ent.NewContext(ctx, client), cursors, most, write)
+			ctx = audit.Begin(ent.NewContext(ctx, client), log, door(own))
+			return reading.Begin(ctx, cursors, most, own, write)
 		},
 		Transact: func(ctx context.Context, f func(context.Context) error) error {
 			if _, err := viewer.FromContext(ctx); err != nil && fault.Of(err)[0].Kind == fault.Unavailable {
@@ -60,6 +63,7 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.C
 			}
 			return store.InTx(ctx, client, f)
 		},
+		Settle: settle,
 	}
 }
 
@@ -80,6 +84,8 @@ func write(ctx context.Context, b []byte, v any, selections ast.SelectionSet) ([
 		return practices.Append(ctx, b, v, selections), nil
 	case *ent.Invitation:
 		return invitations.Append(ctx, b, v, selections), nil
+	case *ent.AccessEvent:
+		return accessEvents.Append(ctx, b, v, selections), nil
 	case *ent.Revision:
 		return revisions.Append(ctx, b, v, selections), nil
 	case *NewInvitation:
@@ -130,6 +136,7 @@ func (r *Resolver) signedIn(ctx context.Context) func(*auth.Session, error) (*Au
 			return nil, err
 		}
 		ctx := viewer.NewContext(ctx, v)
+		audit.Become(ctx)
 		payload := &AuthPayload{s.Access, s.Refresh, s.AccessExpires, s.RefreshExpires, map[string]*ent.User{}}
 		for _, f := range graphql.CollectFieldsCtx(ctx, []string{"AuthPayload"}) {
 			if f.Name == "user" {

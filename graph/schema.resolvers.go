@@ -7,6 +7,7 @@ package graph
 
 import (
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/user"
 	"caregraph/internal/auth"
 	"caregraph/internal/care"
@@ -16,6 +17,14 @@ import (
 	"context"
 	"time"
 )
+
+func (r *accessEventResolver) Actor(ctx context.Context, obj *ent.AccessEvent) (*ent.User, error) {
+	return reading.Value[*ent.User](ctx, &accessEvents, obj)
+}
+
+func (r *accessEventResolver) PatientIds(ctx context.Context, obj *ent.AccessEvent) ([]int, error) {
+	return obj.Patients, nil
+}
 
 func (r *clinicResolver) Members(ctx context.Context, obj *ent.Clinic, first *int, after *string) (*reading.Connection[ent.User], error) {
 	return reading.Value[*reading.Connection[ent.User]](ctx, &clinics, obj)
@@ -189,7 +198,7 @@ func (r *patientResolver) Clinic(ctx context.Context, obj *ent.Patient) (*ent.Cl
 	return reading.Value[*ent.Clinic](ctx, &patients, obj)
 }
 
-func (r *patientResolver) SeenAs(ctx context.Context, obj *ent.Patient) (rule.Access, error) {
+func (r *patientResolver) SeenAs(ctx context.Context, obj *ent.Patient) (accessevent.SeenAs, error) {
 	return reading.Value[rule.Access](ctx, &patients, obj)
 }
 
@@ -211,6 +220,10 @@ func (r *patientResolver) Doctors(ctx context.Context, obj *ent.Patient) ([]*ent
 
 func (r *patientResolver) History(ctx context.Context, obj *ent.Patient, first *int, after *string) (*reading.Connection[ent.Revision], error) {
 	return reading.Value[*reading.Connection[ent.Revision]](ctx, &patients, obj)
+}
+
+func (r *patientResolver) AccessLog(ctx context.Context, obj *ent.Patient, first *int, after *string, actions []accessevent.Action, userID *int) (*reading.Connection[ent.AccessEvent], error) {
+	return reading.Value[*reading.Connection[ent.AccessEvent]](ctx, &patients, obj)
 }
 
 func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
@@ -273,6 +286,10 @@ func (r *queryResolver) Invitation(ctx context.Context, code string) (*Invitatio
 	return r.preview(ctx, code)
 }
 
+func (r *queryResolver) AccessLog(ctx context.Context, first *int, after *string, filter *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error) {
+	return listAccess(ctx, filter)
+}
+
 func (r *revisionResolver) Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error) {
 	return reading.Value[*ent.User](ctx, &revisions, obj)
 }
@@ -309,6 +326,12 @@ func (r *userResolver) Sessions(ctx context.Context, obj *ent.User) ([]*ent.Sess
 	return reading.Value[[]*ent.Session](ctx, &users, obj)
 }
 
+func (r *userResolver) Activity(ctx context.Context, obj *ent.User, first *int, after *string) (*reading.Connection[ent.AccessEvent], error) {
+	return reading.Value[*reading.Connection[ent.AccessEvent]](ctx, &users, obj)
+}
+
+func (r *Resolver) AccessEvent() AccessEventResolver { return &accessEventResolver{r} }
+
 func (r *Resolver) Clinic() ClinicResolver { return &clinicResolver{r} }
 
 func (r *Resolver) Doctor() DoctorResolver { return &doctorResolver{r} }
@@ -338,6 +361,7 @@ func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
+	accessEventResolver       struct{ *Resolver }
 	clinicResolver            struct{ *Resolver }
 	doctorResolver            struct{ *Resolver }
 	invitationResolver        struct{ *Resolver }

@@ -3,11 +3,13 @@ package graph
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -17,8 +19,10 @@ import (
 	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
+	"caregraph/internal/audit"
 	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
+	"caregraph/internal/viewer"
 )
 
 // The tables say which columns a type has, by which of them its lists are
@@ -57,6 +61,8 @@ var patients = reading.Table[ent.Patient]{
 	},
 	Order: "CREATED_AT", Desc: true,
 	Newest: patient.FieldCreatedAt,
+	Look:   look(func(p *ent.Patient) (patient, clinic int) { return p.ID, p.ClinicID }),
+	LookAt: lookAt(patient.FieldClinicID),
 	Node:   (*ent.Patient).Node,
 	Bare:   func(id int) *ent.Patient { return &ent.Patient{ID: id} },
 	Values: with(ent.PatientValues, map[string]reading.Appender[ent.Patient]{
@@ -103,6 +109,8 @@ var mappings = reading.Table[ent.Mapping]{
 	},
 	Order: "ASSIGNED_DATE", Desc: true,
 	Newest: mapping.FieldAssignedDate,
+	Look:   look(func(m *ent.Mapping) (patient, clinic int) { return m.PatientID, m.ClinicID }),
+	LookAt: lookAt(mapping.FieldClinicID, mapping.FieldPatientID),
 	Node:   (*ent.Mapping).Node,
 	Bare:   func(id int) *ent.Mapping { return &ent.Mapping{ID: id} },
 	Values: ent.MappingValues,
@@ -195,6 +203,32 @@ var revisions = reading.Table[ent.Revision]{
 	},
 }
 
+var accessEvents = reading.Table[ent.AccessEvent]{
+	Object:  "AccessEvent",
+	Columns: with(ent.AccessEventColumns, map[string]string{"actor": accessevent.FieldUserID, "patientIds": accessevent.FieldPatients, "requestId": accessevent.FieldRequestID, "sessionId": accessevent.FieldSessionID}),
+	Orders: map[string]reading.Ordering[ent.AccessEvent]{
+		"AT": reading.Instant(accessevent.FieldAt, func(e *ent.AccessEvent) time.Time { return e.At }),
+	},
+	Order: "AT", Desc: true,
+	Node: (*ent.AccessEvent).Node,
+	Bare: func(id int) *ent.AccessEvent { return &ent.AccessEvent{ID: id} },
+	Values: with(ent.AccessEventValues, map[string]reading.Appender[ent.AccessEvent]{
+		"action": func(b []byte, e *ent.AccessEvent) []byte { return reading.AppendString(b, e.Action) },
+		"door":   func(b []byte, e *ent.AccessEvent) []byte { return reading.AppendString(b, e.Door) },
+		"seenAs": func(b []byte, e *ent.AccessEvent) []byte {
+			return reading.AppendOptional(b, e.SeenAs, reading.AppendString[accessevent.SeenAs])
+		},
+		"requestId": func(b []byte, e *ent.AccessEvent) []byte { return reading.AppendString(b, e.RequestID) },
+		"sessionId": func(b []byte, e *ent.AccessEvent) []byte {
+			return reading.AppendOptional(b, e.SessionID, reading.AppendID)
+		},
+		"patientIds": func(b []byte, e *ent.AccessEvent) []byte { return e.Patients.AppendJSON(b) },
+	}),
+	Query: func(ctx context.Context, columns []string, where []reading.Where, modify func(*sql.Selector)) reading.Query[ent.AccessEvent] {
+		return ent.FromContext(ctx).AccessEvent.Query().Where(reading.As[predicate.AccessEvent](where)...).Select(append(columns, "id")...).Modify(modify)
+	},
+}
+
 // duplicates have no table of their own: possibleDuplicates finds them.
 var duplicates = reading.Table[PossibleDuplicate]{
 	Object: "PossibleDuplicate",
@@ -211,6 +245,35 @@ var duplicates = reading.Table[PossibleDuplicate]{
 			return append(b, ']')
 		},
 	},
+}
+
+// look returns what notes in the access log that an answer holds data of rows of patients.
+func look[T any](of func(*T) (patient, clinic int)) func(context.Context, []*T, bool) {
+	return func(ctx context.Context, rows []*T, asked bool) {
+		v, err := viewer.FromContext(ctx)
+		audit.Look(ctx, asked, func(yield func(patient, clinic int) bool) {
+			for _, row := range rows {
+				patient, clinic := of(row)
+				if err == nil && !v.Beyond() {
+					clinic = v.ClinicID
+				}
+				if !yield(patient, clinic) {
+					return
+				}
+			}
+		})
+	}
+}
+
+// lookAt returns what look needs: the column of the clinic, for who sees several clinics,
+// and the others.
+func lookAt(clinic string, others ...string) func(context.Context) []string {
+	return func(ctx context.Context) []string {
+		if v, err := viewer.FromContext(ctx); err == nil && v.Beyond() {
+			return append(slices.Clone(others), clinic)
+		}
+		return others
+	}
 }
 
 // day is the ordering by a column of dates.

@@ -19,6 +19,7 @@ func TestTables(t *testing.T) {
 	complete(t, schema, &mappings)
 	complete(t, schema, &sessions)
 	complete(t, schema, &revisions)
+	complete(t, schema, &accessEvents)
 }
 
 func complete[T any](t *testing.T, schema *ast.Schema, table *reading.Table[T]) {

@@ -147,7 +147,7 @@ func (c *comparison) InterceptField(ctx context.Context, next graphql.Resolver) 
 	if err := reading.Write(ctx, &got, v); err != nil {
 		c.t.Error(err)
 	}
-	own := reading.Begin(ctx, reading.NewCursors(make([]byte, 32)), ownPage, c.plain)
+	own := reading.Begin(ctx, reading.NewCursors(make([]byte, 32)), ownPage, false, c.plain)
 	if err := reading.Write(own, &want, v); err != nil {
 		c.t.Error(err)
 	}
@@ -179,6 +179,10 @@ func (c *comparison) plain(ctx context.Context, b []byte, v any, selections ast.
 		plain = _Invitation(ctx, ec, selections, v)
 	case *ent.Session:
 		plain = _Session(ctx, ec, selections, v)
+	case *ent.AccessEvent:
+		plain = _AccessEvent(ctx, ec, selections, v)
+	case *reading.Connection[ent.AccessEvent]:
+		plain = _AccessEventConnection(ctx, ec, selections, v)
 	case *ent.Revision:
 		plain = _Revision(ctx, ec, selections, v)
 	case *reading.Connection[ent.Revision]:

@@ -8,6 +8,18 @@ import (
 	"fmt"
 )
 
+// The AccessEventFunc type is an adapter to allow the use of ordinary
+// function as AccessEvent mutator.
+type AccessEventFunc func(context.Context, *ent.AccessEventMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f AccessEventFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.AccessEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AccessEventMutation", m)
+}
+
 // The ClinicFunc type is an adapter to allow the use of ordinary
 // function as Clinic mutator.
 type ClinicFunc func(context.Context, *ent.ClinicMutation) (ent.Value, error)

@@ -9,6 +9,47 @@ import (
 )
 
 var (
+	// AccessEventsColumns holds the columns for the "access_events" table.
+	AccessEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "action", Type: field.TypeEnum, Enums: []string{"READ", "LIST", "CREATE", "UPDATE", "DELETE", "RESTORE", "MERGE", "ASSIGN", "UNASSIGN", "SIGN_IN", "SIGN_IN_FAILED", "SIGN_OUT", "EXPORT", "DENIED"}},
+		{Name: "user_id", Type: field.TypeInt, Nullable: true},
+		{Name: "session_id", Type: field.TypeInt, Nullable: true},
+		{Name: "seen_as", Type: field.TypeEnum, Nullable: true, Enums: []string{"CLINIC", "STAFF", "TREATING", "SELF"}},
+		{Name: "door", Type: field.TypeEnum, Enums: []string{"GRAPHQL", "REST"}},
+		{Name: "operation", Type: field.TypeString},
+		{Name: "request_id", Type: field.TypeString},
+		{Name: "address", Type: field.TypeString},
+		{Name: "user_agent", Type: field.TypeString},
+		{Name: "patients", Type: field.TypeOther, SchemaType: map[string]string{"postgres": "bigint[]", "sqlite3": "text"}},
+		{Name: "writer", Type: field.TypeInt},
+		{Name: "batch", Type: field.TypeInt},
+		{Name: "hash", Type: field.TypeString, Nullable: true},
+	}
+	// AccessEventsTable holds the schema information for the "access_events" table.
+	AccessEventsTable = &schema.Table{
+		Name:       "access_events",
+		Columns:    AccessEventsColumns,
+		PrimaryKey: []*schema.Column{AccessEventsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "accessevent_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AccessEventsColumns[1], AccessEventsColumns[0]},
+			},
+			{
+				Name:    "accessevent_user_id_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AccessEventsColumns[3], AccessEventsColumns[1], AccessEventsColumns[0]},
+			},
+			{
+				Name:    "accessevent_writer_batch_id",
+				Unique:  false,
+				Columns: []*schema.Column{AccessEventsColumns[12], AccessEventsColumns[13], AccessEventsColumns[0]},
+			},
+		},
+	}
 	// ClinicsColumns holds the columns for the "clinics" table.
 	ClinicsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -594,6 +635,7 @@ var (
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		AccessEventsTable,
 		ClinicsTable,
 		DoctorsTable,
 		GuessesTable,
@@ -608,6 +650,14 @@ var (
 )
 
 func init() {
+	AccessEventsTable.Annotation = &entsql.Annotation{}
+	AccessEventsTable.Annotation.Checks = map[string]string{
+		"access_events_address_valid":    "length(address) <= 64",
+		"access_events_hash_valid":       "length(hash) = 64",
+		"access_events_operation_valid":  "length(operation) <= 100",
+		"access_events_request_id_valid": "length(request_id) <= 64",
+		"access_events_user_agent_valid": "length(user_agent) <= 300",
+	}
 	ClinicsTable.Annotation = &entsql.Annotation{}
 	ClinicsTable.Annotation.Checks = map[string]string{
 		"clinics_name_valid": "length(name) BETWEEN 1 AND 100",

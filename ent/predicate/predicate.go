@@ -6,6 +6,9 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
+// AccessEvent is the predicate function for accessevent builders.
+type AccessEvent func(*sql.Selector)
+
 // Clinic is the predicate function for clinic builders.
 type Clinic func(*sql.Selector)
 

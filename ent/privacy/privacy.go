@@ -110,6 +110,30 @@ func DenyMutationOperationRule(op ent.Op) MutationRule {
 	return OnMutationOperation(rule, op)
 }
 
+// The AccessEventQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type AccessEventQueryRuleFunc func(context.Context, *ent.AccessEventQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f AccessEventQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.AccessEventQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.AccessEventQuery", q)
+}
+
+// The AccessEventMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type AccessEventMutationRuleFunc func(context.Context, *ent.AccessEventMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f AccessEventMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.AccessEventMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.AccessEventMutation", m)
+}
+
 // The ClinicQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type ClinicQueryRuleFunc func(context.Context, *ent.ClinicQuery) error

@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
 	"caregraph/ent/guess"
@@ -25,6 +26,15 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	accessevent.Policy = privacy.NewPolicies(schema.AccessEvent{})
+	accessevent.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := accessevent.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
 	clinic.Policy = privacy.NewPolicies(schema.Clinic{})
 	clinic.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
@@ -69,6 +79,8 @@ func init() {
 	doctor.Hooks[4] = doctorHooks[2]
 
 	doctor.Hooks[5] = doctorHooks[3]
+
+	doctor.Hooks[6] = doctorHooks[4]
 	doctorMixinFields0 := doctorMixin[0].Fields()
 	_ = doctorMixinFields0
 	doctorMixinFields2 := doctorMixin[2].Fields()
@@ -169,6 +181,8 @@ func init() {
 	mapping.Hooks[1] = mappingMixinHooks2[0]
 
 	mapping.Hooks[2] = mappingHooks[0]
+
+	mapping.Hooks[3] = mappingHooks[1]
 	mappingMixinFields0 := mappingMixin[0].Fields()
 	_ = mappingMixinFields0
 	mappingMixinFields2 := mappingMixin[2].Fields()
@@ -221,6 +235,8 @@ func init() {
 	patient.Hooks[3] = patientHooks[1]
 
 	patient.Hooks[4] = patientHooks[2]
+
+	patient.Hooks[5] = patientHooks[3]
 	patientMixinFields0 := patientMixin[0].Fields()
 	_ = patientMixinFields0
 	patientMixinFields2 := patientMixin[2].Fields()

@@ -68,6 +68,7 @@ func (Doctor) Indexes() []ent.Index {
 // Hooks of the Doctor.
 func (Doctor) Hooks() []ent.Hook {
 	return []ent.Hook{
+		rule.TraceDoctor,
 		checked(Doctor{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone, "license_number": scalar.NormalLicense}, nil),
 		keyed("name", "name_key", scalar.Fold),
 		keyed("name", "name_sound", scalar.SoundKey),

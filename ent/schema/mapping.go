@@ -63,7 +63,7 @@ func (Mapping) Indexes() []ent.Index {
 
 // Hooks of the Mapping.
 func (Mapping) Hooks() []ent.Hook {
-	return []ent.Hook{checked(Mapping{}.Fields(), nil, nil)}
+	return []ent.Hook{rule.TraceMapping, checked(Mapping{}.Fields(), nil, nil)}
 }
 
 // Policy of the Mapping.

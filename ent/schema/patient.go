@@ -94,6 +94,7 @@ func (Patient) Indexes() []ent.Index {
 // Hooks of the Patient.
 func (Patient) Hooks() []ent.Hook {
 	return []ent.Hook{
+		rule.TracePatient,
 		checked(Patient{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, dates{"date_of_birth": scalar.BirthDate}),
 		keyed("name", "name_key", scalar.Fold),
 		keyed("name", "name_sound", scalar.SoundKey),

@@ -14,9 +14,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/privacy"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
+	"caregraph/internal/audit"
 	"caregraph/internal/fault"
 	"caregraph/internal/limit"
 	"caregraph/internal/request"
@@ -162,6 +164,7 @@ func (s *Service) verify(ctx context.Context, counters []counter, u *ent.User, p
 		if verifies(password, stored) && u != nil && u.IsActive {
 			return nil
 		}
+		audit.SignIn(ctx, accessevent.ActionSIGN_IN_FAILED, 0, 0)
 		return cmp.Or[error](s.failed(ctx, counters), errCredentials)
 	})
 	if err != nil || !stale(stored) {

@@ -13,12 +13,14 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/user"
+	"caregraph/internal/audit"
 	"caregraph/internal/fault"
 	"caregraph/internal/rule"
 	"caregraph/internal/viewer"
@@ -171,6 +173,7 @@ func Look(ctx context.Context, i *ent.Invitation) (*Preview, error) {
 		var of *ent.Patient
 		if of, err = db.Patient.Query().Where(patient.ID(*i.PatientID), patient.DeletedAtIsNil()).Only(all); err == nil {
 			p.PatientName = &of.Name
+			audit.Change(ctx, accessevent.ActionREAD, "", of.ID)
 		}
 	case i.ClinicID != v.ClinicID:
 		var accompanied bool
@@ -252,8 +255,8 @@ func beDoctor(ctx context.Context, v viewer.Viewer, clinicID, doctorID int) erro
 func bePatient(ctx context.Context, v viewer.Viewer, clinicID, patientID int) error {
 	db, all := ent.FromContext(ctx), unrestricted(ctx)
 	there := []predicate.Patient{patient.ID(patientID), patient.ClinicID(clinicID), patient.DeletedAtIsNil()}
-	n, err := db.Patient.Update().Where(append(there, patient.AccountIDIsNil())...).SetAccountID(v.UserID).Save(all)
-	if err != nil || n > 0 {
+	err := db.Patient.UpdateOneID(patientID).Where(append(there, patient.AccountIDIsNil())...).SetAccountID(v.UserID).Exec(all)
+	if !ent.IsNotFound(err) {
 		return err
 	}
 	known, err := db.Patient.Query().Where(there...).Exist(all)

@@ -9,11 +9,13 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
+	"caregraph/internal/audit"
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
 	"caregraph/internal/rule"
@@ -101,6 +103,7 @@ func (s *Service) start(ctx context.Context, u *ent.User) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+	audit.SignIn(ctx, accessevent.ActionSIGN_IN, u.ID, row.ID)
 	return s.tokens(row, u)
 }
 
@@ -139,6 +142,7 @@ func (s *Service) Logout(ctx context.Context, everywhere bool) (bool, error) {
 		end.Where(session.ID(v.SessionID))
 	}
 	err = end.Exec(ctx)
+	audit.Change(ctx, accessevent.ActionSIGN_OUT, "")
 	return err == nil, err
 }
 
@@ -146,6 +150,7 @@ func (s *Service) Logout(ctx context.Context, everywhere bool) (bool, error) {
 // transaction. It fails with fault.NotFound if the viewer has no such session
 // that is live.
 func (s *Service) EndSession(ctx context.Context, id int) (int, error) {
+	audit.Change(ctx, accessevent.ActionSIGN_OUT, "")
 	return id, ent.FromContext(ctx).Session.UpdateOneID(id).Where(s.live()).SetEndedAt(s.now()).Exec(ctx)
 }
 
@@ -158,6 +163,7 @@ func (s *Service) Change(ctx context.Context, change *ent.UserUpdateOne) (*ent.U
 	if err != nil {
 		return nil, err
 	}
+	audit.Change(ctx, accessevent.ActionUPDATE, "")
 	end := ent.FromContext(ctx).Session.Update().Where(session.UserID(u.ID), session.EndedAtIsNil()).SetEndedAt(s.now())
 	if u.IsActive {
 		end.Where(session.Or(session.RoleNEQ(session.Role(u.Role)), session.StaffNEQ(u.IsStaff)))

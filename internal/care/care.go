@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -58,8 +59,10 @@ func Unassign(ctx context.Context, id int, expected *int, now time.Time) (*ent.M
 	}
 	m, err := db.Mapping.Get(ctx, id)
 	switch {
-	case err != nil, ended == 1:
-		return m, err
+	case err != nil:
+		return nil, err
+	case ended == 1:
+		return m, rule.Trace(ctx, accessevent.ActionUNASSIGN, map[int]int{m.PatientID: m.ClinicID})
 	case expected != nil && m.Version != *expected:
 		return nil, fault.Stale(m.Version)
 	case m.IsActive: // seen, but not the viewer's to end
@@ -108,6 +111,17 @@ func DeleteDoctor(ctx context.Context, id int, expected *int, now time.Time) (in
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	if _, err := db.Practice.Delete().Where(practice.DoctorID(id)).Exec(ctx); err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	treated, err := db.Mapping.Query().Where(mapping.DoctorID(id), mapping.IsActive(true)).Select(mapping.FieldPatientID, mapping.FieldClinicID).All(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("delete doctor: %w", err)
+	}
+	clinics := make(map[int]int, len(treated))
+	for _, m := range treated {
+		clinics[m.PatientID] = m.ClinicID
+	}
+	if err := rule.Trace(ctx, accessevent.ActionUNASSIGN, clinics); err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
 	return id, db.Mapping.Update().Where(mapping.DoctorID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx)

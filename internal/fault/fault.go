@@ -19,6 +19,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"caregraph/ent"
+	"caregraph/internal/audit"
 	"caregraph/internal/reading"
 	"caregraph/internal/scalar"
 	"caregraph/internal/viewer"
@@ -181,7 +182,7 @@ func Of(err error) List {
 		return List{{Kind: Forbidden, Message: "You do not have permission to perform this action."}}
 	case ent.IsNotFound(err):
 		return List{{Kind: NotFound, Message: TextNotFound}}
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, audit.ErrNotStored), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return List{{Kind: Unavailable, Message: TextUnavailable}}
 	}
 	return List{database(err)}

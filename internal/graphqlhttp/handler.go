@@ -38,6 +38,10 @@ type Contract struct {
 	// fails, Transact undoes what f did and returns the error of f.
 	Transact func(ctx context.Context, f func(context.Context) error) error
 
+	// Settle is called when an operation was executed, and before its answer leaves. If it
+	// fails, the answer is this failure instead.
+	Settle func(ctx context.Context, answer *graphql.Response) error
+
 	// Alone names the mutations that check a password or cost much CPU time. Each
 	// must be the only field of its operation, so that every attempt counts against
 	// its limit; and each opens its own transaction, so that no database connection

@@ -31,8 +31,21 @@ func rehearsal(ctx context.Context) context.Context {
 // errFailed undoes a transaction whose errors are in the response.
 var errFailed = errors.New("the operation failed")
 
-// InterceptResponse runs a mutation in its transaction.
+// InterceptResponse runs a mutation in its transaction, and settles every operation.
 func (t transaction) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	response := t.run(ctx, next)
+	if response == nil || !graphql.HasOperationContext(ctx) || graphql.GetOperationContext(ctx).Operation == nil {
+		return response // nothing was executed
+	}
+	if err := t.Settle(ctx, response); err != nil {
+		graphql.AddError(ctx, err)
+		errs := graphql.GetErrors(ctx)
+		return &graphql.Response{Errors: errs[len(errs)-1:]}
+	}
+	return response
+}
+
+func (t transaction) run(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	undo := ctx.Value(rehearsalKey{}) != nil
 	if !graphql.HasOperationContext(ctx) || !t.transactional(graphql.GetOperationContext(ctx)) && !undo {
 		return next(ctx)

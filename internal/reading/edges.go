@@ -132,7 +132,7 @@ func ToMany[P, C any](to *Table[C], rows Rows, see func(context.Context) context
 		if err != nil {
 			return err
 		}
-		children, err := to.read(ctx, seeing, f.Selections, where, modify)
+		children, err := to.read(ctx, seeing, false, f.Selections, where, modify)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,8 @@ import (
 // operation is what one GraphQL operation shares while it is executed.
 type operation struct {
 	cursors Cursors
-	maxPage int // most rows of a page
+	maxPage int  // most rows of a page
+	own     bool // whether the document is the server's own, which keeps cursors to itself
 	write   Writer
 
 	// A query keeps the records that it has read, with the columns it read of
@@ -31,9 +32,10 @@ type operation struct {
 type operationKey struct{}
 
 // Begin returns the context of one operation. A page has at most maxPage rows;
-// records are written by write.
-func Begin(ctx context.Context, cursors Cursors, maxPage int, write Writer) context.Context {
-	return context.WithValue(ctx, operationKey{}, &operation{cursors: cursors, maxPage: maxPage, write: write})
+// records are written by write. own tells that the document is the server's own, whose
+// cursors no client sees.
+func Begin(ctx context.Context, cursors Cursors, maxPage int, own bool, write Writer) context.Context {
+	return context.WithValue(ctx, operationKey{}, &operation{cursors: cursors, maxPage: maxPage, own: own, write: write})
 }
 
 // current returns the operation of the context, or nil.
@@ -134,10 +136,12 @@ func remembered[T any](ctx, see context.Context, t *Table[T], columns []string, 
 	if len(missing) == 0 {
 		return found, nil
 	}
+	columns = t.looking(ctx, columns)
 	rows, err := t.Query(ctx, columns, []Where{Among("id", missing)}, func(*sql.Selector) {}).Rows(see)
 	if err != nil {
 		return nil, err
 	}
+	t.look(ctx, rows, false)
 	o.add(&batch[T]{columns: columns, past: past, rows: rows})
 	for _, row := range t.Copies(rows) {
 		id, _ := t.Node(row)

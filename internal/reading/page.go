@@ -256,7 +256,7 @@ func (t *Table[T]) List(ctx context.Context) (*Connection[T], error) {
 // tell, and what the edges of the rows take.
 func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[T], from Source[T]) (map[int]*Connection[T], error) {
 	var branches []branch[T]
-	var counted, shown bool
+	var counted, shown, placed bool // placed: each row's cursor is shown
 	for _, field := range collected(ctx, f.Selections, t.Object+"Connection") {
 		switch field.Name {
 		case "totalCount":
@@ -266,6 +266,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 		case "edges":
 			shown = true
 			for _, edge := range collected(ctx, field.Selections, t.Object+"Edge") {
+				placed = placed || edge.Name == "cursor"
 				if edge.Name == "node" {
 					branches = append(branches, branch[T]{field.Alias, edge.Alias, edge.Selections, nil})
 				}
@@ -284,7 +285,7 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 		for _, b := range branches {
 			p.columns = append(p.columns, t.selected(ctx, b.selections)...)
 		}
-		p.columns = distinct(p.columns)
+		p.columns = t.looking(ctx, p.columns)
 		first := p.after == nil && p.before == nil
 		p.total = p.short && counted && first
 		rows, err := from.Rows(seeing, p)
@@ -297,6 +298,12 @@ func (t *Table[T]) pages(ctx context.Context, f graphql.CollectedField, p *Page[
 			pages[id] = p.cut(t, rows)
 			pages[id].TotalCount = max(pages[id].size, loaded.Total)
 			whole = whole && (len(rows) <= p.size || loaded.Total > 0)
+			switch page := rows[:pages[id].size]; {
+			case branches != nil, placed:
+				t.look(ctx, page, false)
+			case len(page) > 0 && !current(ctx).own: // a cursor has what the list is ordered by
+				t.look(ctx, []*T{page[0], page[len(page)-1]}, false)
+			}
 		}
 		counted = counted && !whole // pages that hold whole lists tell their counts
 		for i, b := range branches {

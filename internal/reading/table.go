@@ -27,6 +27,12 @@ type Table[T any] struct {
 
 	Newest string // the column by which lists without pages are ordered, the newest row first
 
+	// Look notes that the answer holds data of rows, of which it needs the columns that
+	// LookAt returns. asked tells whether the records were asked for by their ids. Nil if
+	// nobody minds who sees a row.
+	Look   func(ctx context.Context, rows []*T, asked bool)
+	LookAt func(ctx context.Context) []string
+
 	Node  func(*T) (id int, loaded *Loaded)
 	Bare  func(id int) *T // a record of which only the id is known
 	Query func(ctx context.Context, columns []string, where []Where, modify func(*sql.Selector)) Query[T]
@@ -74,6 +80,21 @@ func (t *Table[T]) selected(ctx context.Context, selections ast.SelectionSet) []
 	return columns
 }
 
+// looking returns the columns with those that Look needs, each once.
+func (t *Table[T]) looking(ctx context.Context, columns []string) []string {
+	if t.Look != nil {
+		columns = append(columns, t.LookAt(ctx)...)
+	}
+	return distinct(columns)
+}
+
+// look notes that the answer holds data of the rows.
+func (t *Table[T]) look(ctx context.Context, rows []*T, asked bool) {
+	if t.Look != nil && len(rows) > 0 {
+		t.Look(ctx, rows, asked)
+	}
+}
+
 // Ahead reads what the selections ask of a level of rows beyond their columns.
 func (t *Table[T]) Ahead(ctx context.Context, level []*T, selections ast.SelectionSet) error {
 	if len(level) == 0 {
@@ -90,13 +111,14 @@ func (t *Table[T]) Ahead(ctx context.Context, level []*T, selections ast.Selecti
 }
 
 // read returns the rows that match and that may be seen in the context see, with what the
-// selections ask of them.
-func (t *Table[T]) read(ctx, see context.Context, selections ast.SelectionSet, where []Where, modify func(*sql.Selector)) ([]*T, error) {
-	columns := distinct(t.selected(ctx, selections))
+// selections ask of them. asked tells whether they were asked for by their ids.
+func (t *Table[T]) read(ctx, see context.Context, asked bool, selections ast.SelectionSet, where []Where, modify func(*sql.Selector)) ([]*T, error) {
+	columns := t.looking(ctx, t.selected(ctx, selections))
 	rows, err := t.Query(ctx, columns, where, modify).Rows(see)
 	if err != nil {
 		return nil, err
 	}
+	t.look(ctx, rows, asked)
 	remember(ctx, columns, rows)
 	return rows, t.Ahead(ctx, rows, selections)
 }
@@ -104,7 +126,7 @@ func (t *Table[T]) read(ctx, see context.Context, selections ast.SelectionSet, w
 // One returns the record with the id, as the selection of the field being
 // resolved asks for it. It fails with ErrNotFound.
 func (t *Table[T]) One(ctx context.Context, id int) (*T, error) {
-	rows, err := t.read(ctx, ctx, graphql.GetFieldContext(ctx).Field.Selections, []Where{sql.FieldEQ("id", id)}, func(*sql.Selector) {})
+	rows, err := t.read(ctx, ctx, true, graphql.GetFieldContext(ctx).Field.Selections, []Where{sql.FieldEQ("id", id)}, func(*sql.Selector) {})
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +143,7 @@ func (t *Table[T]) Shown(ctx context.Context) func(*T, error) (*T, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.look(ctx, []*T{row}, true)
 		return row, t.Ahead(ctx, []*T{row}, graphql.GetFieldContext(ctx).Field.Selections)
 	}
 }
@@ -149,12 +172,20 @@ func (t *Table[T]) ids(rows []*T) []int {
 // Counts returns the number of rows that match, by the column that has the id of
 // their parent, or under 0 if column is empty.
 func (t *Table[T]) Counts(ctx context.Context, column string, where []Where) (map[int]int, error) {
+	if column == "" {
+		return t.CountsBy(ctx, nil, where)
+	}
+	return t.CountsBy(ctx, func(s *sql.Selector) string { return s.C(column) }, where)
+}
+
+// CountsBy is Counts by a column of another table that the query reads, or without one.
+func (t *Table[T]) CountsBy(ctx context.Context, column func(*sql.Selector) string, where []Where) (map[int]int, error) {
 	var groups []struct{ Parent, Count int }
 	err := t.Query(ctx, nil, where, func(s *sql.Selector) {
-		if column == "" {
+		if column == nil {
 			s.Select(sql.As(sql.Count("*"), "count"))
 		} else {
-			s.Select(sql.As(s.C(column), "parent"), sql.As(sql.Count("*"), "count")).GroupBy(s.C(column))
+			s.Select(sql.As(column(s), "parent"), sql.As(sql.Count("*"), "count")).GroupBy(column(s))
 		}
 	}).Scan(ctx, &groups)
 	counts := make(map[int]int, len(groups))

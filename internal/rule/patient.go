@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
@@ -188,14 +189,14 @@ func treated(v viewer.Viewer) func(dialect string) *sql.Selector {
 }
 
 // Access is a way to see a patient.
-type Access string
+type Access = accessevent.SeenAs
 
 // The ways to see a patient, the strongest first.
 const (
-	AsClinic   Access = "CLINIC"
-	AsStaff    Access = "STAFF"
-	AsTreating Access = "TREATING"
-	AsSelf     Access = "SELF"
+	AsClinic   = accessevent.SeenAsCLINIC
+	AsStaff    = accessevent.SeenAsSTAFF
+	AsTreating = accessevent.SeenAsTREATING
+	AsSelf     = accessevent.SeenAsSELF
 )
 
 // SeeingAs returns a context in which the viewer, staff too, sees those patients alone
@@ -241,7 +242,7 @@ func HowSeen(ctx context.Context, clinics map[int]int) (map[int]Access, error) {
 			ways[id] = AsClinic
 		case v.Staff:
 			ways[id] = AsStaff
-		case !v.Records:
+		case v.Practices && !v.Records:
 			ways[id] = AsTreating
 		default:
 			ways[id] = AsSelf

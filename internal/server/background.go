@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"caregraph/internal/audit"
 	"caregraph/internal/auth"
 	"caregraph/internal/fault"
 	"caregraph/internal/store"
@@ -15,7 +16,7 @@ import (
 const sweepEvery = time.Hour
 
 // sweep deletes what is no longer needed until ctx ends.
-func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
+func sweep(ctx context.Context, db *store.DB, authn *auth.Service, retention time.Duration, log *slog.Logger) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -25,6 +26,11 @@ func sweep(ctx context.Context, authn *auth.Service, log *slog.Logger) {
 		case <-ticker.C:
 			if err := authn.Sweep(ctx); err != nil {
 				log.Warn("sweep", "err", fault.Safe(err))
+			}
+			if deleted, err := audit.Expire(ctx, db.DB, time.Now().Add(-retention)); err != nil {
+				log.Warn("old entries of the access log stay", "err", fault.Safe(err))
+			} else if deleted > 0 {
+				log.Info("old entries of the access log are deleted", "entries", deleted)
 			}
 		}
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Listening `embed:"" group:"Server"`
 	Database  `embed:"" group:"Database"`
 	SigningIn `embed:"" group:"Sign-in"`
+	Auditing  `embed:"" group:"Access log"`
 	Limiting  `embed:"" group:"Limits; 0 switches one off"`
 
 	Demo bool `help:"Serve sample data, in memory unless DATABASE_URL is set, with Playground."` // not a setting
@@ -71,6 +72,15 @@ type SigningIn struct {
 	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of one account from one address before a client must wait."`
 }
 
+// Auditing is about who looked at which record.
+type Auditing struct {
+	AuditRetention time.Duration `hidden:"" default:"9600h" help:"How long the access log is kept: 400 days, or longer."`
+}
+
+// minRetention is a year, as the DPDP Rules 2025, Rule 6, ask for, and some days to look at
+// it.
+const minRetention = 400 * 24 * time.Hour
+
 // Limiting bounds what callers may ask for.
 type Limiting struct {
 	RateLimit          int `default:"50" help:"Requests per second of one viewer."`
@@ -106,6 +116,7 @@ func (c *Config) Complete() []error {
 			errs = append(errs, fmt.Errorf("TRUSTED_DOCUMENTS: %w", err))
 		}
 	}
+	failIf(c.AuditRetention < minRetention, "AUDIT_RETENTION must be at least 9600h, which is 400 days: the law asks for access logs of a year")
 	failIf((c.TLSCert == "") != (c.TLSKey == ""), "TLS_CERT and TLS_KEY must both be set: the files of a certificate and its key")
 	failIf(c.AllowCredentials && slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet")
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })

@@ -67,7 +67,7 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	}
 	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
-	go sweep(ctx, auth.New(db.Client(), cfg.Auth()), log)
+	go sweep(ctx, db, auth.New(db.Client(), cfg.Auth()), cfg.AuditRetention, log)
 	server := &http.Server{
 		Handler:           Handler(db, cfg, log),
 		ReadHeaderTimeout: headerTimeout,

@@ -21,6 +21,7 @@ import (
 
 	"caregraph/ent"
 	_ "caregraph/ent/runtime" // hooks and policies; without it every statement fails
+	"caregraph/internal/audit"
 	"caregraph/internal/fault"
 )
 
@@ -153,7 +154,8 @@ func (db *DB) Client() *ent.Client {
 }
 
 // InTx calls f with a context whose client is a transaction, and commits if f
-// returns nil. A context that is in a transaction is used as it is.
+// returns nil, together with the entries of the access log for what f did. A context that
+// is in a transaction is used as it is.
 //
 // It fails with fault.Unknown if the answer to the commit got lost: f may have
 // happened or not. After any other failure nothing of it happened.
@@ -165,11 +167,25 @@ func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() // does nothing after Commit
-	if err := f(ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx)); err != nil {
+	committing := false
+	defer func() {
+		if !committing {
+			audit.Forget(ctx)
+			tx.Rollback()
+		}
+	}()
+	inside := ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx)
+	if err := f(inside); err != nil {
 		return err
 	}
-	if err := tx.Commit(); unknown(err) {
+	stored, err := audit.Seal(inside)
+	if err != nil {
+		return err
+	}
+	committing = true
+	err = tx.Commit()
+	stored(err == nil)
+	if unknown(err) {
 		return fmt.Errorf("%w: %w", fault.Unknown, err)
 	} else if err != nil {
 		return fmt.Errorf("commit: %w", err)

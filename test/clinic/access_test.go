@@ -75,6 +75,22 @@ var reads = []struct {
 		"rohan":  `{"patient":{"version":2,"history":{"totalCount":0,"nodes":[]}}}`,
 		"*":      nobodys,
 	}},
+	{`query($pArjun: ID!, $asha: ID!) { patient(id: $pArjun) { accessLog(first: 1, actions: [CREATE], userId: $asha) { totalCount nodes { seenAs patientIds actor { username email phone } } } } }`, outcomes{
+		"asha":         `{"patient":{"accessLog":{"totalCount":1,"nodes":[{"seenAs":"CLINIC","patientIds":["$pArjun"],"actor":{"username":"asha","email":"asha@example.com","phone":"9123456780"}}]}}}`,
+		"tara":         `{"patient":{"accessLog":{"totalCount":1,"nodes":[{"seenAs":"CLINIC","patientIds":["$pArjun"],"actor":{"username":"asha","email":"asha@example.com","phone":"9123456780"}}]}}}`,
+		"chitra arjun": `{"patient":{"accessLog":{"totalCount":1,"nodes":[{"seenAs":"CLINIC","patientIds":[],"actor":{"username":"asha","email":"asha@example.com","phone":null}}]}}}`,
+		"rohan":        `{"patient":{"accessLog":{"totalCount":0,"nodes":[]}}}`,
+		"*":            nobodys,
+	}},
+	{`query($pArjun: ID!) { accessLog(filter: {patientId: $pArjun, actions: [CREATE]}) { totalCount nodes { actor { username } } } }`, outcomes{
+		"asha tara": `{"accessLog":{"totalCount":1,"nodes":[{"actor":{"username":"asha"}}]}}`,
+		"*":         `{"accessLog":{"totalCount":0,"nodes":[]}}`,
+	}},
+	{`query($asha: ID!) { user(id: $asha) { activity(first: 1) { nodes { actor { username } } } } }`, outcomes{
+		"asha tara":               `{"user":{"activity":{"nodes":[{"actor":{"username":"asha"}}]}}}`,
+		"chitra arjun rohan bina": `{"user":{"activity":{"nodes":[]}}}`,
+		"*":                       nobodys,
+	}},
 	{`query($mRao: ID!) { mapping(id: $mRao) { version history { totalCount nodes { kind actor { username } changes { field before after } } } } }`, outcomes{
 		"asha chitra tara": `{"mapping":{"version":2,"history":{"totalCount":2,"nodes":[{"kind":"UPDATE","actor":{"username":"asha"},"changes":[{"field":"notes","before":"null","after":"\"Notes of mRao\""}]},{"kind":"CREATE","actor":{"username":"asha"},"changes":[]}]}}}`,
 		"rohan arjun":      `{"mapping":{"version":2,"history":{"totalCount":0,"nodes":[]}}}`,

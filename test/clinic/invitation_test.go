@@ -91,7 +91,7 @@ func TestInvitations(t *testing.T) {
 			if got := a.Query(t, ben, acceptInvitation, map[string]any{"code": code}); got != wrong || !strings.Contains(got, "NOT_FOUND") {
 				t.Errorf("%.30s reads %s, a wrong one %s", code, got, wrong)
 			}
-			if n := a.Statements.Load() - before; n != 2 { // the sign-in check and one look
+			if n := a.Statements.Load() - before; n != 3 { // the sign-in check, one look, and the access log
 				t.Errorf("%.30s took %d statements", code, n)
 			}
 			if got := a.Query(t, ben, look, map[string]any{"code": code}); got != unknown {

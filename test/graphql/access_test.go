@@ -295,6 +295,46 @@ var access = []struct {
 		`{"doctor":{"history":{"nodes":[{"kind":"CREATE","actor":{"username":"asha"}}]}}}`,
 	},
 	{
+		"Patient.accessLog", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { nodes { action seenAs door operation } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"nodes":[{"action":"CREATE","seenAs":"CLINIC","door":"GRAPHQL","operation":"createPatient"}]}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"nodes":[{"action":"CREATE","seenAs":"CLINIC","door":"GRAPHQL","operation":"createPatient"}]}}}`,
+	},
+	{
+		"AccessEventConnection.nodes", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { nodes { action } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"nodes":[{"action":"CREATE"}]}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"nodes":[{"action":"CREATE"}]}}}`,
+	},
+	{
+		"AccessEventConnection.edges", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { edges { node { action } } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"edges":[{"node":{"action":"CREATE"}}]}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"edges":[{"node":{"action":"CREATE"}}]}}}`,
+	},
+	{
+		"AccessEventEdge.node", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { edges { node { action } } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"edges":[{"node":{"action":"CREATE"}}]}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"edges":[{"node":{"action":"CREATE"}}]}}}`,
+	},
+	{
+		"AccessEventConnection.pageInfo", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { pageInfo { hasPreviousPage } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"pageInfo":{"hasPreviousPage":false}}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"pageInfo":{"hasPreviousPage":false}}}}`,
+	},
+	{
+		"AccessEvent.actor", `query($patient: ID!) { patient(id: $patient) { accessLog(userId: 1, actions: [CREATE], first: 1) { nodes { actor { username } } } } }`, harness.Unauthenticated,
+		`{"patient":{"accessLog":{"nodes":[{"actor":{"username":"asha"}}]}}}`, harness.NotFound,
+		`{"patient":{"accessLog":{"nodes":[{"actor":{"username":"asha"}}]}}}`,
+	},
+	{
+		"User.activity", `{ viewer { activity(first: 1) { nodes { actor { username } } } } }`, harness.Unauthenticated,
+		`{"viewer":{"activity":{"nodes":[{"actor":{"username":"asha"}}]}}}`, `{"viewer":{"activity":{"nodes":[{"actor":{"username":"ben"}}]}}}`,
+		`{"viewer":{"activity":{"nodes":[{"actor":{"username":"chandra"}}]}}}`,
+	},
+	{
+		"Query.accessLog", `query($patient: ID!) { accessLog(first: 1, filter: {actions: [CREATE], patientId: $patient}) { nodes { action actor { username } } } }`, harness.Unauthenticated,
+		`{"accessLog":{"nodes":[{"action":"CREATE","actor":{"username":"asha"}}]}}`, `{"accessLog":{"nodes":[]}}`,
+		`{"accessLog":{"nodes":[{"action":"CREATE","actor":{"username":"asha"}}]}}`,
+	},
+	{
 		"Mutation.register", `mutation($name: String!, $email: String!) { register(input: {username: $name, email: $email, password: "Aniket@123", role: PATIENT}) { user { isStaff role } } }`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,

@@ -187,7 +187,7 @@ func count(t testing.TB, db *store.DB, table, column string) map[string]int {
 // that it was not, or that nobody knows.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
-	const messages = 14 // more than any of the writes has
+	const messages = 18 // more than any of the writes has
 	database := storetest.URL(t, dialect.Postgres)
 	db := storetest.Open(t, database)
 	asha := harness.New(t, db).Register(t, "asha")

@@ -10,14 +10,16 @@ import (
 
 // The connections and their edges.
 type (
-	UserConnection     = reading.Connection[ent.User]
-	UserEdge           = reading.Edge[ent.User]
-	PatientConnection  = reading.Connection[ent.Patient]
-	PatientEdge        = reading.Edge[ent.Patient]
-	DoctorConnection   = reading.Connection[ent.Doctor]
-	DoctorEdge         = reading.Edge[ent.Doctor]
-	MappingConnection  = reading.Connection[ent.Mapping]
-	MappingEdge        = reading.Edge[ent.Mapping]
-	RevisionConnection = reading.Connection[ent.Revision]
-	RevisionEdge       = reading.Edge[ent.Revision]
+	UserConnection        = reading.Connection[ent.User]
+	UserEdge              = reading.Edge[ent.User]
+	PatientConnection     = reading.Connection[ent.Patient]
+	PatientEdge           = reading.Edge[ent.Patient]
+	DoctorConnection      = reading.Connection[ent.Doctor]
+	DoctorEdge            = reading.Edge[ent.Doctor]
+	MappingConnection     = reading.Connection[ent.Mapping]
+	MappingEdge           = reading.Edge[ent.Mapping]
+	AccessEventConnection = reading.Connection[ent.AccessEvent]
+	AccessEventEdge       = reading.Edge[ent.AccessEvent]
+	RevisionConnection    = reading.Connection[ent.Revision]
+	RevisionEdge          = reading.Edge[ent.Revision]
 )

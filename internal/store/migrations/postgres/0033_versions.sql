@@ -46,7 +46,7 @@ BEGIN
       NEW.updated_at := clock_timestamp();
     END IF;
     NEW.version := OLD.version + 1;
-    at := NEW.updated_at;
+    at := CASE WHEN NEW.updated_at = OLD.updated_at THEN clock_timestamp() ELSE NEW.updated_at END;
     actor := NEW.updated_by_id;
   END IF;
   INSERT INTO revisions (patient_id, doctor_id, mapping_id, version, kind, at, actor_id, diff) VALUES (

@@ -30,7 +30,7 @@ CREATE TRIGGER doctors_changed AFTER UPDATE OF version, deleted_at, created_at, 
   INSERT INTO revisions (doctor_id, version, kind, at, actor_id, diff)
     SELECT NEW.id, OLD.version + 1,
       CASE WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update' WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END,
-      CASE WHEN NEW.version = OLD.version THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
+      CASE WHEN NEW.version = OLD.version OR NEW.updated_at = OLD.updated_at THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
       json_group_object(field, json_array(json(before), json(after)))
     FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before, json_quote(NEW.created_at) AS after
     UNION ALL SELECT 'name', json_quote(OLD.name), json_quote(NEW.name)
@@ -55,7 +55,7 @@ CREATE TRIGGER patients_changed AFTER UPDATE OF version, deleted_at, created_at,
   INSERT INTO revisions (patient_id, version, kind, at, actor_id, diff)
     SELECT NEW.id, OLD.version + 1,
       CASE WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update' WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END,
-      CASE WHEN NEW.version = OLD.version THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
+      CASE WHEN NEW.version = OLD.version OR NEW.updated_at = OLD.updated_at THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
       json_group_object(field, json_array(json(before), json(after)))
     FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before, json_quote(NEW.created_at) AS after
     UNION ALL SELECT 'name', json_quote(OLD.name), json_quote(NEW.name)
@@ -84,7 +84,7 @@ CREATE TRIGGER mappings_changed AFTER UPDATE OF version, deleted_at, created_at,
   INSERT INTO revisions (mapping_id, version, kind, at, actor_id, diff)
     SELECT NEW.id, OLD.version + 1,
       CASE WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update' WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END,
-      CASE WHEN NEW.version = OLD.version THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
+      CASE WHEN NEW.version = OLD.version OR NEW.updated_at = OLD.updated_at THEN strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00' ELSE NEW.updated_at END, CASE WHEN NEW.version <> OLD.version THEN NEW.updated_by_id END,
       json_group_object(field, json_array(json(before), json(after)))
     FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before, json_quote(NEW.created_at) AS after
     UNION ALL SELECT 'notes', json_quote(OLD.notes), json_quote(NEW.notes)

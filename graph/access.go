@@ -1,0 +1,158 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/99designs/gqlgen/graphql"
+
+	"caregraph/ent"
+	"caregraph/ent/accessevent"
+	"caregraph/ent/predicate"
+	"caregraph/internal/audit"
+	"caregraph/internal/fault"
+	"caregraph/internal/reading"
+	"caregraph/internal/rule"
+	"caregraph/internal/scalar"
+)
+
+// accessLogArguments reads the arguments of Patient.accessLog, two of which are a filter.
+func accessLogArguments(ctx context.Context, raw map[string]any) (map[string]any, error) {
+	args, err := field_Patient_accessLog_args(ctx, nil, raw)
+	if err != nil {
+		return nil, err
+	}
+	actions, _ := args["actions"].([]accessevent.Action)
+	user, _ := args["userId"].(*int)
+	args["filter"] = &AccessLogFilter{Actions: actions, UserID: user}
+	return args, nil
+}
+
+// accessLog is the source of the events about patients with these ids.
+func accessLog(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.AccessEvent] {
+	return reading.Source[ent.AccessEvent]{
+		Rows: func(ctx context.Context, p *reading.Page[ent.AccessEvent]) (map[int][]*ent.AccessEvent, error) {
+			return accessEvents.Lists(rule.AboutPatients(ctx, ids), p, where, func(s *sql.Selector) {
+				p.Window(len(ids), rule.AccessPatient)(s)
+			})
+		},
+		Counts: func(ctx context.Context) (map[int]int, error) {
+			return accessEvents.CountsBy(rule.AboutPatients(ctx, ids), rule.AccessPatient, where)
+		},
+	}
+}
+
+// activity is the source of what the users with these ids did.
+func activity(ctx context.Context, ids []int, where []reading.Where) reading.Source[ent.AccessEvent] {
+	audit.Change(ctx, accessevent.ActionLIST, "")
+	return accessEvents.Children(accessevent.FieldUserID, ids, where)
+}
+
+// listAccess is the page of the access log that the query asks for.
+func listAccess(ctx context.Context, f *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error) {
+	if f != nil && f.PatientID != nil {
+		audit.Change(ctx, accessevent.ActionLIST, "", *f.PatientID)
+	} else {
+		audit.Change(ctx, accessevent.ActionLIST, "")
+	}
+	return accessEvents.List(ctx)
+}
+
+// See narrows nothing.
+func (f *AccessLogFilter) See() (see func(context.Context) context.Context, short bool) {
+	return nil, false
+}
+
+// Searches tells that no text is searched for.
+func (f *AccessLogFilter) Searches() string { return "" }
+
+// Where returns the conditions of the filter.
+func (f *AccessLogFilter) Where(context.Context) ([]reading.Where, error) {
+	if f == nil {
+		return nil, nil
+	}
+	if err := bounded(len(f.Actions)); err != nil {
+		return nil, err
+	}
+	var p []predicate.AccessEvent
+	if f.Actions != nil {
+		p = append(p, accessevent.ActionIn(f.Actions...))
+	}
+	p = narrowed(p, f.UserID, accessevent.UserID)
+	p = narrowed(p, f.SessionID, accessevent.SessionID)
+	p = narrowed(p, f.PatientID, rule.OfPatient)
+	p = narrowed(p, f.Since, accessevent.AtGTE)
+	p = narrowed(p, f.Until, accessevent.AtLT)
+	return reading.Conditions(p...), nil
+}
+
+// door is where an operation came in; the server's own documents are those of REST.
+func door(own bool) audit.Door {
+	name := accessevent.DoorGRAPHQL
+	if own {
+		name = accessevent.DoorREST
+	}
+	return audit.Door{Name: name, Operation: operationName, HowSeen: rule.HowSeen}
+}
+
+// operationName returns the name that the client gave its operation, or else the fields that
+// it asks for.
+func operationName(ctx context.Context) string {
+	o := graphql.GetOperationContext(ctx).Operation
+	if o.Name != "" {
+		return o.Name
+	}
+	var names []string
+	for _, f := range rootFields(ctx) {
+		names = append(names, f.Name)
+	}
+	return strings.Join(slices.Compact(names), " ")
+}
+
+// rootFields returns the fields of Query or Mutation that the operation asks for.
+func rootFields(ctx context.Context) []graphql.CollectedField {
+	executed := graphql.GetOperationContext(ctx)
+	root := strings.ToUpper(string(executed.Operation.Operation[:1])) + string(executed.Operation.Operation[1:])
+	return graphql.CollectFields(executed, executed.Operation.SelectionSet, []string{root})
+}
+
+// settle stores what the answer shows of patients, and what the viewer was refused.
+func settle(ctx context.Context, answer *graphql.Response) error {
+	for _, err := range answer.Errors {
+		if code := fault.Kind(codeOf(err.Extensions)); code == fault.Forbidden || code == fault.NotFound {
+			audit.Deny(ctx, named(ctx)...)
+			break
+		}
+	}
+	return audit.Settle(ctx, string(answer.Data) != "null" && len(answer.Data) > 0)
+}
+
+func codeOf(extensions map[string]any) string {
+	code, _ := extensions["code"].(string)
+	return code
+}
+
+// named returns the patients whom the operation names by their ids.
+func named(ctx context.Context) []int {
+	var ids []int
+	add := func(value any) {
+		if id, err := scalar.UnmarshalID(value); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	for _, f := range rootFields(ctx) {
+		args := given(ctx, f)
+		for name, value := range args {
+			input, _ := value.(map[string]any)
+			switch {
+			case name == "id" && strings.HasSuffix(strings.ToLower(f.Name), "patient"), name == "patientId":
+				add(value)
+			case name == "input" && input["patientId"] != nil:
+				add(input["patientId"])
+			}
+		}
+	}
+	return ids
+}

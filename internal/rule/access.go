@@ -1,0 +1,186 @@
+package rule
+
+import (
+	"context"
+
+	baseent "entgo.io/ent"
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent"
+	"caregraph/ent/accessevent"
+	"caregraph/ent/patient"
+	"caregraph/ent/predicate"
+	"caregraph/ent/privacy"
+	"caregraph/internal/audit"
+	"caregraph/internal/scalar"
+	"caregraph/internal/viewer"
+)
+
+// RecordAccess lets internal/audit add to the access log, whoever is calling. Nobody
+// changes what is there.
+func RecordAccess() privacy.MutationRule {
+	return privacy.AccessEventMutationRuleFunc(func(ctx context.Context, m *ent.AccessEventMutation) error {
+		if m.Op().Is(baseent.OpCreate) && audit.Recording(ctx) {
+			return privacy.Allow
+		}
+		return privacy.Skip
+	})
+}
+
+// AboutPatients returns a context in which the access log tells of these patients, and of
+// nothing else.
+func AboutPatients(ctx context.Context, ids []int) context.Context {
+	return context.WithValue(ctx, aboutKey{}, ids)
+}
+
+type aboutKey struct{}
+
+// AccessPatient returns the column that has the patient, of a query in a context of
+// AboutPatients.
+func AccessPatient(s *sql.Selector) string {
+	return sql.Dialect(s.Dialect()).Table(patient.Table).As("about").C(patient.FieldID)
+}
+
+// accessEventPatients is the table by which SQLite finds the events about a patient.
+const accessEventPatients = "access_event_patients"
+
+// SeenAccessQuery shows a viewer what it did itself; about patients, what everybody did to
+// those of its clinic and those whose account it is; and everything to staff. Which other
+// patients an event tells of is for staff and for who did it.
+func SeenAccessQuery() privacy.QueryRule {
+	return privacy.AccessEventQueryRuleFunc(func(ctx context.Context, q *ent.AccessEventQuery) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		about, some := ctx.Value(aboutKey{}).([]int)
+		switch {
+		case some:
+			q.Where(func(s *sql.Selector) { aboutPatients(s, v, about) })
+		case !v.Staff:
+			q.Where(accessevent.UserID(v.UserID))
+		}
+		return privacy.Allow
+	})
+}
+
+// aboutPatients narrows a query to the events about those of the patients of whom the viewer
+// may know who looked at them.
+func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = id
+	}
+	p := sql.Dialect(s.Dialect()).Table(patient.Table)
+	may := sql.And(sql.In(p.C(patient.FieldID), values...), sql.IsNull(p.C(patient.FieldDeletedAt)))
+	if !v.Staff {
+		may = sql.And(may, sql.Or(sql.EQ(p.C(patient.FieldClinicID), v.ClinicID), sql.EQ(p.C(patient.FieldAccountID), v.UserID)))
+		mask(s, masked{accessevent.FieldPatients, func() *sql.Predicate { return sql.EQ(s.C(accessevent.FieldUserID), v.UserID) }, "'{}'"})
+	}
+	asked := sql.Dialect(s.Dialect()).Select(p.C(patient.FieldID)).From(p).Where(may).As("about")
+	if s.Dialect() == dialect.Postgres {
+		s.Join(asked).OnP(sql.P(func(b *sql.Builder) {
+			b.Ident(s.C(accessevent.FieldPatients)).WriteString(" @> ARRAY[").Ident(AccessPatient(s)).WriteByte(']')
+		}))
+		return
+	}
+	of := sql.Dialect(s.Dialect()).Table(accessEventPatients)
+	s.Join(of).On(of.C("event_id"), s.C(accessevent.FieldID)).Join(asked).On(of.C("patient_id"), AccessPatient(s))
+}
+
+// OfPatient is the condition of the events about a patient.
+func OfPatient(id int) predicate.AccessEvent {
+	return func(s *sql.Selector) {
+		if s.Dialect() == dialect.Postgres {
+			patients := s.C(accessevent.FieldPatients)
+			s.Where(sql.P(func(b *sql.Builder) { b.Ident(patients).WriteString(" @> ").Arg(scalar.IDs{id}) }))
+			return
+		}
+		of := sql.Dialect(s.Dialect()).Table(accessEventPatients)
+		s.Where(sql.In(s.C(accessevent.FieldID), sql.Dialect(s.Dialect()).Select(of.C("event_id")).From(of).Where(sql.EQ(of.C("patient_id"), id))))
+	}
+}
+
+// TracePatient is the hook that notes in the access log what was done to patients.
+func TracePatient(next baseent.Mutator) baseent.Mutator {
+	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
+		m := mutation.(*ent.PatientMutation)
+		action := accessevent.ActionUPDATE
+		switch _, deleted := m.DeletedAt(); {
+		case m.Op().Is(baseent.OpCreate):
+			action = accessevent.ActionCREATE
+		case deleted:
+			action = accessevent.ActionDELETE
+		case m.DeletedAtCleared():
+			action = accessevent.ActionRESTORE
+		}
+		var several []int
+		if m.Op().Is(baseent.OpUpdate) {
+			var err error
+			if several, err = m.IDs(ctx); err != nil {
+				return nil, err
+			}
+		}
+		value, err := next.Mutate(ctx, m)
+		switch p, one := value.(*ent.Patient); {
+		case err != nil:
+		case one:
+			err = Trace(ctx, action, map[int]int{p.ID: p.ClinicID})
+		case len(several) > 0: // who moves to another clinic takes its own records along
+			audit.Change(ctx, action, AsClinic, several...)
+		}
+		return value, err
+	})
+}
+
+// TraceMapping is the hook that notes in the access log what was done to a mapping. Who
+// changes several at once calls Trace itself, as far as that is not part of what is done to
+// a patient.
+func TraceMapping(next baseent.Mutator) baseent.Mutator {
+	return baseent.MutateFunc(func(ctx context.Context, m baseent.Mutation) (baseent.Value, error) {
+		action := accessevent.ActionUPDATE
+		if m.Op().Is(baseent.OpCreate) {
+			action = accessevent.ActionASSIGN
+		}
+		value, err := next.Mutate(ctx, m)
+		if row, one := value.(*ent.Mapping); err == nil && one {
+			err = Trace(ctx, action, map[int]int{row.PatientID: row.ClinicID})
+		}
+		return value, err
+	})
+}
+
+// TraceDoctor is the hook that notes in the access log what was done to a doctor.
+func TraceDoctor(next baseent.Mutator) baseent.Mutator {
+	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
+		m := mutation.(*ent.DoctorMutation)
+		action := accessevent.ActionUPDATE
+		switch _, deleted := m.DeletedAt(); {
+		case m.Op().Is(baseent.OpCreate):
+			action = accessevent.ActionCREATE
+		case deleted:
+			action = accessevent.ActionDELETE
+		case m.DeletedAtCleared():
+			action = accessevent.ActionRESTORE
+		}
+		value, err := next.Mutate(ctx, m)
+		if err == nil {
+			audit.Change(ctx, action, "")
+		}
+		return value, err
+	})
+}
+
+// Trace notes in the access log what the viewer did to patients, whose clinics are given by
+// their ids. It takes a statement as HowSeen does.
+func Trace(ctx context.Context, action accessevent.Action, clinics map[int]int) error {
+	if _, err := viewer.FromContext(ctx); err != nil {
+		return nil // a command; there is no trail
+	}
+	ways, err := HowSeen(ctx, clinics)
+	for id, way := range ways {
+		audit.Change(ctx, action, way, id)
+	}
+	return err
+}
