@@ -11,6 +11,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/replay"
 	"caregraph/ent/revision"
 	"caregraph/ent/session"
 	"caregraph/ent/user"
@@ -91,6 +92,7 @@ func checkColumn(t, c string) error {
 			mapping.Table:     mapping.ValidColumn,
 			patient.Table:     patient.ValidColumn,
 			practice.Table:    practice.ValidColumn,
+			replay.Table:      replay.ValidColumn,
 			revision.Table:    revision.ValidColumn,
 			session.Table:     session.ValidColumn,
 			user.Table:        user.ValidColumn,

@@ -28,6 +28,8 @@ type Tx struct {
 	Patient *PatientClient
 	// Practice is the client for interacting with the Practice builders.
 	Practice *PracticeClient
+	// Replay is the client for interacting with the Replay builders.
+	Replay *ReplayClient
 	// Revision is the client for interacting with the Revision builders.
 	Revision *RevisionClient
 	// Session is the client for interacting with the Session builders.
@@ -173,6 +175,7 @@ func (tx *Tx) init() {
 	tx.Mapping = NewMappingClient(tx.config)
 	tx.Patient = NewPatientClient(tx.config)
 	tx.Practice = NewPracticeClient(tx.config)
+	tx.Replay = NewReplayClient(tx.config)
 	tx.Revision = NewRevisionClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)

@@ -25,6 +25,7 @@ import (
 	"caregraph/internal/fault"
 	"caregraph/internal/graphqlhttp"
 	"caregraph/internal/reading"
+	"caregraph/internal/replay"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
@@ -44,7 +45,7 @@ const (
 // Contract returns the contract of schema.graphqls on the database of the
 // client. Servers with the same key read each other's cursors.
 func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.Contract {
-	log := audit.New(client)
+	log, answers := audit.New(client), replay.New(key)
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn}}),
@@ -63,6 +64,8 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.C
 			}
 			return store.InTx(ctx, client, f)
 		},
+		Enter:  answers.Enter,
+		Once:   answers.Once,
 		Settle: settle,
 	}
 }

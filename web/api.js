@@ -53,18 +53,23 @@ const ended = (error) => error instanceof Failure && error.code === "UNAUTHENTIC
 
 /**
  * Executes an operation as the user and returns its data. If the session has ended, that is renewed or the password
- * asked for, and the operation, which was refused, sent again; nothing else is sent twice.
+ * asked for, and the operation, which was refused, sent again; nothing else is sent twice. Every operation has a key, so
+ * that a change which the browser itself sends twice happens once; while the first of both runs, its answer is waited for.
  * @param {string} document @param {object} [variables] @param {AbortSignal} [signal] @returns {Promise<any>}
  */
 export async function request(document, variables, signal) {
+	const key = crypto.getRandomValues(new Uint32Array(4)).join("-"); // randomUUID needs HTTPS
 	if (Date.now() >= expires) await renew();
-	const token = access;
-	try {
-		return (await send(document, variables, token, signal)).data;
-	} catch (error) {
-		if (!ended(error)) throw error;
-		if (token === access) await renew();
-		return (await send(document, variables, access, signal)).data;
+	for (let token = access, tries = 0; ; tries++) {
+		try {
+			return (await send(document, variables, token, signal, key)).data;
+		} catch (error) {
+			const wait = error instanceof Failure && error.code === "CONFLICT" ? error.faults[0].wait : 0;
+			if (tries > 9 || !(wait || (ended(error) && !tries))) throw error;
+			if (wait) await new Promise((done) => setTimeout(done, wait * 1000));
+			else if (token === access) await renew();
+			token = access;
+		}
 	}
 }
 
@@ -104,8 +109,8 @@ async function renewOnce() {
 	await page.ask();
 }
 
-/** @param {string} document @param {object} [variables] @param {string} [token] @param {AbortSignal} [signal] */
-async function send(document, variables = {}, token, signal) {
+/** @param {string} document @param {object} [variables] @param {string} [token] @param {AbortSignal} [signal] @param {string} [key] */
+async function send(document, variables = {}, token, signal, key) {
 	const changes = /^\s*mutation/.test(document), timeout = AbortSignal.timeout(patience);
 	if (changes && !navigator.onLine) throw new Failure("NETWORK");
 	let late = 0;
@@ -113,7 +118,7 @@ async function send(document, variables = {}, token, signal) {
 	try {
 		const response = await fetch("/graphql", {
 			method: "POST",
-			headers: { "Content-Type": "application/json", ...(token && { Authorization: "Bearer " + token }) },
+			headers: { "Content-Type": "application/json", ...(token && { Authorization: "Bearer " + token }), ...(changes && key && { "Idempotency-Key": key }) },
 			body: JSON.stringify({ query: document, variables }),
 			credentials: "omit",
 			redirect: "error",

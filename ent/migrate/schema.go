@@ -505,6 +505,27 @@ var (
 			},
 		},
 	}
+	// ReplaysColumns holds the columns for the "replays" table.
+	ReplaysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString},
+		{Name: "user_id", Type: field.TypeInt},
+		{Name: "request", Type: field.TypeString},
+		{Name: "answer", Type: field.TypeBytes},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// ReplaysTable holds the schema information for the "replays" table.
+	ReplaysTable = &schema.Table{
+		Name:       "replays",
+		Columns:    ReplaysColumns,
+		PrimaryKey: []*schema.Column{ReplaysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "replay_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{ReplaysColumns[4]},
+			},
+		},
+	}
 	// RevisionsColumns holds the columns for the "revisions" table.
 	RevisionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
@@ -643,6 +664,7 @@ var (
 		MappingsTable,
 		PatientsTable,
 		PracticesTable,
+		ReplaysTable,
 		RevisionsTable,
 		SessionsTable,
 		UsersTable,
@@ -715,6 +737,11 @@ func init() {
 	PracticesTable.ForeignKeys[0].RefTable = ClinicsTable
 	PracticesTable.ForeignKeys[1].RefTable = DoctorsTable
 	PracticesTable.ForeignKeys[2].RefTable = UsersTable
+	ReplaysTable.Annotation = &entsql.Annotation{}
+	ReplaysTable.Annotation.Checks = map[string]string{
+		"replays_id_valid":      "length(id) = 64",
+		"replays_request_valid": "length(request) = 64",
+	}
 	RevisionsTable.Annotation = &entsql.Annotation{}
 	RevisionsTable.Annotation.Checks = map[string]string{
 		"revisions_kind_valid":    "kind IN ('create', 'update', 'delete', 'restore')",

@@ -30,6 +30,9 @@ type Patient func(*sql.Selector)
 // Practice is the predicate function for practice builders.
 type Practice func(*sql.Selector)
 
+// Replay is the predicate function for replay builders.
+type Replay func(*sql.Selector)
+
 // Revision is the predicate function for revision builders.
 type Revision func(*sql.Selector)
 

@@ -302,6 +302,30 @@ func (f PracticeMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutati
 	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.PracticeMutation", m)
 }
 
+// The ReplayQueryRuleFunc type is an adapter to allow the use of ordinary
+// functions as a query rule.
+type ReplayQueryRuleFunc func(context.Context, *ent.ReplayQuery) error
+
+// EvalQuery return f(ctx, q).
+func (f ReplayQueryRuleFunc) EvalQuery(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ReplayQuery); ok {
+		return f(ctx, q)
+	}
+	return Denyf("ent/privacy: unexpected query type %T, expect *ent.ReplayQuery", q)
+}
+
+// The ReplayMutationRuleFunc type is an adapter to allow the use of ordinary
+// functions as a mutation rule.
+type ReplayMutationRuleFunc func(context.Context, *ent.ReplayMutation) error
+
+// EvalMutation calls f(ctx, m).
+func (f ReplayMutationRuleFunc) EvalMutation(ctx context.Context, m ent.Mutation) error {
+	if m, ok := m.(*ent.ReplayMutation); ok {
+		return f(ctx, m)
+	}
+	return Denyf("ent/privacy: unexpected mutation type %T, expect *ent.ReplayMutation", m)
+}
+
 // The RevisionQueryRuleFunc type is an adapter to allow the use of ordinary
 // functions as a query rule.
 type RevisionQueryRuleFunc func(context.Context, *ent.RevisionQuery) error

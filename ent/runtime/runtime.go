@@ -11,6 +11,7 @@ import (
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/practice"
+	"caregraph/ent/replay"
 	"caregraph/ent/revision"
 	"caregraph/ent/schema"
 	"caregraph/ent/session"
@@ -304,6 +305,21 @@ func init() {
 	practiceDescCreatedAt := practiceFields[3].Descriptor()
 	// practice.DefaultCreatedAt holds the default value on creation for the created_at field.
 	practice.DefaultCreatedAt = practiceDescCreatedAt.Default.(func() time.Time)
+	replay.Policy = privacy.NewPolicies(schema.Replay{})
+	replay.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := replay.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	replayFields := schema.Replay{}.Fields()
+	_ = replayFields
+	// replayDescCreatedAt is the schema descriptor for created_at field.
+	replayDescCreatedAt := replayFields[4].Descriptor()
+	// replay.DefaultCreatedAt holds the default value on creation for the created_at field.
+	replay.DefaultCreatedAt = replayDescCreatedAt.Default.(func() time.Time)
 	revision.Policy = privacy.NewPolicies(schema.Revision{})
 	revision.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

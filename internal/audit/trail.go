@@ -213,6 +213,22 @@ func (t *trail) look(ctx context.Context) error {
 	return nil
 }
 
+// Patients returns the patients whom the trail tells of, in ascending order.
+func Patients(ctx context.Context) []int {
+	t := of(ctx)
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ids := slices.Concat(slices.Collect(maps.Keys(t.read)), slices.Collect(maps.Keys(t.listed)))
+	for _, e := range t.events {
+		ids = append(ids, e.patients...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // Forget drops what happened in a transaction that is undone.
 func Forget(ctx context.Context) {
 	if t := of(ctx); t != nil {

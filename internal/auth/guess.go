@@ -13,8 +13,10 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/guess"
+	"caregraph/ent/replay"
 	"caregraph/ent/session"
 	"caregraph/internal/fault"
+	answers "caregraph/internal/replay"
 	"caregraph/internal/request"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
@@ -151,12 +153,15 @@ func (s *Service) Guarded(ctx context.Context, look func() error) error {
 // kept is how long a session stays on record after it expired.
 const kept = 90 * 24 * time.Hour
 
-// Sweep deletes the counts of failures that are forgotten, and the sessions
-// that expired more than 90 days ago.
+// Sweep deletes the counts of failures that are forgotten, the sessions that expired more
+// than 90 days ago, and the answers that are no longer kept for who sends a change again.
 func (s *Service) Sweep(ctx context.Context) error {
 	return store.InTx(ctx, s.client, func(ctx context.Context) error {
 		db, all := ent.FromContext(ctx), unrestricted(ctx)
 		if _, err := db.Guess.Delete().Where(guess.LastAtLT(s.now().Add(-forgotten))).Exec(all); err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+		if _, err := db.Replay.Delete().Where(replay.CreatedAtLT(s.now().Add(-answers.Kept))).Exec(all); err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
 		if _, err := db.Session.Delete().Where(session.ExpiresAtLT(s.now().Add(-kept))).Exec(all); err != nil {

@@ -104,6 +104,9 @@ func Stale(current int) *Error {
 	return &Error{Kind: Conflict, Message: "The record was changed meanwhile. Look at it before you change it.", CurrentVersion: current}
 }
 
+// KeyReused is the failure of a request whose Idempotency-Key was sent with another one.
+var KeyReused = &Error{Kind: Invalid, Field: "idempotency_key", Message: "This Idempotency-Key was sent with another request."}
+
 // Unknown is the failure of a transaction that may have happened or not: the
 // database went away while it was being committed.
 var Unknown = &Error{Kind: Unavailable, Message: TextUnknown}

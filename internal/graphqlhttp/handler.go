@@ -38,6 +38,12 @@ type Contract struct {
 	// fails, Transact undoes what f did and returns the error of f.
 	Transact func(ctx context.Context, f func(context.Context) error) error
 
+	// Enter is called before the transaction of a mutation that a client sends with a key to
+	// send it again, and leave after it. Once is called in the transaction; it returns what
+	// change returns, or what it returned before, and then again is true.
+	Enter func(ctx context.Context, key string) (leave func(), err error)
+	Once  func(ctx context.Context, key string, request []byte, change func() ([]byte, error)) (answer []byte, again bool, err error)
+
 	// Settle is called when an operation was executed, and before its answer leaves. If it
 	// fails, the answer is this failure instead.
 	Settle func(ctx context.Context, answer *graphql.Response) error

@@ -2,11 +2,14 @@ package graphqlhttp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"caregraph/internal/request"
 )
 
 // transaction makes each mutation operation one transaction: if any of its
@@ -51,12 +54,21 @@ func (t transaction) run(ctx context.Context, next graphql.ResponseHandler) *gra
 		return next(ctx)
 	}
 	var response *graphql.Response
-	err := t.Transact(ctx, func(ctx context.Context) error {
+	execute := func(ctx context.Context) error {
 		if response = next(ctx); response == nil || len(response.Errors) > 0 || undo {
 			return errFailed
 		}
 		return nil
-	})
+	}
+	var err error
+	if key, sent := request.RetryKey(ctx); sent && !undo {
+		response, err = t.once(ctx, key, func(ctx context.Context) (*graphql.Response, error) {
+			err := execute(ctx)
+			return response, err
+		})
+	} else {
+		err = t.Transact(ctx, execute)
+	}
 	switch {
 	case err == nil:
 		return response
@@ -68,6 +80,39 @@ func (t transaction) run(ctx context.Context, next graphql.ResponseHandler) *gra
 	}
 	graphql.AddError(ctx, err)
 	return &graphql.Response{Errors: graphql.GetErrors(ctx)}
+}
+
+// once runs a mutation that has a key to be sent again in its transaction, unless it ran
+// before: then the answer is the same.
+func (t transaction) once(ctx context.Context, key string, execute func(context.Context) (*graphql.Response, error)) (response *graphql.Response, err error) {
+	leave, err := t.Enter(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	o := graphql.GetOperationContext(ctx)
+	sent, err := json.Marshal([]any{o.RawQuery, o.OperationName, o.Variables})
+	if err != nil {
+		return nil, err
+	}
+	var again bool
+	err = t.Transact(ctx, func(ctx context.Context) error {
+		var answer []byte
+		answer, again, err = t.Once(ctx, key, sent, func() ([]byte, error) {
+			if response, err = execute(ctx); err != nil {
+				return nil, err
+			}
+			return response.Data, nil
+		})
+		if again {
+			response = &graphql.Response{Data: answer}
+		}
+		return err
+	})
+	if err == nil && again {
+		request.Replayed(ctx)
+	}
+	return response, err
 }
 
 // transactional tells whether the operation has a mutation that does not stand

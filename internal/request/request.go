@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 )
 
 type key struct{}
@@ -19,6 +20,28 @@ func ID(ctx context.Context) string {
 	return id
 }
 
+// retryKey is what a client sends in Idempotency-Key, and where the answer is marked.
+type retryKey struct {
+	key    string
+	answer http.Header
+}
+
+type retryKeyKey struct{}
+
+// RetryKey returns what the request has in the header Idempotency-Key, as it is but for
+// quotes around it, and whether it has the header.
+func RetryKey(ctx context.Context) (string, bool) {
+	r, ok := ctx.Value(retryKeyKey{}).(retryKey)
+	return r.key, ok
+}
+
+// Replayed marks the answer as one that was told before.
+func Replayed(ctx context.Context) {
+	if r, ok := ctx.Value(retryKeyKey{}).(retryKey); ok {
+		r.answer.Set("Idempotency-Replayed", "true")
+	}
+}
+
 // Identify gives each request of h an id, which the header X-Request-Id tells,
 // and finds out who sent it. A panic of h is logged and answered by failed; the server goes
 // on. Neither log nor answer has anything of the request but its id.
@@ -26,6 +49,13 @@ func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.Han
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		ctx := context.WithValue(r.Context(), key{}, id)
+		if keys := r.Header.Values("Idempotency-Key"); keys != nil {
+			key := strings.Join(keys, ",")
+			if text, quoted := strings.CutPrefix(key, `"`); quoted { // as a structured field writes it (RFC 8941, 3.3.3)
+				key = strings.TrimSuffix(text, `"`)
+			}
+			ctx = context.WithValue(ctx, retryKeyKey{}, retryKey{key, w.Header()})
+		}
 		r = r.WithContext(context.WithValue(ctx, clientKey{}, proxies.client(r)))
 		w.Header().Set("X-Request-Id", id)
 		defer func() {

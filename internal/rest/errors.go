@@ -62,7 +62,7 @@ func (s *Server) reject(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case d.status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
-	case d.status == http.StatusTooManyRequests, d.status == http.StatusServiceUnavailable:
+	case d.status == http.StatusTooManyRequests, d.status == http.StatusServiceUnavailable, d.status == http.StatusConflict && d.after > 0:
 		w.Header().Set("Retry-After", strconv.Itoa(max(d.after, 1)))
 	}
 	if d.status >= http.StatusInternalServerError {
@@ -118,6 +118,12 @@ func failed(errs gqlerror.List, variables map[string]any, method string) error {
 		field, _ := err.Extensions["field"].(string)
 		name, message := Key(field), err.Message
 		switch k := kind(err); {
+		case message == fault.KeyReused.Message:
+			return detail{status: http.StatusUnprocessableEntity, Detail: message}
+		case field == "idempotencyKey":
+			return detail{status: http.StatusBadRequest, Detail: message}
+		case k == fault.Conflict && err.Extensions["retryAfter"] != nil:
+			return detail{status: http.StatusConflict, Detail: message, after: err.Extensions["retryAfter"].(int)}
 		case k == fault.NotFound && field != "":
 			input, _ := variables["input"].(map[string]any)
 			message = fmt.Sprintf(`Invalid pk "%v" - object does not exist.`, input[field])

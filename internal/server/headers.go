@@ -68,8 +68,8 @@ func crossOrigin(cfg Config) *cors.Cors {
 		AllowedOrigins:   allowed,
 		AllowCredentials: cfg.AllowCredentials,
 		AllowedMethods:   []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", "Accept", "If-Match", "If-None-Match"},
-		ExposedHeaders:   []string{"Link", "Retry-After", "X-Request-Id", "WWW-Authenticate", "ETag"},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", "Accept", "If-Match", "If-None-Match", "Idempotency-Key"},
+		ExposedHeaders:   []string{"Link", "Retry-After", "X-Request-Id", "WWW-Authenticate", "ETag", "Idempotency-Replayed"},
 		MaxAge:           600, // seconds
 	})
 }

@@ -49,6 +49,7 @@ type dashboard struct {
 const (
 	well     = "well"
 	silent   = "silent"   // it does not answer
+	twice    = "twice"    // it gets each request twice at once, as Chromium itself may send it
 	cut      = "cut"      // it does, but the answer is lost
 	down     = "down"     // nobody is there
 	nonsense = "nonsense" // what answers is no JSON
@@ -102,6 +103,13 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request, proxy http.Han
 	case silent:
 		io.Copy(io.Discard, r.Body) // or else the server does not see that the page has given up
 		<-r.Context().Done()
+	case twice:
+		first := r.Clone(r.Context())
+		first.Body = io.NopCloser(bytes.NewReader(body))
+		var sent sync.WaitGroup
+		sent.Go(func() { proxy.ServeHTTP(httptest.NewRecorder(), first) })
+		proxy.ServeHTTP(w, r)
+		sent.Wait()
 	case cut:
 		proxy.ServeHTTP(httptest.NewRecorder(), r)
 		fmt.Fprint(w, `{"da`)

@@ -394,6 +394,18 @@ func TestDashboardTrouble(t *testing.T) {
 	d.mood.Store(well)
 	w.click("Try again")
 	w.until(labelled("Address"))
+
+	// A change that the server gets twice happens once.
+	d.mood.Store(twice)
+	w.fill("Name", "Kiran Desai")
+	w.click("Male")
+	w.fill("Date of birth", "1/2/1970")
+	w.fill("Phone", "9123456780")
+	w.fill("Address", "Nagpur")
+	w.click("Save")
+	w.shows("Kiran Desai", "Nagpur", "1 February 1970")
+	w.click("Patients")
+	w.shows("3 patients")
 }
 
 // offline takes the network away, or gives it back.

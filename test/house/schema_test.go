@@ -151,6 +151,9 @@ var goodRows = []struct {
 		"id": "1", "at": "'2026-01-02 03:04:05+00:00'", "action": "'READ'", "door": "'REST'", "operation": "''", "request_id": "''", "address": "''", "user_agent": "''",
 		"patients": "'{1,2}'", "writer": "1", "batch": "1",
 	}},
+	{"replays", map[string]string{
+		"id": "'" + strings.Repeat("0", 64) + "'", "user_id": "1", "request": "'" + strings.Repeat("0", 64) + "'", "answer": "'x'", "created_at": "'2026-01-02 03:04:05+00:00'",
+	}},
 	{"guesses", map[string]string{
 		"id": "'0123456789abcdef0123456789abcdef'", "failures": "1", "last_at": "'2026-01-02 03:04:05+00:00'",
 	}},
@@ -221,6 +224,8 @@ func TestLimitsInDatabase(t *testing.T) {
 		{"access_events_address_valid", "address", long(65)},
 		{"access_events_user_agent_valid", "user_agent", long(301)},
 		{"access_events_hash_valid", "hash", long(63)},
+		{"replays_id_valid", "id", long(63)},
+		{"replays_request_valid", "request", long(65)},
 		{"guesses_id_valid", "id", long(33)},
 		{"guesses_failures_valid", "failures", "0"},
 	}

@@ -1,0 +1,215 @@
+// Package replay lets a client send a change again whose answer it did not get: the answer
+// is kept in the transaction of the change, and told again instead of changing twice
+// (draft-ietf-httpapi-idempotency-key-header).
+package replay
+
+import (
+	"cmp"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+
+	"caregraph/ent"
+	"caregraph/ent/accessevent"
+	"caregraph/ent/replay"
+	"caregraph/ent/user"
+	"caregraph/internal/audit"
+	"caregraph/internal/fault"
+	"caregraph/internal/viewer"
+)
+
+// Limits of what is kept.
+const (
+	Kept      = 24 * time.Hour
+	maxKey    = 200     // characters
+	maxAnswer = 1 << 20 // bytes
+)
+
+var (
+	errKey     = &fault.Error{Kind: fault.Invalid, Field: "idempotency_key", Message: "An Idempotency-Key has 1 to 200 visible ASCII characters."}
+	errRunning = &fault.Error{Kind: fault.Conflict, Message: "The first request with this Idempotency-Key is still running.", RetryAfter: time.Second}
+	errLarge   = &fault.Error{Kind: fault.TooComplex, Message: "The answer is too large to be kept. Ask for less, or send no Idempotency-Key."}
+)
+
+// Answers keeps the answers to changes. Its methods may be called concurrently.
+type Answers struct {
+	key []byte
+
+	mu      sync.Mutex
+	running map[string]bool
+}
+
+// New returns the answers of servers with this key.
+func New(key []byte) *Answers { return &Answers{key: key, running: map[string]bool{}} }
+
+// Enter begins a change that the viewer sends with a key; leave must be called when its
+// transaction has ended. It fails with fault.Invalid for what is no key, and with
+// fault.Conflict while this server makes the same change.
+func (a *Answers) Enter(ctx context.Context, key string) (leave func(), err error) {
+	if !valid(key) {
+		return nil, errKey
+	}
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id := a.sum("id", v.UserID, key)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running[id] {
+		return nil, errRunning
+	}
+	a.running[id] = true
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.running, id)
+	}, nil
+}
+
+// Once returns what change returns, and keeps it; or what it returned when the viewer sent
+// the same request with the same key in the last 24 hours, without calling it. It must run
+// in a transaction. It fails with fault.Conflict while another server makes the change, with
+// fault.KeyReused if the key was sent with another request, and as change does.
+func (a *Answers) Once(ctx context.Context, key string, request []byte, change func() ([]byte, error)) (answer []byte, again bool, err error) {
+	v, err := viewer.FromContext(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	id, sent := a.sum("id", v.UserID, key), a.sum("request", v.UserID, string(request))
+	if err := lock(ctx, v.UserID, id); err != nil {
+		return nil, false, err
+	}
+	db, now := ent.FromContext(ctx), time.Now().UTC().Truncate(time.Microsecond)
+	kept, err := db.Replay.Query().Where(replay.ID(id), replay.CreatedAtGT(now.Add(-Kept))).Only(ctx)
+	switch {
+	case err == nil && kept.Request != sent:
+		return nil, false, fault.KeyReused
+	case err == nil:
+		answer, err = a.open(ctx, v.UserID, key, kept.Answer)
+		return answer, true, err
+	case !ent.IsNotFound(err):
+		return nil, false, fmt.Errorf("replay: %w", err)
+	}
+	if answer, err = change(); err != nil {
+		return nil, false, err
+	}
+	if len(answer) > maxAnswer {
+		return nil, false, errLarge
+	}
+	sealed, err := a.seal(ctx, v.UserID, key, answer)
+	if err != nil {
+		return nil, false, err
+	}
+	err = db.Replay.Create().SetID(id).SetRequest(sent).SetAnswer(sealed).SetCreatedAt(now).
+		OnConflict(sql.ConflictColumns(replay.FieldID)).UpdateNewValues().Exec(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("replay: %w", err)
+	}
+	return answer, false, nil
+}
+
+// lock fails with errRunning if another transaction holds the lock of the id. On SQLite a
+// transaction that writes is alone.
+func lock(ctx context.Context, viewer int, id string) error {
+	var rows []struct{ Locked bool }
+	err := ent.FromContext(ctx).User.Query().Where(user.ID(viewer)).Select(user.FieldID).Modify(func(s *sql.Selector) {
+		if s.Dialect() != dialect.Postgres {
+			s.Select().AppendSelectExprAs(sql.Raw("true"), "locked")
+			return
+		}
+		number := sha256.Sum256([]byte(id))
+		s.Select().AppendSelectExprAs(sql.ExprFunc(func(b *sql.Builder) {
+			b.WriteString("pg_try_advisory_xact_lock(").Arg(int64(binary.BigEndian.Uint64(number[:]))).WriteByte(')')
+		}), "locked")
+	}).Scan(ctx, &rows)
+	switch {
+	case err != nil:
+		return fmt.Errorf("replay: %w", err)
+	case len(rows) == 1 && !rows[0].Locked:
+		return errRunning
+	}
+	return nil
+}
+
+func valid(key string) bool {
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return len(key) > 0 && len(key) <= maxKey
+}
+
+// mac returns a hash, for one purpose, that only servers with the same key can compute.
+func (a *Answers) mac(purpose string, viewer int, text string) []byte {
+	mac := hmac.New(sha256.New, a.key)
+	fmt.Fprintf(mac, "replay %s %d\n%s", purpose, viewer, text)
+	return mac.Sum(nil)
+}
+
+func (a *Answers) sum(purpose string, viewer int, text string) string {
+	return hex.EncodeToString(a.mac(purpose, viewer, text))
+}
+
+// told is what is kept of an answer.
+type told struct {
+	Answer   []byte
+	Patients []int // of whom it has data
+}
+
+// cipher returns what encrypts the answer to a change with the client's key.
+func (a *Answers) cipher(viewer int, key string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(a.mac("answer", viewer, key))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+func (a *Answers) seal(ctx context.Context, viewer int, key string, answer []byte) ([]byte, error) {
+	text, err := json.Marshal(told{answer, audit.Patients(ctx)})
+	aead, failed := a.cipher(viewer, key)
+	if err := cmp.Or(err, failed); err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	nonce := make([]byte, aead.NonceSize())
+	rand.Read(nonce)
+	return aead.Seal(nonce, nonce, text, nil), nil
+}
+
+// open returns the answer, and notes that it is seen once more.
+func (a *Answers) open(ctx context.Context, viewer int, key string, sealed []byte) ([]byte, error) {
+	aead, err := a.cipher(viewer, key)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	if len(sealed) < aead.NonceSize() {
+		return nil, errors.New("replay: a kept answer is too short")
+	}
+	nonce, text := sealed[:aead.NonceSize()], sealed[aead.NonceSize():]
+	var t told
+	if text, err = aead.Open(nil, nonce, text, nil); err == nil {
+		err = json.Unmarshal(text, &t)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	if len(t.Patients) > 0 {
+		audit.Change(ctx, accessevent.ActionREAD, "", t.Patients...)
+	}
+	return t.Answer, nil
+}
