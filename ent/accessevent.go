@@ -41,6 +41,8 @@ type AccessEvent struct {
 	UserAgent string `json:"user_agent,omitempty"`
 	// The ids of the patients, in ascending order. SQLite finds them by a table of its own.
 	Patients scalar.IDs `json:"patients,omitempty"`
+	// What was changed that is no patient: User 12, Doctor 3.
+	Subject *string `json:"subject,omitempty"`
 	// Whose chain the event is in.
 	Writer int `json:"writer,omitempty"`
 	// Its place in the chain; events of one batch are in the order of their ids.
@@ -62,7 +64,7 @@ func (*AccessEvent) scanValues(columns []string) ([]any, error) {
 			values[i] = new(scalar.IDs)
 		case accessevent.FieldID, accessevent.FieldUserID, accessevent.FieldSessionID, accessevent.FieldWriter, accessevent.FieldBatch:
 			values[i] = new(sql.NullInt64)
-		case accessevent.FieldAction, accessevent.FieldSeenAs, accessevent.FieldDoor, accessevent.FieldOperation, accessevent.FieldRequestID, accessevent.FieldAddress, accessevent.FieldUserAgent, accessevent.FieldHash:
+		case accessevent.FieldAction, accessevent.FieldSeenAs, accessevent.FieldDoor, accessevent.FieldOperation, accessevent.FieldRequestID, accessevent.FieldAddress, accessevent.FieldUserAgent, accessevent.FieldSubject, accessevent.FieldHash:
 			values[i] = new(sql.NullString)
 		case accessevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -155,6 +157,13 @@ func (_m *AccessEvent) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field patients", values[i])
 			} else if value != nil {
 				_m.Patients = *value
+			}
+		case accessevent.FieldSubject:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field subject", values[i])
+			} else if value.Valid {
+				_m.Subject = new(string)
+				*_m.Subject = value.String
 			}
 		case accessevent.FieldWriter:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -249,6 +258,11 @@ func (_m *AccessEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("patients=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Patients))
+	builder.WriteString(", ")
+	if v := _m.Subject; v != nil {
+		builder.WriteString("subject=")
+		builder.WriteString(*v)
+	}
 	builder.WriteString(", ")
 	builder.WriteString("writer=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Writer))

@@ -113,6 +113,20 @@ func (_c *AccessEventCreate) SetPatients(v scalar.IDs) *AccessEventCreate {
 	return _c
 }
 
+// SetSubject sets the "subject" field.
+func (_c *AccessEventCreate) SetSubject(v string) *AccessEventCreate {
+	_c.mutation.SetSubject(v)
+	return _c
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_c *AccessEventCreate) SetNillableSubject(v *string) *AccessEventCreate {
+	if v != nil {
+		_c.SetSubject(*v)
+	}
+	return _c
+}
+
 // SetWriter sets the "writer" field.
 func (_c *AccessEventCreate) SetWriter(v int) *AccessEventCreate {
 	_c.mutation.SetWriter(v)
@@ -289,6 +303,10 @@ func (_c *AccessEventCreate) createSpec() (*AccessEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(accessevent.FieldPatients, field.TypeOther, value)
 		_node.Patients = value
 	}
+	if value, ok := _c.mutation.Subject(); ok {
+		_spec.SetField(accessevent.FieldSubject, field.TypeString, value)
+		_node.Subject = &value
+	}
 	if value, ok := _c.mutation.Writer(); ok {
 		_spec.SetField(accessevent.FieldWriter, field.TypeInt, value)
 		_node.Writer = value
@@ -396,6 +414,9 @@ func (u *AccessEventUpsertOne) UpdateNewValues() *AccessEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.Patients(); exists {
 			s.SetIgnore(accessevent.FieldPatients)
+		}
+		if _, exists := u.create.mutation.Subject(); exists {
+			s.SetIgnore(accessevent.FieldSubject)
 		}
 		if _, exists := u.create.mutation.Writer(); exists {
 			s.SetIgnore(accessevent.FieldWriter)
@@ -644,6 +665,9 @@ func (u *AccessEventUpsertBulk) UpdateNewValues() *AccessEventUpsertBulk {
 			}
 			if _, exists := b.mutation.Patients(); exists {
 				s.SetIgnore(accessevent.FieldPatients)
+			}
+			if _, exists := b.mutation.Subject(); exists {
+				s.SetIgnore(accessevent.FieldSubject)
 			}
 			if _, exists := b.mutation.Writer(); exists {
 				s.SetIgnore(accessevent.FieldWriter)

@@ -84,6 +84,9 @@ func (_u *AccessEventUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if _u.mutation.SeenAsCleared() {
 		_spec.ClearField(accessevent.FieldSeenAs, field.TypeEnum)
 	}
+	if _u.mutation.SubjectCleared() {
+		_spec.ClearField(accessevent.FieldSubject, field.TypeString)
+	}
 	if _u.mutation.HashCleared() {
 		_spec.ClearField(accessevent.FieldHash, field.TypeString)
 	}
@@ -194,6 +197,9 @@ func (_u *AccessEventUpdateOne) sqlSave(ctx context.Context) (_node *AccessEvent
 	}
 	if _u.mutation.SeenAsCleared() {
 		_spec.ClearField(accessevent.FieldSeenAs, field.TypeEnum)
+	}
+	if _u.mutation.SubjectCleared() {
+		_spec.ClearField(accessevent.FieldSubject, field.TypeString)
 	}
 	if _u.mutation.HashCleared() {
 		_spec.ClearField(accessevent.FieldHash, field.TypeString)

@@ -69,6 +69,7 @@ type AccessEventMutation struct {
 	address       *string
 	user_agent    *string
 	patients      *scalar.IDs
+	subject       *string
 	writer        *int
 	addwriter     *int
 	batch         *int
@@ -655,6 +656,55 @@ func (m *AccessEventMutation) ResetPatients() {
 	m.patients = nil
 }
 
+// SetSubject sets the "subject" field.
+func (m *AccessEventMutation) SetSubject(s string) {
+	m.subject = &s
+}
+
+// Subject returns the value of the "subject" field in the mutation.
+func (m *AccessEventMutation) Subject() (r string, exists bool) {
+	v := m.subject
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubject returns the old "subject" field's value of the AccessEvent entity.
+// If the AccessEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccessEventMutation) OldSubject(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubject is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubject requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubject: %w", err)
+	}
+	return oldValue.Subject, nil
+}
+
+// ClearSubject clears the value of the "subject" field.
+func (m *AccessEventMutation) ClearSubject() {
+	m.subject = nil
+	m.clearedFields[accessevent.FieldSubject] = struct{}{}
+}
+
+// SubjectCleared returns if the "subject" field was cleared in this mutation.
+func (m *AccessEventMutation) SubjectCleared() bool {
+	_, ok := m.clearedFields[accessevent.FieldSubject]
+	return ok
+}
+
+// ResetSubject resets all changes to the "subject" field.
+func (m *AccessEventMutation) ResetSubject() {
+	m.subject = nil
+	delete(m.clearedFields, accessevent.FieldSubject)
+}
+
 // SetWriter sets the "writer" field.
 func (m *AccessEventMutation) SetWriter(i int) {
 	m.writer = &i
@@ -850,7 +900,7 @@ func (m *AccessEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AccessEventMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 15)
 	if m.at != nil {
 		fields = append(fields, accessevent.FieldAt)
 	}
@@ -883,6 +933,9 @@ func (m *AccessEventMutation) Fields() []string {
 	}
 	if m.patients != nil {
 		fields = append(fields, accessevent.FieldPatients)
+	}
+	if m.subject != nil {
+		fields = append(fields, accessevent.FieldSubject)
 	}
 	if m.writer != nil {
 		fields = append(fields, accessevent.FieldWriter)
@@ -923,6 +976,8 @@ func (m *AccessEventMutation) Field(name string) (ent.Value, bool) {
 		return m.UserAgent()
 	case accessevent.FieldPatients:
 		return m.Patients()
+	case accessevent.FieldSubject:
+		return m.Subject()
 	case accessevent.FieldWriter:
 		return m.Writer()
 	case accessevent.FieldBatch:
@@ -960,6 +1015,8 @@ func (m *AccessEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldUserAgent(ctx)
 	case accessevent.FieldPatients:
 		return m.OldPatients(ctx)
+	case accessevent.FieldSubject:
+		return m.OldSubject(ctx)
 	case accessevent.FieldWriter:
 		return m.OldWriter(ctx)
 	case accessevent.FieldBatch:
@@ -1051,6 +1108,13 @@ func (m *AccessEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPatients(v)
+		return nil
+	case accessevent.FieldSubject:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubject(v)
 		return nil
 	case accessevent.FieldWriter:
 		v, ok := value.(int)
@@ -1163,6 +1227,9 @@ func (m *AccessEventMutation) ClearedFields() []string {
 	if m.FieldCleared(accessevent.FieldSeenAs) {
 		fields = append(fields, accessevent.FieldSeenAs)
 	}
+	if m.FieldCleared(accessevent.FieldSubject) {
+		fields = append(fields, accessevent.FieldSubject)
+	}
 	if m.FieldCleared(accessevent.FieldHash) {
 		fields = append(fields, accessevent.FieldHash)
 	}
@@ -1188,6 +1255,9 @@ func (m *AccessEventMutation) ClearField(name string) error {
 		return nil
 	case accessevent.FieldSeenAs:
 		m.ClearSeenAs()
+		return nil
+	case accessevent.FieldSubject:
+		m.ClearSubject()
 		return nil
 	case accessevent.FieldHash:
 		m.ClearHash()
@@ -1232,6 +1302,9 @@ func (m *AccessEventMutation) ResetField(name string) error {
 		return nil
 	case accessevent.FieldPatients:
 		m.ResetPatients()
+		return nil
+	case accessevent.FieldSubject:
+		m.ResetSubject()
 		return nil
 	case accessevent.FieldWriter:
 		m.ResetWriter()

@@ -50,6 +50,7 @@ var AccessEventColumns = map[string]string{
 	"address":   accessevent.FieldAddress,
 	"userAgent": accessevent.FieldUserAgent,
 	"patients":  accessevent.FieldPatients,
+	"subject":   accessevent.FieldSubject,
 	"writer":    accessevent.FieldWriter,
 	"batch":     accessevent.FieldBatch,
 	"hash":      accessevent.FieldHash,
@@ -80,6 +81,9 @@ var AccessEventValues = map[string]func(b []byte, row *AccessEvent) []byte{
 	},
 	"patients": func(b []byte, row *AccessEvent) []byte {
 		return row.Patients.AppendJSON(b)
+	},
+	"subject": func(b []byte, row *AccessEvent) []byte {
+		return reading.AppendOptional(b, row.Subject, reading.AppendString)
 	},
 	"writer": func(b []byte, row *AccessEvent) []byte {
 		return reading.AppendInt(b, row.Writer)
@@ -135,6 +139,8 @@ func (q *AccessEventQuery) Rows(ctx context.Context) ([]*AccessEvent, error) {
 					targets = append(targets, &row.UserAgent)
 				case accessevent.FieldPatients:
 					targets = append(targets, &row.Patients)
+				case accessevent.FieldSubject:
+					targets = append(targets, &row.Subject)
 				case accessevent.FieldWriter:
 					targets = append(targets, (*number)(&row.Writer))
 				case accessevent.FieldBatch:

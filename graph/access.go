@@ -16,6 +16,7 @@ import (
 	"caregraph/internal/reading"
 	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
+	"caregraph/internal/viewer"
 )
 
 // accessLogArguments reads the arguments of Patient.accessLog, two of which are a filter.
@@ -52,11 +53,11 @@ func activity(ctx context.Context, ids []int, where []reading.Where) reading.Sou
 
 // listAccess is the page of the access log that the query asks for.
 func listAccess(ctx context.Context, f *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error) {
-	if f != nil && f.PatientID != nil {
-		audit.Change(ctx, accessevent.ActionLIST, "", *f.PatientID)
-	} else {
-		audit.Change(ctx, accessevent.ActionLIST, "")
+	var about []int
+	if v, err := viewer.FromContext(ctx); err == nil && v.Staff && f != nil && f.PatientID != nil { // others look at what they did themselves
+		about = []int{*f.PatientID}
 	}
+	audit.Change(ctx, accessevent.ActionLIST, "", about...)
 	return accessEvents.List(ctx)
 }
 
@@ -121,7 +122,8 @@ func rootFields(ctx context.Context) []graphql.CollectedField {
 // settle stores what the answer shows of patients, and what the viewer was refused.
 func settle(ctx context.Context, answer *graphql.Response) error {
 	for _, err := range answer.Errors {
-		if code := fault.Kind(codeOf(err.Extensions)); code == fault.Forbidden || code == fault.NotFound {
+		code, stale := fault.Kind(codeOf(err.Extensions)), err.Extensions["currentVersion"] != nil
+		if code == fault.Forbidden || code == fault.NotFound || stale {
 			audit.Deny(ctx, named(ctx)...)
 			break
 		}

@@ -100,9 +100,12 @@ type MutationResolver interface {
 	CreatePatient(ctx context.Context, input CreatePatientInput) (*ent.Patient, error)
 	UpdatePatient(ctx context.Context, id int, input UpdatePatientInput, expectedVersion *int) (*ent.Patient, error)
 	DeletePatient(ctx context.Context, id int, expectedVersion *int) (int, error)
+	RestorePatient(ctx context.Context, id int) (*ent.Patient, error)
+	RevertPatient(ctx context.Context, id int, revision int, expectedVersion *int) (*ent.Patient, error)
 	CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error)
 	UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput, expectedVersion *int) (*ent.Doctor, error)
 	DeleteDoctor(ctx context.Context, id int, expectedVersion *int) (int, error)
+	RestoreDoctor(ctx context.Context, id int) (*ent.Doctor, error)
 	AssignDoctor(ctx context.Context, input AssignDoctorInput) (*ent.Mapping, error)
 	UpdateMapping(ctx context.Context, id int, notes *string, expectedVersion *int) (*ent.Mapping, error)
 	UnassignDoctor(ctx context.Context, id int, expectedVersion *int) (*ent.Mapping, error)
@@ -158,6 +161,8 @@ type QueryResolver interface {
 	SpecializationStats(ctx context.Context) ([]*SpecializationStat, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
 	AccessLog(ctx context.Context, first *int, after *string, filter *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error)
+	DeletedPatients(ctx context.Context, first *int, after *string, last *int, before *string, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error)
+	DeletedDoctors(ctx context.Context, first *int, after *string, last *int, before *string, orderBy *DoctorOrder) (*reading.Connection[ent.Doctor], error)
 }
 type RevisionResolver interface {
 	Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error)
@@ -877,6 +882,8 @@ type AccessEvent {
   address: String!
   "As the client called itself, at most 300 characters."
   userAgent: String!
+  "What was changed that is no patient: User 12, Doctor 3."
+  subject: String
   "The patients, in ascending order: for staff, and for who did it; empty for others."
   patientIds: [ID!]!
 }
@@ -909,7 +916,7 @@ enum AccessAction {
   SIGN_OUT
   "Records left the server in a file."
   EXPORT
-  "The answer was NOT_FOUND or FORBIDDEN. Whether the patients that were asked for exist is not said."
+  "The answer was NOT_FOUND or FORBIDDEN, or CONFLICT because of expectedVersion. Whether the patients that were asked for exist is not said."
   DENIED
 }
 
@@ -1281,6 +1288,32 @@ type Query {
     "Only what matches all that is given."
     filter: AccessLogFilter
   ): AccessEventConnection!
+  "The deleted patients whom the viewer may bring back: those of the clinic, for staff all."
+  deletedPatients(
+    "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+    "How many from the back: 0–100. Not together with first."
+    last: Int
+    "Only what precedes this position."
+    before: Cursor
+    "The ordering; newest first if left out."
+    orderBy: PatientOrder
+  ): PatientConnection!
+  "The deleted doctors who may be brought back."
+  deletedDoctors(
+    "How many from the front: 0–100, 20 if neither first nor last is given. 0 asks for the count alone."
+    first: Int
+    "Only what follows this position."
+    after: Cursor
+    "How many from the back: 0–100. Not together with first."
+    last: Int
+    "Only what precedes this position."
+    before: Cursor
+    "The ordering; by name if left out."
+    orderBy: DoctorOrder
+  ): DoctorConnection!
 }
 
 "Who registers."
@@ -1492,6 +1525,26 @@ type Mutation {
     "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
     expectedVersion: Int
   ): ID!
+  """
+  Brings a deleted patient back as it was, with the assignments that the deletion ended; for the clinic and staff. NOT_FOUND
+  when the patient is not deleted, or was longer ago than the server allows (30 days, unless it is set otherwise).
+  """
+  restorePatient(
+    "Its id, one of deletedPatients."
+    id: ID!
+  ): Patient!
+  """
+  Sets what the record says of the patient back to what it was when a revision was made, as a new change. The clinic, the
+  account and the assignments stay as they are.
+  """
+  revertPatient(
+    "Its id."
+    id: ID!
+    "The id of a revision in its history."
+    revision: ID!
+    "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    expectedVersion: Int
+  ): Patient!
   "A new doctor. CONFLICT when the license number is taken."
   createDoctor(
     "The new doctor."
@@ -1513,6 +1566,15 @@ type Mutation {
     "The version that the change is meant for, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
     expectedVersion: Int
   ): ID!
+  """
+  Brings a deleted doctor back, with the assignments that the deletion ended, but without accounts. NOT_FOUND as for
+  restorePatient. CONFLICT when the license number is taken meanwhile, or the deletion ended the care of other users'
+  patients (staff excepted).
+  """
+  restoreDoctor(
+    "Its id, one of deletedDoctors."
+    id: ID!
+  ): Doctor!
   "Assigns a doctor to a patient. CONFLICT when this doctor is already assigned to this patient."
   assignDoctor(
     "Who is assigned to whom."
@@ -1650,6 +1712,8 @@ func childFields_AccessEvent(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_AccessEvent_address(ctx, ec, field)
 	case "userAgent":
 		return fieldContext_AccessEvent_userAgent(ctx, ec, field)
+	case "subject":
+		return fieldContext_AccessEvent_subject(ctx, ec, field)
 	case "patientIds":
 		return fieldContext_AccessEvent_patientIds(ctx, ec, field)
 	}
@@ -2702,6 +2766,64 @@ func field_Mutation_removeMember_args(ctx context.Context, ec *executionContext,
 	return args, nil
 }
 
+func field_Mutation_restoreDoctor_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func field_Mutation_restorePatient_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func field_Mutation_revertPatient_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "revision",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["revision"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "expectedVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["expectedVersion"] = arg2
+	return args, nil
+}
+
 func field_Mutation_revokeInvitation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3001,6 +3123,98 @@ func field_Query_accessLog_args(ctx context.Context, ec *executionContext, rawAr
 		return nil, err
 	}
 	args["filter"] = arg2
+	return args, nil
+}
+
+func field_Query_deletedDoctors_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*DoctorOrder, error) {
+			return unmarshalODoctorOrder2ᚖcaregraphᚋgraphᚐDoctorOrder(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg4
+	return args, nil
+}
+
+func field_Query_deletedPatients_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOCursor2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*PatientOrder, error) {
+			return unmarshalOPatientOrder2ᚖcaregraphᚋgraphᚐPatientOrder(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg4
 	return args, nil
 }
 
@@ -3753,6 +3967,29 @@ func _AccessEvent_userAgent(ctx context.Context, ec *executionContext, field gra
 	)
 }
 func fieldContext_AccessEvent_userAgent(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
+}
+
+func _AccessEvent_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.AccessEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_AccessEvent_subject(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subject, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_AccessEvent_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AccessEvent", field, false, false, "String")
 }
 
@@ -6083,6 +6320,94 @@ func fieldContext_Mutation_deletePatient(ctx context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _Mutation_restorePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_restorePatient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RestorePatient(ctx, fc.Args["id"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_restorePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_restorePatient_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_revertPatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_revertPatient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevertPatient(ctx, fc.Args["id"].(int), fc.Args["revision"].(int), fc.Args["expectedVersion"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_revertPatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_revertPatient_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_createDoctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6209,6 +6534,50 @@ func fieldContext_Mutation_deleteDoctor(ctx context.Context, ec *executionContex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_deleteDoctor_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_restoreDoctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_restoreDoctor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RestoreDoctor(ctx, fc.Args["id"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Doctor) graphql.Marshaler {
+			return marshalNDoctor2ᚖcaregraphᚋentᚐDoctor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_restoreDoctor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Doctor(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_restoreDoctor_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8563,6 +8932,94 @@ func fieldContext_Query_accessLog(ctx context.Context, ec *executionContext, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Query_accessLog_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_deletedPatients(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_deletedPatients(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().DeletedPatients(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["orderBy"].(*PatientOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
+			return marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_deletedPatients(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PatientConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_deletedPatients_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_deletedDoctors(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_deletedDoctors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().DeletedDoctors(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["orderBy"].(*DoctorOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reading.Connection[ent.Doctor]) graphql.Marshaler {
+			return marshalNDoctorConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_deletedDoctors(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DoctorConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_deletedDoctors_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12284,6 +12741,11 @@ func _AccessEvent(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "subject":
+			out.Values[i] = _AccessEvent_subject(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "patientIds":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -13133,6 +13595,20 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "restorePatient":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_restorePatient(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revertPatient":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_revertPatient(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "createDoctor":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_createDoctor(ctx, ec, field)
@@ -13150,6 +13626,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "deleteDoctor":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_deleteDoctor(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "restoreDoctor":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_restoreDoctor(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -13796,6 +14279,18 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_accessLog(ctx, ec, field)
+				})
+		case "deletedPatients":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_deletedPatients(ctx, ec, field)
+				})
+		case "deletedDoctors":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_deletedDoctors(ctx, ec, field)
 				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {

@@ -26,6 +26,7 @@ import (
 	"caregraph/internal/graphqlhttp"
 	"caregraph/internal/reading"
 	"caregraph/internal/replay"
+	"caregraph/internal/rule"
 	"caregraph/internal/scalar"
 	"caregraph/internal/store"
 	"caregraph/internal/viewer"
@@ -34,7 +35,15 @@ import (
 //go:generate go run -C .. github.com/99designs/gqlgen generate
 
 // Resolver is the root of the resolvers.
-type Resolver struct{ auth *auth.Service }
+type Resolver struct {
+	auth   *auth.Service
+	window time.Duration // in which what was deleted can be brought back
+}
+
+// deleted returns a context in which what was deleted within the window is shown.
+func (r *Resolver) deleted(ctx context.Context) context.Context {
+	return rule.Deleted(ctx, now().Add(-r.window))
+}
 
 // Sizes of a page in rows.
 const (
@@ -43,12 +52,13 @@ const (
 )
 
 // Contract returns the contract of schema.graphqls on the database of the
-// client. Servers with the same key read each other's cursors.
-func Contract(client *ent.Client, authn *auth.Service, key []byte) graphqlhttp.Contract {
+// client. Servers with the same key read each other's cursors. What is deleted can be
+// brought back within the window.
+func Contract(client *ent.Client, authn *auth.Service, key []byte, window time.Duration) graphqlhttp.Contract {
 	log, answers := audit.New(client), replay.New(key)
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
-		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn}}),
+		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn, window}}),
 		Alone:  []string{"register", "login", "refreshToken", "changePassword", "invitation", "acceptInvitation", "leaveClinic"},
 		Begin: func(ctx context.Context, own bool) context.Context {
 			most := maxPage

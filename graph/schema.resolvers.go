@@ -110,6 +110,14 @@ func (r *mutationResolver) DeletePatient(ctx context.Context, id int, expectedVe
 	return care.DeletePatient(ctx, id, expectedVersion, now())
 }
 
+func (r *mutationResolver) RestorePatient(ctx context.Context, id int) (*ent.Patient, error) {
+	return patients.Shown(ctx)(care.RestorePatient(ctx, id, r.window, now()))
+}
+
+func (r *mutationResolver) RevertPatient(ctx context.Context, id int, revision int, expectedVersion *int) (*ent.Patient, error) {
+	return patients.Shown(ctx)(care.RevertPatient(ctx, id, revision, expectedVersion))
+}
+
 func (r *mutationResolver) CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error) {
 	return doctors.Shown(ctx)(input.create(ent.FromContext(ctx)).Save(ctx))
 }
@@ -120,6 +128,10 @@ func (r *mutationResolver) UpdateDoctor(ctx context.Context, id int, input Updat
 
 func (r *mutationResolver) DeleteDoctor(ctx context.Context, id int, expectedVersion *int) (int, error) {
 	return care.DeleteDoctor(ctx, id, expectedVersion, now())
+}
+
+func (r *mutationResolver) RestoreDoctor(ctx context.Context, id int) (*ent.Doctor, error) {
+	return doctors.Shown(ctx)(care.RestoreDoctor(ctx, id, r.window, now()))
 }
 
 func (r *mutationResolver) AssignDoctor(ctx context.Context, input AssignDoctorInput) (*ent.Mapping, error) {
@@ -288,6 +300,14 @@ func (r *queryResolver) Invitation(ctx context.Context, code string) (*Invitatio
 
 func (r *queryResolver) AccessLog(ctx context.Context, first *int, after *string, filter *AccessLogFilter) (*reading.Connection[ent.AccessEvent], error) {
 	return listAccess(ctx, filter)
+}
+
+func (r *queryResolver) DeletedPatients(ctx context.Context, first *int, after *string, last *int, before *string, orderBy *PatientOrder) (*reading.Connection[ent.Patient], error) {
+	return patients.ListIn(ctx, r.deleted)
+}
+
+func (r *queryResolver) DeletedDoctors(ctx context.Context, first *int, after *string, last *int, before *string, orderBy *DoctorOrder) (*reading.Connection[ent.Doctor], error) {
+	return doctors.ListIn(ctx, r.deleted)
 }
 
 func (r *revisionResolver) Actor(ctx context.Context, obj *ent.Revision) (*ent.User, error) {

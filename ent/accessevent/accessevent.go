@@ -36,6 +36,8 @@ const (
 	FieldUserAgent = "user_agent"
 	// FieldPatients holds the string denoting the patients field in the database.
 	FieldPatients = "patients"
+	// FieldSubject holds the string denoting the subject field in the database.
+	FieldSubject = "subject"
 	// FieldWriter holds the string denoting the writer field in the database.
 	FieldWriter = "writer"
 	// FieldBatch holds the string denoting the batch field in the database.
@@ -60,6 +62,7 @@ var Columns = []string{
 	FieldAddress,
 	FieldUserAgent,
 	FieldPatients,
+	FieldSubject,
 	FieldWriter,
 	FieldBatch,
 	FieldHash,
@@ -229,6 +232,11 @@ func ByUserAgent(opts ...sql.OrderTermOption) OrderOption {
 // ByPatients orders the results by the patients field.
 func ByPatients(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPatients, opts...).ToFunc()
+}
+
+// BySubject orders the results by the subject field.
+func BySubject(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSubject, opts...).ToFunc()
 }
 
 // ByWriter orders the results by the writer field.

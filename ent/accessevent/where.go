@@ -95,6 +95,11 @@ func Patients(v scalar.IDs) predicate.AccessEvent {
 	return predicate.AccessEvent(sql.FieldEQ(FieldPatients, v))
 }
 
+// Subject applies equality check predicate on the "subject" field. It's identical to SubjectEQ.
+func Subject(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldEQ(FieldSubject, v))
+}
+
 // Writer applies equality check predicate on the "writer" field. It's identical to WriterEQ.
 func Writer(v int) predicate.AccessEvent {
 	return predicate.AccessEvent(sql.FieldEQ(FieldWriter, v))
@@ -618,6 +623,81 @@ func PatientsLT(v scalar.IDs) predicate.AccessEvent {
 // PatientsLTE applies the LTE predicate on the "patients" field.
 func PatientsLTE(v scalar.IDs) predicate.AccessEvent {
 	return predicate.AccessEvent(sql.FieldLTE(FieldPatients, v))
+}
+
+// SubjectEQ applies the EQ predicate on the "subject" field.
+func SubjectEQ(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldEQ(FieldSubject, v))
+}
+
+// SubjectNEQ applies the NEQ predicate on the "subject" field.
+func SubjectNEQ(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldNEQ(FieldSubject, v))
+}
+
+// SubjectIn applies the In predicate on the "subject" field.
+func SubjectIn(vs ...string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldIn(FieldSubject, vs...))
+}
+
+// SubjectNotIn applies the NotIn predicate on the "subject" field.
+func SubjectNotIn(vs ...string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldNotIn(FieldSubject, vs...))
+}
+
+// SubjectGT applies the GT predicate on the "subject" field.
+func SubjectGT(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldGT(FieldSubject, v))
+}
+
+// SubjectGTE applies the GTE predicate on the "subject" field.
+func SubjectGTE(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldGTE(FieldSubject, v))
+}
+
+// SubjectLT applies the LT predicate on the "subject" field.
+func SubjectLT(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldLT(FieldSubject, v))
+}
+
+// SubjectLTE applies the LTE predicate on the "subject" field.
+func SubjectLTE(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldLTE(FieldSubject, v))
+}
+
+// SubjectContains applies the Contains predicate on the "subject" field.
+func SubjectContains(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldContains(FieldSubject, v))
+}
+
+// SubjectHasPrefix applies the HasPrefix predicate on the "subject" field.
+func SubjectHasPrefix(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldHasPrefix(FieldSubject, v))
+}
+
+// SubjectHasSuffix applies the HasSuffix predicate on the "subject" field.
+func SubjectHasSuffix(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldHasSuffix(FieldSubject, v))
+}
+
+// SubjectIsNil applies the IsNil predicate on the "subject" field.
+func SubjectIsNil() predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldIsNull(FieldSubject))
+}
+
+// SubjectNotNil applies the NotNil predicate on the "subject" field.
+func SubjectNotNil() predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldNotNull(FieldSubject))
+}
+
+// SubjectEqualFold applies the EqualFold predicate on the "subject" field.
+func SubjectEqualFold(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldEqualFold(FieldSubject, v))
+}
+
+// SubjectContainsFold applies the ContainsFold predicate on the "subject" field.
+func SubjectContainsFold(v string) predicate.AccessEvent {
+	return predicate.AccessEvent(sql.FieldContainsFold(FieldSubject, v))
 }
 
 // WriterEQ applies the EQ predicate on the "writer" field.

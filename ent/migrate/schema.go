@@ -23,6 +23,7 @@ var (
 		{Name: "address", Type: field.TypeString},
 		{Name: "user_agent", Type: field.TypeString},
 		{Name: "patients", Type: field.TypeOther, SchemaType: map[string]string{"postgres": "bigint[]", "sqlite3": "text"}},
+		{Name: "subject", Type: field.TypeString, Nullable: true},
 		{Name: "writer", Type: field.TypeInt},
 		{Name: "batch", Type: field.TypeInt},
 		{Name: "hash", Type: field.TypeString, Nullable: true},
@@ -46,7 +47,7 @@ var (
 			{
 				Name:    "accessevent_writer_batch_id",
 				Unique:  false,
-				Columns: []*schema.Column{AccessEventsColumns[12], AccessEventsColumns[13], AccessEventsColumns[0]},
+				Columns: []*schema.Column{AccessEventsColumns[13], AccessEventsColumns[14], AccessEventsColumns[0]},
 			},
 		},
 	}
@@ -675,9 +676,11 @@ func init() {
 	AccessEventsTable.Annotation = &entsql.Annotation{}
 	AccessEventsTable.Annotation.Checks = map[string]string{
 		"access_events_address_valid":    "length(address) <= 64",
+		"access_events_batch_valid":      "batch > 0",
 		"access_events_hash_valid":       "length(hash) = 64",
 		"access_events_operation_valid":  "length(operation) <= 100",
 		"access_events_request_id_valid": "length(request_id) <= 64",
+		"access_events_subject_valid":    "length(subject) <= 40",
 		"access_events_user_agent_valid": "length(user_agent) <= 300",
 	}
 	ClinicsTable.Annotation = &entsql.Annotation{}

@@ -299,6 +299,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	practiceHooks := schema.Practice{}.Hooks()
+
+	practice.Hooks[1] = practiceHooks[0]
 	practiceFields := schema.Practice{}.Fields()
 	_ = practiceFields
 	// practiceDescCreatedAt is the schema descriptor for created_at field.
@@ -376,6 +379,8 @@ func init() {
 	user.Hooks[1] = userHooks[0]
 
 	user.Hooks[2] = userHooks[1]
+
+	user.Hooks[3] = userHooks[2]
 	userFields := schema.User{}.Fields()
 	_ = userFields
 	// userDescUsername is the schema descriptor for username field.

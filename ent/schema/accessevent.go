@@ -41,6 +41,8 @@ func (AccessEvent) Fields() []ent.Field {
 		field.Other("patients", scalar.IDs{}).Immutable().
 			SchemaType(map[string]string{dialect.Postgres: "bigint[]", dialect.SQLite: "text"}).
 			Comment("The ids of the patients, in ascending order. SQLite finds them by a table of its own."),
+		field.String("subject").Optional().Nillable().Immutable().
+			Comment("What was changed that is no patient: User 12, Doctor 3."),
 		field.Int("writer").Immutable().
 			Comment("Whose chain the event is in."),
 		field.Int("batch").Immutable().
@@ -75,6 +77,8 @@ func (AccessEvent) Annotations() []schema.Annotation {
 		"request_id": "length(request_id) <= 64",
 		"address":    "length(address) <= 64",
 		"user_agent": "length(user_agent) <= 300",
+		"subject":    "length(subject) <= 40",
+		"batch":      "batch > 0",
 		"hash":       "length(hash) = 64",
 	})}
 }

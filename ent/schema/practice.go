@@ -43,6 +43,9 @@ func (Practice) Indexes() []ent.Index {
 	}
 }
 
+// Hooks of the Practice.
+func (Practice) Hooks() []ent.Hook { return []ent.Hook{rule.TracePractice} }
+
 // Policy of the Practice: the clinic and the account see and end it. Practices are
 // made by internal/auth alone.
 func (Practice) Policy() ent.Policy {

@@ -71,6 +71,7 @@ func (User) Indexes() []ent.Index {
 // Hooks of the User.
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
+		rule.TraceUser,
 		checked(User{}.Fields(), text{"username": scalar.NormalUsername, "email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
 		keyed("username", "username_key", scalar.Fold),
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"caregraph/ent"
-	"caregraph/internal/scalar"
 )
 
 // Limits of storing events.
@@ -147,6 +146,9 @@ func (c chain) store(ctx context.Context, db *ent.Client, events []event) (chain
 		if e.seenAs != "" {
 			rows[i].SetSeenAs(e.seenAs)
 		}
+		if e.subject != "" {
+			rows[i].SetSubject(e.subject)
+		}
 	}
 	next.hash = hash(c, texts)
 	rows[len(rows)-1].SetHash(next.hash)
@@ -174,7 +176,7 @@ func (e event) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(e.at.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.user))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.session))
-	for _, text := range []string{string(e.action), string(e.seenAs), string(e.door), e.operation, e.request, e.address, e.client, scalar.IDs(e.patients).String()} {
+	for _, text := range []string{string(e.action), string(e.seenAs), string(e.door), e.operation, e.request, e.address, e.client, e.patients.String(), e.subject} {
 		b = append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
 	}
 	return b

@@ -62,6 +62,7 @@ type event struct {
 	request         string
 	address, client string
 	patients        scalar.IDs
+	subject         string // what was changed that is no patient; empty for nothing
 }
 
 type trailKey struct{}
@@ -112,6 +113,19 @@ func Change(ctx context.Context, action accessevent.Action, seenAs accessevent.S
 	if v, err := viewer.FromContext(ctx); err == nil {
 		note(ctx, action, v.UserID, v.SessionID, seenAs, patients)
 	}
+}
+
+// ChangeOther notes what the viewer did to what is no patient, such as "User 12", in the
+// transaction of the context.
+func ChangeOther(ctx context.Context, action accessevent.Action, subject string) {
+	v, err := viewer.FromContext(ctx)
+	t := of(ctx)
+	if err != nil || t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, event{action: action, user: v.UserID, session: v.SessionID, subject: subject})
 }
 
 // SignIn notes what a user did to a session: neither is the viewer yet, or any more. user

@@ -36,8 +36,8 @@ type Verified struct {
 // Verify walks every chain of the log. A break is an event that was changed, added or
 // removed, a batch that is missing, an end that is not the one that the writer left, or an
 // end without its chain. It does not see what was changed together with everything after
-// it, by who can compute hashes: an export that is kept elsewhere shows that. Servers may
-// write meanwhile.
+// it by who can compute hashes, nor that the end of a chain was cut off and the stored end
+// set back: an export that is kept elsewhere shows that. Servers may write meanwhile.
 func Verify(ctx context.Context, db *sql.DB, kind string) (Verified, error) {
 	var v Verified
 	err := atOneTime(ctx, db, kind, func(c *sql.Conn) error {
@@ -54,6 +54,9 @@ func Verify(ctx context.Context, db *sql.DB, kind string) (Verified, error) {
 		})
 		w.end()
 		v.Batches, v.Breaks = w.batches, w.breaks
+		if kind == dialect.SQLite && err == nil {
+			err = v.pairs(ctx, c)
+		}
 		for _, writer := range slices.Sorted(maps.Keys(heads)) {
 			if h := heads[writer]; !w.walked[writer] && h.batch != h.first {
 				v.Breaks = append(v.Breaks, fmt.Sprintf("writer %d: the chain to batch %d is gone", writer, h.batch))
@@ -62,6 +65,18 @@ func Verify(ctx context.Context, db *sql.DB, kind string) (Verified, error) {
 		return err
 	})
 	return v, err
+}
+
+// pairs compares the table by which SQLite finds the events about a patient with the events.
+func (v *Verified) pairs(ctx context.Context, c *sql.Conn) error {
+	var lacking, foreign int
+	err := c.QueryRowContext(ctx, `WITH told AS (SELECT value AS patient_id, e.id AS event_id FROM access_events e, json_each('[' || trim(e.patients, '{}') || ']'))
+		SELECT (SELECT count(*) FROM told LEFT JOIN access_event_patients USING (patient_id, event_id) WHERE access_event_patients.event_id IS NULL),
+			(SELECT count(*) FROM access_event_patients) - (SELECT count(*) FROM told JOIN access_event_patients USING (patient_id, event_id))`).Scan(&lacking, &foreign)
+	if lacking+foreign > 0 {
+		v.Breaks = append(v.Breaks, fmt.Sprintf("access_event_patients: %d of what the events tell is missing, and %d is added", lacking, foreign))
+	}
+	return err
 }
 
 // walk is the state of Verify between two events.
@@ -96,6 +111,10 @@ func (w *walk) event(s stored) {
 			w.fail(s.writer, "batch %d: the chain has no end", s.batch)
 		}
 		w.at = chain{s.writer, h.first, h.firstHash}
+	}
+	if s.batch < 1 {
+		w.fail(s.writer, "event %d is in no batch", s.id)
+		return
 	}
 	if s.batch != w.batch {
 		w.endBatch()
@@ -164,7 +183,7 @@ type stored struct {
 // eachEvent calls f with the events that the rest of a SELECT statement finds.
 func eachEvent(ctx context.Context, c *sql.Conn, rest string, args []any, f func(stored) error) error {
 	rows, err := c.QueryContext(ctx, `SELECT id, at, action, coalesce(user_id, 0), coalesce(session_id, 0), coalesce(seen_as, ''), door, operation,
-		request_id, address, user_agent, CAST(patients AS text), writer, batch, coalesce(hash, '') FROM access_events `+rest, args...)
+		request_id, address, user_agent, CAST(patients AS text), writer, batch, coalesce(hash, ''), coalesce(subject, '') FROM access_events `+rest, args...)
 	if err != nil {
 		return err
 	}
@@ -172,7 +191,7 @@ func eachEvent(ctx context.Context, c *sql.Conn, rest string, args []any, f func
 	for rows.Next() {
 		var s stored
 		err := rows.Scan(&s.id, &s.at, &s.action, &s.user, &s.session, &s.seenAs, &s.door, &s.operation,
-			&s.request, &s.address, &s.client, &s.patients, &s.writer, &s.batch, &s.hash)
+			&s.request, &s.address, &s.client, &s.patients, &s.writer, &s.batch, &s.hash, &s.subject)
 		if err != nil {
 			return err
 		}
@@ -207,12 +226,10 @@ func atOneTime(ctx context.Context, db *sql.DB, kind string, f func(*sql.Conn) e
 // about one patient if patient is not 0.
 func Export(ctx context.Context, db *sql.DB, kind string, since time.Time, patient int, w io.Writer) error {
 	rest, args := "WHERE at >= $1", []any{since.UTC()}
-	if patient != 0 {
-		about := "id IN (SELECT event_id FROM access_event_patients WHERE patient_id = $2)"
-		if kind == dialect.Postgres {
-			about = "patients @> ARRAY[$2::bigint]"
-		}
-		rest, args = rest+" AND "+about, append(args, patient)
+	if patient != 0 && kind == dialect.Postgres {
+		rest, args = rest+" AND patients @> ARRAY[$2::bigint]", append(args, patient)
+	} else if patient != 0 { // not by the table of patients, which the hashes do not cover
+		rest, args = rest+" AND ',' || trim(patients, '{}') || ',' LIKE $2", append(args, fmt.Sprintf("%%,%d,%%", patient))
 	}
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
@@ -231,9 +248,10 @@ func Export(ctx context.Context, db *sql.DB, kind string, since time.Time, patie
 				Address   string             `json:"address"`
 				Client    string             `json:"user_agent"`
 				Patients  []int              `json:"patients"`
+				Subject   *string            `json:"subject"`
 			}{
 				s.id, s.at.UTC(), s.action, optional(s.user), optional(s.session), optional(string(s.seenAs)), s.door, s.operation,
-				s.request, s.address, s.client, append([]int{}, s.patients...),
+				s.request, s.address, s.client, append([]int{}, s.patients...), optional(s.subject),
 			})
 		})
 	})
@@ -253,7 +271,7 @@ const maxExpired = 1000
 // Expire deletes what is older than an instant, a few batches of a chain at a time, each
 // with the end that shows where the chain begins from then on. It is the only way in which
 // this application removes events.
-func Expire(ctx context.Context, db *sql.DB, before time.Time) (deleted int64, err error) {
+func Expire(ctx context.Context, db *sql.DB, kind string, before time.Time) (deleted int64, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT DISTINCT writer FROM access_events WHERE at < $1", before.UTC())
 	if err != nil {
 		return 0, err
@@ -272,7 +290,7 @@ func Expire(ctx context.Context, db *sql.DB, before time.Time) (deleted int64, e
 	}
 	for _, writer := range writers {
 		for {
-			n, err := expire(ctx, db, writer, before)
+			n, err := expire(ctx, db, kind, writer, before)
 			deleted += n
 			if err != nil {
 				return deleted, err
@@ -285,16 +303,25 @@ func Expire(ctx context.Context, db *sql.DB, before time.Time) (deleted int64, e
 	return deleted, nil
 }
 
-func expire(ctx context.Context, db *sql.DB, writer int, before time.Time) (int64, error) {
+func expire(ctx context.Context, db *sql.DB, kind string, writer int, before time.Time) (int64, error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.Rollback()           // does nothing after Commit
+	if kind == dialect.Postgres { // every server deletes; they take turns
+		if _, err := tx.ExecContext(ctx, "SELECT FROM access_heads WHERE writer = $1 FOR UPDATE", writer); err != nil {
+			return 0, err
+		}
+	}
+	// The last one of the oldest batches before the first that has anything young: the clock of
+	// a server may have gone back.
 	var batch int
 	var last string
-	err = tx.QueryRowContext(ctx, `SELECT batch, hash FROM (SELECT batch, hash, at FROM access_events WHERE writer = $1 AND hash IS NOT NULL ORDER BY batch LIMIT $2) AS oldest
-		WHERE at < $3 ORDER BY batch DESC LIMIT 1`, writer, maxExpired, before.UTC()).Scan(&batch, &last)
+	err = tx.QueryRowContext(ctx, `SELECT batch, hash FROM access_events WHERE writer = $1 AND hash IS NOT NULL
+			AND batch < coalesce((SELECT min(batch) FROM access_events WHERE writer = $1 AND at >= $2), 9223372036854775807)
+			AND batch <= (SELECT min(batch) FROM access_events WHERE writer = $1) + $3
+		ORDER BY batch DESC LIMIT 1`, writer, before.UTC(), maxExpired).Scan(&batch, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

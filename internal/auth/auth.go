@@ -164,7 +164,8 @@ func (s *Service) verify(ctx context.Context, counters []counter, u *ent.User, p
 		if verifies(password, stored) && u != nil && u.IsActive {
 			return nil
 		}
-		audit.SignIn(ctx, accessevent.ActionSIGN_IN_FAILED, 0, 0)
+		v, _ := viewer.FromContext(ctx) // of who changes the password
+		audit.SignIn(ctx, accessevent.ActionSIGN_IN_FAILED, v.UserID, v.SessionID)
 		return cmp.Or[error](s.failed(ctx, counters), errCredentials)
 	})
 	if err != nil || !stale(stored) {

@@ -255,6 +255,8 @@ func beDoctor(ctx context.Context, v viewer.Viewer, clinicID, doctorID int) erro
 func bePatient(ctx context.Context, v viewer.Viewer, clinicID, patientID int) error {
 	db, all := ent.FromContext(ctx), unrestricted(ctx)
 	there := []predicate.Patient{patient.ID(patientID), patient.ClinicID(clinicID), patient.DeletedAtIsNil()}
+	v.Records = true // from now on
+	all = viewer.NewContext(all, v)
 	err := db.Patient.UpdateOneID(patientID).Where(append(there, patient.AccountIDIsNil())...).SetAccountID(v.UserID).Exec(all)
 	if !ent.IsNotFound(err) {
 		return err

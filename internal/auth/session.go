@@ -163,7 +163,6 @@ func (s *Service) Change(ctx context.Context, change *ent.UserUpdateOne) (*ent.U
 	if err != nil {
 		return nil, err
 	}
-	audit.Change(ctx, accessevent.ActionUPDATE, "")
 	end := ent.FromContext(ctx).Session.Update().Where(session.UserID(u.ID), session.EndedAtIsNil()).SetEndedAt(s.now())
 	if u.IsActive {
 		end.Where(session.Or(session.RoleNEQ(session.Role(u.Role)), session.StaffNEQ(u.IsStaff)))

@@ -235,11 +235,17 @@ func (t *Table[T]) Lists(ctx context.Context, p *Page[T], where []Where, modify 
 
 // List returns the page of the whole list that the field being resolved asks
 // for.
-func (t *Table[T]) List(ctx context.Context) (*Connection[T], error) {
+func (t *Table[T]) List(ctx context.Context) (*Connection[T], error) { return t.ListIn(ctx, nil) }
+
+// ListIn is List of what is seen in the context that see returns, unless it is nil.
+func (t *Table[T]) ListIn(ctx context.Context, see func(context.Context) context.Context) (*Connection[T], error) {
 	f := graphql.GetFieldContext(ctx)
 	p, where, err := t.arguments(ctx, f.Args)
 	if err != nil {
 		return nil, err
+	}
+	if see != nil {
+		p.see = see
 	}
 	pages, err := t.pages(ctx, f.Field, p, t.whole(where))
 	if err != nil {

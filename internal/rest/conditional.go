@@ -41,8 +41,9 @@ func matches(values []string, tag string) bool {
 // conditionally calls execute with the variable version that If-Match asks for, if it asks
 // for one. It fails with 412 for any other version.
 func (s *Server) conditionally(r *http.Request, variables map[string]any, execute func() ([]byte, error)) ([]byte, error) {
-	asked := tags(r.Header.Values("If-Match"))
-	if asked == nil || r.Method == http.MethodGet || slices.Contains(asked, "*") {
+	values := r.Header.Values("If-Match")
+	asked := tags(values)
+	if values == nil || r.Method == http.MethodGet || slices.Contains(asked, "*") {
 		return execute()
 	}
 	var versions []int

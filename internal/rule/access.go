@@ -2,6 +2,8 @@ package rule
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	baseent "entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -10,8 +12,10 @@ import (
 	"caregraph/ent"
 	"caregraph/ent/accessevent"
 	"caregraph/ent/patient"
+	"caregraph/ent/practice"
 	"caregraph/ent/predicate"
 	"caregraph/ent/privacy"
+	"caregraph/ent/user"
 	"caregraph/internal/audit"
 	"caregraph/internal/scalar"
 	"caregraph/internal/viewer"
@@ -165,10 +169,63 @@ func TraceDoctor(next baseent.Mutator) baseent.Mutator {
 			action = accessevent.ActionRESTORE
 		}
 		value, err := next.Mutate(ctx, m)
-		if err == nil {
-			audit.Change(ctx, action, "")
+		if d, one := value.(*ent.Doctor); err == nil && one {
+			audit.ChangeOther(ctx, action, fmt.Sprint("Doctor ", d.ID))
 		}
 		return value, err
+	})
+}
+
+// rights are the fields of a user that say what the user may do.
+var rights = []string{user.FieldRole, user.FieldIsActive, user.FieldIsStaff, user.FieldClinicID, user.FieldClinicRole}
+
+// TraceUser is the hook that notes in the access log whose rights were changed.
+func TraceUser(next baseent.Mutator) baseent.Mutator {
+	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
+		m := mutation.(*ent.UserMutation)
+		if m.Op().Is(baseent.OpCreate) || !slices.ContainsFunc(m.Fields(), func(f string) bool { return slices.Contains(rights, f) }) {
+			return next.Mutate(ctx, m)
+		}
+		ids, err := m.IDs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		value, err := next.Mutate(ctx, m)
+		for _, id := range ids {
+			if err == nil {
+				audit.ChangeOther(ctx, accessevent.ActionUPDATE, fmt.Sprint("User ", id))
+			}
+		}
+		return value, err
+	})
+}
+
+// TracePractice is the hook that notes in the access log who became, or is no longer, the
+// account of a doctor.
+func TracePractice(next baseent.Mutator) baseent.Mutator {
+	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
+		m := mutation.(*ent.PracticeMutation)
+		var ended []*ent.Practice
+		if !m.Op().Is(baseent.OpCreate) {
+			ids, err := m.IDs(ctx)
+			if err == nil && len(ids) > 0 {
+				ended, err = m.Client().Practice.Query().Where(practice.IDIn(ids...)).All(ctx)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		value, err := next.Mutate(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		if p, one := value.(*ent.Practice); one {
+			audit.ChangeOther(ctx, accessevent.ActionUPDATE, fmt.Sprint("User ", p.UserID))
+		}
+		for _, p := range ended {
+			audit.ChangeOther(ctx, accessevent.ActionUPDATE, fmt.Sprint("User ", p.UserID))
+		}
+		return value, nil
 	})
 }
 

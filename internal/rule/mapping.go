@@ -25,10 +25,15 @@ func LiveMappingQuery() privacy.QueryRule {
 	})
 }
 
-// LiveMappingMutation keeps the mappings of deleted patients as they are.
+// LiveMappingMutation keeps the mappings of deleted patients as they are, but for who brings
+// them back with the patient.
 func LiveMappingMutation() privacy.MutationRule {
 	return privacy.MappingMutationRuleFunc(func(_ context.Context, m *ent.MappingMutation) error {
-		if !m.Op().Is(baseent.OpCreate) {
+		switch {
+		case m.Op().Is(baseent.OpCreate):
+		case m.DeletedAtCleared():
+			m.Where(mapping.DeletedAtNotNil())
+		default:
 			m.Where(mapping.DeletedAtIsNil())
 		}
 		return privacy.Skip

@@ -5,6 +5,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"time"
 
 	baseent "entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -20,19 +21,53 @@ import (
 	"caregraph/internal/viewer"
 )
 
-// LivePatientQuery hides deleted patients, from staff too.
+// LivePatientQuery hides deleted patients, from staff too. In a context of Deleted it shows
+// them, and nothing else, to who may bring them back: their clinic, and staff.
 func LivePatientQuery() privacy.QueryRule {
-	return privacy.PatientQueryRuleFunc(func(_ context.Context, q *ent.PatientQuery) error {
-		q.Where(patient.DeletedAtIsNil())
-		return privacy.Skip
+	return privacy.PatientQueryRuleFunc(func(ctx context.Context, q *ent.PatientQuery) error {
+		since, deleted := ctx.Value(deletedKey{}).(time.Time)
+		if !deleted {
+			q.Where(patient.DeletedAtIsNil())
+			return privacy.Skip
+		}
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		q.Where(patient.DeletedAtGT(since))
+		if !v.Staff {
+			q.Where(patient.ClinicID(v.ClinicID))
+		}
+		return privacy.Allow
 	})
 }
 
-// LivePatientMutation keeps deleted patients as they are.
+// Deleted returns a context in which patients are shown who were deleted after an instant,
+// and no others; and doctors, too.
+func Deleted(ctx context.Context, since time.Time) context.Context {
+	return context.WithValue(ctx, deletedKey{}, since)
+}
+
+type deletedKey struct{}
+
+// LivePatientMutation keeps deleted patients as they are, but for who brings them back: their
+// clinic, and staff.
 func LivePatientMutation() privacy.MutationRule {
-	return privacy.PatientMutationRuleFunc(func(_ context.Context, m *ent.PatientMutation) error {
-		if !m.Op().Is(baseent.OpCreate) {
+	return privacy.PatientMutationRuleFunc(func(ctx context.Context, m *ent.PatientMutation) error {
+		switch {
+		case m.Op().Is(baseent.OpCreate):
+		case !m.DeletedAtCleared():
 			m.Where(patient.DeletedAtIsNil())
+		default:
+			v, err := viewer.FromContext(ctx)
+			if err != nil {
+				return err
+			}
+			m.Where(patient.DeletedAtNotNil())
+			if !v.Staff {
+				m.Where(patient.ClinicID(v.ClinicID))
+			}
+			return privacy.Allow
 		}
 		return privacy.Skip
 	})

@@ -27,7 +27,7 @@ func sweep(ctx context.Context, db *store.DB, authn *auth.Service, retention tim
 			if err := authn.Sweep(ctx); err != nil {
 				log.Warn("sweep", "err", fault.Safe(err))
 			}
-			if deleted, err := audit.Expire(ctx, db.DB, time.Now().Add(-retention)); err != nil {
+			if deleted, err := audit.Expire(ctx, db.DB, db.Dialect, time.Now().Add(-retention)); err != nil {
 				log.Warn("old entries of the access log stay", "err", fault.Safe(err))
 			} else if deleted > 0 {
 				log.Info("old entries of the access log are deleted", "entries", deleted)

@@ -31,6 +31,7 @@ type Config struct {
 	Listening `embed:"" group:"Server"`
 	Database  `embed:"" group:"Database"`
 	SigningIn `embed:"" group:"Sign-in"`
+	Undoing   `embed:"" group:"Undo"`
 	Auditing  `embed:"" group:"Access log"`
 	Limiting  `embed:"" group:"Limits; 0 switches one off"`
 
@@ -60,6 +61,11 @@ type Listening struct {
 type Database struct {
 	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
 	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
+}
+
+// Undoing is about what was deleted.
+type Undoing struct {
+	RestoreWindow time.Duration `default:"720h" hidden:"" help:"How long what was deleted can be brought back."`
 }
 
 // SigningIn is about tokens and passwords.

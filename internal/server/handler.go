@@ -27,7 +27,7 @@ func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
 	db.Limit()
 	client := db.Client()
 	authn := auth.New(client, cfg.Auth())
-	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key), log, graphqlhttp.Options{
+	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
 		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
 	})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}

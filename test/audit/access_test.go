@@ -50,7 +50,7 @@ func newWorld(t testing.TB, a *harness.API) *world {
 // operation, and the patients.
 func (w *world) events(t testing.TB) []string {
 	t.Helper()
-	rows, err := w.DB.QueryContext(t.Context(), `SELECT e.id, e.action, coalesce(u.username, '-'), coalesce(e.seen_as, '-'), e.door, e.operation, CAST(e.patients AS text)
+	rows, err := w.DB.QueryContext(t.Context(), `SELECT e.id, e.action, coalesce(u.username, '-'), coalesce(e.seen_as, '-'), e.door, e.operation, CASE WHEN e.subject IS NULL THEN CAST(e.patients AS text) ELSE e.subject END
 		FROM access_events e LEFT JOIN users u ON u.id = e.user_id WHERE e.id > $1 ORDER BY e.id`, w.seen)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ var looks = []struct {
 	}},
 	{"{ viewer { records { name } clinic { members { nodes { username } } } } }", "", map[string]string{"arjun": "LIST @ SELF GRAPHQL viewer {1}"}},
 	{"{ viewer { username activity(first: 0) { totalCount } } }", "", map[string]string{"asha rohan arjun om sita tara": "LIST @ - GRAPHQL viewer {}"}},
-	{"{ accessLog(first: 0, filter: {patientId: 2}) { totalCount } }", "", map[string]string{"asha rohan arjun om sita tara": "LIST @ - GRAPHQL accessLog {2}"}},
+	{"{ accessLog(first: 0, filter: {patientId: 2}) { totalCount } }", "", map[string]string{"asha rohan arjun om sita": "LIST @ - GRAPHQL accessLog {}", "tara": "LIST @ - GRAPHQL accessLog {2}"}},
 	{"{ patient(id: 3) { accessLog { totalCount } } }", "", map[string]string{
 		"asha": "READ @ CLINIC GRAPHQL patient {3}", "tara": "READ @ STAFF GRAPHQL patient {3}", "rohan arjun om sita": "DENIED @ - GRAPHQL patient {3}",
 	}},
@@ -157,18 +157,18 @@ var looks = []struct {
 		"rohan om sita": "DENIED @ - GRAPHQL updatePatient {1}",
 	}},
 	{"mutation { updatePatient(id: 1, input: {name: \"\"}) { name } }", "", map[string]string{"rohan arjun": "DENIED @ - GRAPHQL updatePatient {1}"}},
-	{"mutation { updatePatient(id: 1, input: {}, expectedVersion: 77) { name } }", "", map[string]string{"om sita": "DENIED @ - GRAPHQL updatePatient {1}"}},
+	{"mutation { updatePatient(id: 1, input: {}, expectedVersion: 77) { name } }", "", map[string]string{"asha rohan arjun om sita tara": "DENIED @ - GRAPHQL updatePatient {1}"}},
 	{"mutation { updateMapping(id: 1, notes: \"Rest\") { id } }", "", map[string]string{
 		"asha": "UPDATE @ CLINIC GRAPHQL updateMapping {1}", "rohan": "UPDATE @ TREATING GRAPHQL updateMapping {1}", "tara": "UPDATE @ STAFF GRAPHQL updateMapping {1}",
 		"arjun om sita": "DENIED @ - GRAPHQL updateMapping {}",
 	}},
-	{"mutation { updateDoctor(id: 2, input: {name: \"Dr. S\"}) { name } }", "", map[string]string{"asha rohan arjun om sita tara": "UPDATE @ - GRAPHQL updateDoctor {}"}},
+	{"mutation { updateDoctor(id: 2, input: {name: \"Dr. S\"}) { name } }", "", map[string]string{"asha rohan arjun om sita tara": "UPDATE @ - GRAPHQL updateDoctor Doctor 2"}},
 	{"PATCH /api/patients/2/", `{"blood_group":"B+"}`, map[string]string{
 		"asha": "UPDATE @ CLINIC REST UpdatePatient {2}", "rohan": "UPDATE @ TREATING REST UpdatePatient {2}", "tara": "UPDATE @ STAFF REST UpdatePatient {2}",
 		"arjun om sita": "DENIED @ - REST UpdatePatient {2}",
 	}},
 	{"PATCH /api/doctors/2/", `{"name":7,"email":"x"}`, nil},
-	{"PUT /api/doctors/2/", `{"name":"Dr. S"}`, map[string]string{"asha rohan arjun om sita tara": "UPDATE @ - REST UpdateDoctor {}"}},
+	{"PUT /api/doctors/2/", `{"name":"Dr. S"}`, map[string]string{"asha rohan arjun om sita tara": "UPDATE @ - REST UpdateDoctor Doctor 2"}},
 	{"mutation { a: assignDoctor(input: {patientId: 3, doctorId: 1}) { id } b: unassignDoctor(id: 3) { id } }", "", map[string]string{
 		"asha":                "ASSIGN @ CLINIC GRAPHQL assignDoctor unassignDoctor {3}; UNASSIGN @ CLINIC GRAPHQL assignDoctor unassignDoctor {2}",
 		"om sita rohan arjun": "DENIED @ - GRAPHQL assignDoctor unassignDoctor {3}",
@@ -221,23 +221,23 @@ var steps = []struct{ caller, request, body, want string }{
 	{"asha", `mutation { createPatient(input: {name: "", phone: "9876543210", ageYears: 40, address: "Pune", gender: FEMALE}) { name } }`, "", ""},
 	{"tara", "POST /api/patients/", `{"name":"Esha","phone":"9876543210","date_of_birth":"1990-05-15","address":"Pune","gender":"female"}`, "CREATE tara CLINIC REST CreatePatient {6}"},
 	{"asha", `mutation { a: createPatient(input: {name: "Farah", phone: "9876543210", ageYears: 40, address: "Pune", gender: FEMALE}) { name } b: updatePatient(id: 4, input: {name: "x"}) { name } }`, "", "DENIED asha - GRAPHQL createPatient updatePatient {4}"},
-	{"asha", `mutation { createDoctor(input: {name: "Dr. New", email: "n@example.com", specialization: "ENT", licenseNumber: "N-1", experienceYears: 1, consultationFee: "1"}) { name } }`, "", "CREATE asha - GRAPHQL createDoctor {}"},
+	{"asha", `mutation { createDoctor(input: {name: "Dr. New", email: "n@example.com", specialization: "ENT", licenseNumber: "N-1", experienceYears: 1, consultationFee: "1"}) { name } }`, "", "CREATE asha - GRAPHQL createDoctor Doctor 3"},
 	{"asha", `mutation { createDoctor(input: {name: "Dr. New", email: "n@example.com", specialization: "ENT", licenseNumber: "N-1", experienceYears: 1, consultationFee: "1"}) { name } }`, "", ""},
 	{"asha", "POST /api/mappings/", `{"patient":3,"doctor":2}`, "ASSIGN asha CLINIC REST AssignDoctor {3}"},
 	{"asha", "POST /api/mappings/", `{"patient":4,"doctor":2}`, "DENIED asha - REST AssignDoctor {4}"},
 	{"tara", "POST /api/mappings/", `{"patient":4,"doctor":2}`, "ASSIGN tara STAFF REST AssignDoctor {4}"},
 	{"asha", "DELETE /api/mappings/3/", "", "UNASSIGN asha CLINIC REST UnassignDoctor {2}"},
 	{"asha", "DELETE /api/doctors/2/", "", ""},
-	{"tara", "DELETE /api/doctors/2/", "", "DELETE tara - REST DeleteDoctor {}; UNASSIGN tara STAFF REST DeleteDoctor {3,4}"},
+	{"tara", "DELETE /api/doctors/2/", "", "DELETE tara - REST DeleteDoctor Doctor 2; UNASSIGN tara STAFF REST DeleteDoctor {3,4}"},
 	{"asha", `mutation { deletePatient(id: 2) }`, "", "DELETE asha CLINIC GRAPHQL deletePatient {2}"},
 	{"asha", `mutation { deletePatient(id: 2) }`, "", "DENIED asha - GRAPHQL deletePatient {2}"},
 	{"asha", "DELETE /api/patients/5/", "", "DELETE asha CLINIC REST DeletePatient {5}"},
 	{"asha", `mutation { removeAccount(patientId: 1) }`, "", "UPDATE asha CLINIC GRAPHQL removeAccount {1}"},
 	{"sita", `mutation { removeAccount(patientId: 1) }`, "", "DENIED sita - GRAPHQL removeAccount {1}"},
 	{"asha", `mutation { invitePatient(patientId: 1) { code } }`, "", ""},
-	{"tara", `mutation { updateUser(id: 4, input: {isStaff: false}) { username } }`, "", "UPDATE tara - GRAPHQL updateUser {}"},
+	{"tara", `mutation { updateUser(id: 4, input: {isStaff: false}) { username } }`, "", "UPDATE tara - GRAPHQL updateUser User 4"},
 	{"asha", `mutation { updateUser(id: 4, input: {isStaff: false}) { username } }`, "", "DENIED asha - GRAPHQL updateUser {}"},
-	{"asha", `mutation { changePassword(input: {currentPassword: "wrong", newPassword: "Aniket@1234"}) { access } }`, "", "SIGN_IN_FAILED - - GRAPHQL changePassword {}"},
+	{"asha", `mutation { changePassword(input: {currentPassword: "wrong", newPassword: "Aniket@1234"}) { access } }`, "", "SIGN_IN_FAILED asha - GRAPHQL changePassword {}"},
 	{"asha", `mutation { logout }`, "", "SIGN_OUT asha - GRAPHQL logout {}"},
 	{"asha", `{ patient(id: 1) { name } }`, "", ""},
 	{"om", `mutation { changePassword(input: {currentPassword: "Aniket@123", newPassword: "Aniket@1234"}) { access } }`, "", "SIGN_IN om - GRAPHQL changePassword {}"},
@@ -273,12 +273,28 @@ func TestMoves(t *testing.T) {
 			}
 		}
 		w.Join(t, w.callers["om"], w.callers["asha"], "MEMBER")
-		expect("UPDATE om CLINIC GRAPHQL acceptInvitation {4}")
+		expect("UPDATE om - GRAPHQL acceptInvitation User 3; UPDATE om CLINIC GRAPHQL acceptInvitation {4}")
 		_, code := w.Invite(t, w.callers["asha"], "invitePatient(patientId: $id)", 3)
 		w.Must(t, w.callers["sita"], `query($code: String!) { invitation(code: $code) { patientName } }`, map[string]any{"code": code})
 		expect("READ sita - GRAPHQL invitation {3}")
 		w.Must(t, w.callers["sita"], `mutation($code: String!) { acceptInvitation(code: $code) { records { name } } }`, map[string]any{"code": code})
 		expect("UPDATE sita SELF GRAPHQL acceptInvitation {3}")
+		for mutation, want := range map[string]string{
+			`updateMember(userId: 3, role: ADMIN) { id }`: "UPDATE asha - GRAPHQL updateMember User 3",
+			`inviteMember(role: MEMBER) { code }`:         "",
+			`removeAccount(doctorId: 1)`:                  "UPDATE asha - GRAPHQL removeAccount User 2",
+		} {
+			w.Must(t, w.callers["asha"], "mutation { "+mutation+" }", nil)
+			expect(want)
+		}
+		_, code = w.Invite(t, w.callers["asha"], "inviteDoctor(doctorId: $id)", 1)
+		w.Must(t, w.callers["rohan"], `mutation($code: String!) { acceptInvitation(code: $code) { id } }`, map[string]any{"code": code})
+		expect("UPDATE rohan - GRAPHQL acceptInvitation User 2")
+		w.Must(t, w.callers["asha"], `mutation { removeMember(userId: 3) }`, nil)
+		expect("UPDATE asha - GRAPHQL removeMember User 3")
+		_, code = w.Invite(t, w.callers["asha"], "invitePatient(patientId: $id)", 2)
+		w.Must(t, w.callers["rohan"], `mutation($code: String!) { acceptInvitation(code: $code) { id } }`, map[string]any{"code": code})
+		expect("UPDATE rohan TREATING GRAPHQL acceptInvitation {2}") // which is stronger than SELF
 		w.Query(t, w.callers["sita"], `mutation { acceptInvitation(code: "0000") { id } }`, nil)
 		expect("DENIED sita - GRAPHQL acceptInvitation {}")
 	})

@@ -121,6 +121,19 @@ func TestHistory(t *testing.T) {
 			}
 			before = all
 		}
+		removed := a.CreatePatient(t, asha, "Bela")
+		exec("DELETE FROM patients WHERE id = $1", removed)
+		var kind, diff string
+		var version int
+		err := db.QueryRow("SELECT version, kind, diff FROM revisions WHERE patient_id = $1 ORDER BY version DESC LIMIT 1", removed).Scan(&version, &kind, &diff)
+		if err != nil || version != 2 || kind != "delete" || !strings.Contains(strings.ReplaceAll(diff, " ", ""), `"name":["Bela",null]`) {
+			t.Errorf("of what was removed from the database there is %d %s %s (%v)", version, kind, diff, err)
+		}
+		exec(`INSERT INTO patients (id, name, name_key, phone, date_of_birth, address, gender, clinic_id, created_by_id, created_at, updated_at)
+			SELECT id, name, name_key, phone, date_of_birth, address, gender, clinic_id, created_by_id, created_at, updated_at FROM patients WHERE id = $1 ON CONFLICT (id) DO NOTHING`, patient)
+		if all := history(t, a, asha, "patient", patient); strings.Count(all, "CREATE") != 1 {
+			t.Errorf("what was not inserted is in the history\n%s", all)
+		}
 		want := `1 CREATE chitra`
 		all := strings.Split(history(t, a, asha, "mapping", mapping), "\n")
 		if len(all) != 4 || all[3] != want || !strings.HasPrefix(all[0], `4 UPDATE asha; endedAt null "2`) || !strings.HasSuffix(all[0], `Z"; isActive true false`) || !strings.HasPrefix(all[1], `3 UPDATE nobody; assignedDate "2`) || !strings.HasSuffix(all[1], `"2026-01-02T03:04:05.250000Z"`) {

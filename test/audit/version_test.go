@@ -134,6 +134,8 @@ func TestConditionalREST(t *testing.T) {
 			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", `W/"1"`, 412, `"1"`},
 			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", `1`, 412, `"1"`},
 			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", `"x"`, 412, `"1"`},
+			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", ``, 412, `"1"`},
+			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", `, ,`, 412, `"1"`},
 			{"PATCH /api/patients/$patient/", `{"name":"Bela"}`, "If-Match", `"99999999999999999999"`, 412, `"1"`},
 			{"PATCH /api/patients/$patient/", `{"name":""}`, "If-Match", `"1"`, 400, ""},
 			{"PATCH /api/patients/987654321/", `{"name":"Bela"}`, "If-Match", `"1"`, 404, ""},

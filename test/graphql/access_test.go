@@ -335,6 +335,31 @@ var access = []struct {
 		`{"accessLog":{"nodes":[{"action":"CREATE","actor":{"username":"asha"}}]}}`,
 	},
 	{
+		"Query.deletedPatients", `{ deletedPatients(first: 1) { pageInfo { hasPreviousPage } } }`, harness.Unauthenticated,
+		`{"deletedPatients":{"pageInfo":{"hasPreviousPage":false}}}`, `{"deletedPatients":{"pageInfo":{"hasPreviousPage":false}}}`,
+		`{"deletedPatients":{"pageInfo":{"hasPreviousPage":false}}}`,
+	},
+	{
+		"Query.deletedDoctors", `{ deletedDoctors(first: 1) { pageInfo { hasPreviousPage } } }`, harness.Unauthenticated,
+		`{"deletedDoctors":{"pageInfo":{"hasPreviousPage":false}}}`, `{"deletedDoctors":{"pageInfo":{"hasPreviousPage":false}}}`,
+		`{"deletedDoctors":{"pageInfo":{"hasPreviousPage":false}}}`,
+	},
+	{
+		"Mutation.restorePatient", `mutation($patient: ID!) { restorePatient(id: $patient) { name } }`, harness.Unauthenticated,
+		harness.NotFound, harness.NotFound,
+		harness.NotFound,
+	},
+	{
+		"Mutation.restoreDoctor", `mutation($doctor: ID!) { restoreDoctor(id: $doctor) { name } }`, harness.Unauthenticated,
+		harness.NotFound, harness.NotFound,
+		harness.NotFound,
+	},
+	{
+		"Mutation.revertPatient", `mutation($patient: ID!) { revertPatient(id: $patient, revision: 987654321) { name } }`, harness.Unauthenticated,
+		harness.NotFound + ":revision", harness.NotFound,
+		harness.NotFound + ":revision",
+	},
+	{
 		"Mutation.register", `mutation($name: String!, $email: String!) { register(input: {username: $name, email: $email, password: "Aniket@123", role: PATIENT}) { user { isStaff role } } }`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,
 		`{"register":{"user":{"isStaff":false,"role":"PATIENT"}}}`,

@@ -35,7 +35,7 @@ var allowed = map[string]string{
 	"internal/auth":             "ent internal/audit internal/fault internal/limit internal/replay internal/request internal/rule internal/scalar internal/store internal/viewer",
 	"internal/audit":            "ent internal/request internal/scalar internal/viewer",
 	"internal/replay":           "ent internal/audit internal/fault internal/viewer",
-	"internal/care":             "ent internal/fault internal/rule",
+	"internal/care":             "ent internal/fault internal/rule internal/scalar",
 	"internal/store":            "ent internal/audit internal/fault internal/scalar",
 	"internal/django":           "ent internal/scalar internal/store",
 	"ent/schema":                "ent/privacy internal/rule internal/scalar",

@@ -223,6 +223,8 @@ func TestLimitsInDatabase(t *testing.T) {
 		{"access_events_request_id_valid", "request_id", long(65)},
 		{"access_events_address_valid", "address", long(65)},
 		{"access_events_user_agent_valid", "user_agent", long(301)},
+		{"access_events_subject_valid", "subject", long(41)},
+		{"access_events_batch_valid", "batch", "0"},
 		{"access_events_hash_valid", "hash", long(63)},
 		{"replays_id_valid", "id", long(63)},
 		{"replays_request_valid", "request", long(65)},

@@ -26,9 +26,18 @@ DECLARE
   after jsonb := to_jsonb(NEW);
   changed jsonb := '{}';
   change text := 'create';
-  at timestamptz := NEW.created_at;
-  actor bigint := coalesce(NEW.updated_by_id, (after ->> 'created_by_id')::bigint);
+  at timestamptz;
+  actor bigint;
 BEGIN
+  IF TG_OP = 'DELETE' THEN
+    SELECT jsonb_object_agg(key, jsonb_build_array(value, NULL)) INTO changed FROM jsonb_each(to_jsonb(OLD)) WHERE key <> ALL (TG_ARGV);
+    INSERT INTO revisions (patient_id, doctor_id, mapping_id, version, kind, at, diff) VALUES (
+      CASE TG_TABLE_NAME WHEN 'patients' THEN OLD.id END, CASE TG_TABLE_NAME WHEN 'doctors' THEN OLD.id END, CASE TG_TABLE_NAME WHEN 'mappings' THEN OLD.id END,
+      OLD.version + 1, 'delete', clock_timestamp(), changed);
+    RETURN OLD;
+  END IF;
+  at := NEW.created_at;
+  actor := coalesce(NEW.updated_by_id, (after ->> 'created_by_id')::bigint);
   IF TG_OP = 'UPDATE' THEN
     SELECT coalesce(jsonb_object_agg(key, jsonb_build_array(value, after -> key)), '{}') INTO changed FROM jsonb_each(to_jsonb(OLD))
       WHERE value <> after -> key AND key <> ALL (TG_ARGV);
@@ -54,6 +63,9 @@ BEGIN
     NEW.version, change, at, actor, changed);
   RETURN NEW;
 END $$;
-CREATE TRIGGER keep_revision BEFORE INSERT OR UPDATE ON doctors FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound', 'specialization_key');
-CREATE TRIGGER keep_revision BEFORE INSERT OR UPDATE ON patients FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound');
-CREATE TRIGGER keep_revision BEFORE INSERT OR UPDATE ON mappings FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'clinic_id', 'owner_id');
+CREATE TRIGGER keep_revision BEFORE UPDATE ON doctors FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound', 'specialization_key');
+CREATE TRIGGER keep_first_and_last AFTER INSERT OR DELETE ON doctors FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound', 'specialization_key');
+CREATE TRIGGER keep_revision BEFORE UPDATE ON patients FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound');
+CREATE TRIGGER keep_first_and_last AFTER INSERT OR DELETE ON patients FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'name_key', 'name_sound');
+CREATE TRIGGER keep_revision BEFORE UPDATE ON mappings FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'clinic_id', 'owner_id');
+CREATE TRIGGER keep_first_and_last AFTER INSERT OR DELETE ON mappings FOR EACH ROW EXECUTE FUNCTION keep_revision('id', 'version', 'updated_at', 'updated_by_id', 'deleted_at', 'clinic_id', 'owner_id');

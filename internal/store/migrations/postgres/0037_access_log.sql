@@ -12,6 +12,7 @@ CREATE TABLE access_events (
   address character varying NOT NULL,
   user_agent character varying NOT NULL,
   patients bigint[] NOT NULL,
+  subject character varying NULL,
   writer bigint NOT NULL,
   batch bigint NOT NULL,
   hash character varying NULL,
@@ -20,6 +21,8 @@ CREATE TABLE access_events (
   CONSTRAINT access_events_request_id_valid CHECK (length(request_id) <= 64),
   CONSTRAINT access_events_address_valid CHECK (length(address) <= 64),
   CONSTRAINT access_events_user_agent_valid CHECK (length(user_agent) <= 300),
+  CONSTRAINT access_events_subject_valid CHECK (length(subject) <= 40),
+  CONSTRAINT access_events_batch_valid CHECK (batch > 0),
   CONSTRAINT access_events_hash_valid CHECK (length(hash) = 64)
 );
 CREATE INDEX accessevent_at_id ON access_events (at, id);

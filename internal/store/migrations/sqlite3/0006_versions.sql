@@ -26,6 +26,20 @@ INSERT INTO revisions (doctor_id, version, kind, at, actor_id) SELECT id, 1, 'cr
 CREATE TRIGGER doctors_made AFTER INSERT ON doctors BEGIN
   INSERT INTO revisions (doctor_id, version, kind, at, actor_id) VALUES (NEW.id, NEW.version, 'create', NEW.created_at, NEW.updated_by_id);
 END;
+CREATE TRIGGER doctors_gone AFTER DELETE ON doctors BEGIN
+  INSERT INTO revisions (doctor_id, version, kind, at, diff)
+    SELECT OLD.id, OLD.version + 1, 'delete', strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00', json_group_object(field, json_array(json(before), NULL))
+    FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before
+    UNION ALL SELECT 'name', json_quote(OLD.name)
+    UNION ALL SELECT 'email', json_quote(OLD.email)
+    UNION ALL SELECT 'phone', json_quote(OLD.phone)
+    UNION ALL SELECT 'specialization', json_quote(OLD.specialization)
+    UNION ALL SELECT 'license_number', json_quote(OLD.license_number)
+    UNION ALL SELECT 'experience_years', json_quote(OLD.experience_years)
+    UNION ALL SELECT 'consultation_fee', json_quote(OLD.consultation_fee)
+    UNION ALL SELECT 'address', json_quote(OLD.address)
+    UNION ALL SELECT 'availability', json_quote(OLD.availability));
+END;
 CREATE TRIGGER doctors_changed AFTER UPDATE OF version, deleted_at, created_at, name, email, phone, specialization, license_number, experience_years, consultation_fee, address, availability ON doctors BEGIN
   INSERT INTO revisions (doctor_id, version, kind, at, actor_id, diff)
     SELECT NEW.id, OLD.version + 1,
@@ -50,6 +64,24 @@ END;
 INSERT INTO revisions (patient_id, version, kind, at, actor_id) SELECT id, 1, 'create', created_at, created_by_id FROM patients ORDER BY id;
 CREATE TRIGGER patients_made AFTER INSERT ON patients BEGIN
   INSERT INTO revisions (patient_id, version, kind, at, actor_id) VALUES (NEW.id, NEW.version, 'create', NEW.created_at, coalesce(NEW.updated_by_id, NEW.created_by_id));
+END;
+CREATE TRIGGER patients_gone AFTER DELETE ON patients BEGIN
+  INSERT INTO revisions (patient_id, version, kind, at, diff)
+    SELECT OLD.id, OLD.version + 1, 'delete', strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00', json_group_object(field, json_array(json(before), NULL))
+    FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before
+    UNION ALL SELECT 'name', json_quote(OLD.name)
+    UNION ALL SELECT 'email', json_quote(OLD.email)
+    UNION ALL SELECT 'phone', json_quote(OLD.phone)
+    UNION ALL SELECT 'date_of_birth', json_quote(OLD.date_of_birth)
+    UNION ALL SELECT 'birth_date_estimated', json_quote(OLD.birth_date_estimated)
+    UNION ALL SELECT 'address', json_quote(OLD.address)
+    UNION ALL SELECT 'gender', json_quote(OLD.gender)
+    UNION ALL SELECT 'blood_group', json_quote(OLD.blood_group)
+    UNION ALL SELECT 'emergency_contact', json_quote(OLD.emergency_contact)
+    UNION ALL SELECT 'medical_history', json_quote(OLD.medical_history)
+    UNION ALL SELECT 'clinic_id', json_quote(OLD.clinic_id)
+    UNION ALL SELECT 'created_by_id', json_quote(OLD.created_by_id)
+    UNION ALL SELECT 'account_id', json_quote(OLD.account_id));
 END;
 CREATE TRIGGER patients_changed AFTER UPDATE OF version, deleted_at, created_at, name, email, phone, date_of_birth, birth_date_estimated, address, gender, blood_group, emergency_contact, medical_history, clinic_id, created_by_id, account_id ON patients BEGIN
   INSERT INTO revisions (patient_id, version, kind, at, actor_id, diff)
@@ -79,6 +111,18 @@ END;
 INSERT INTO revisions (mapping_id, version, kind, at, actor_id) SELECT id, 1, 'create', created_at, created_by_id FROM mappings ORDER BY id;
 CREATE TRIGGER mappings_made AFTER INSERT ON mappings BEGIN
   INSERT INTO revisions (mapping_id, version, kind, at, actor_id) VALUES (NEW.id, NEW.version, 'create', NEW.created_at, coalesce(NEW.updated_by_id, NEW.created_by_id));
+END;
+CREATE TRIGGER mappings_gone AFTER DELETE ON mappings BEGIN
+  INSERT INTO revisions (mapping_id, version, kind, at, diff)
+    SELECT OLD.id, OLD.version + 1, 'delete', strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00', json_group_object(field, json_array(json(before), NULL))
+    FROM (SELECT 'created_at' AS field, json_quote(OLD.created_at) AS before
+    UNION ALL SELECT 'notes', json_quote(OLD.notes)
+    UNION ALL SELECT 'is_active', json_quote(OLD.is_active)
+    UNION ALL SELECT 'assigned_date', json_quote(OLD.assigned_date)
+    UNION ALL SELECT 'ended_at', json_quote(OLD.ended_at)
+    UNION ALL SELECT 'doctor_id', json_quote(OLD.doctor_id)
+    UNION ALL SELECT 'patient_id', json_quote(OLD.patient_id)
+    UNION ALL SELECT 'created_by_id', json_quote(OLD.created_by_id));
 END;
 CREATE TRIGGER mappings_changed AFTER UPDATE OF version, deleted_at, created_at, notes, is_active, assigned_date, ended_at, doctor_id, patient_id, created_by_id ON mappings BEGIN
   INSERT INTO revisions (mapping_id, version, kind, at, actor_id, diff)
