@@ -7,7 +7,7 @@ import { language, languages, say, speak, t } from "./text.js";
 import { define, forgetAll, go, link, root } from "./view.js";
 
 const patients = () => import("./patients.js"), doctors = () => import("./doctors.js"), users = () => import("./users.js");
-const clinic = () => import("./clinic.js"), mine = () => import("./mine.js");
+const clinic = () => import("./clinic.js"), mine = () => import("./mine.js"), trail = () => import("./trail.js");
 
 /** The views, by their paths; the module of a view is loaded when it is first shown. @type {[RegExp, string, () => Promise<unknown>][]} */
 const routes = [
@@ -17,6 +17,8 @@ const routes = [
 	[/^\/clinic$/, "cg-clinic", clinic],
 	[/^\/join$/, "cg-join", clinic],
 	[/^\/patients$/, "cg-patients", patients],
+	[/^\/patients\/deleted$/, "cg-deleted", trail],
+	[/^\/patients\/(\d{1,10})\/trail$/, "cg-trail", trail],
 	[/^\/patients\/new$/, "cg-patient-form", patients],
 	[/^\/patients\/(\d{1,10})$/, "cg-patient", () => import("./patient.js")],
 	[/^\/patients\/(\d{1,10})\/edit$/, "cg-patient-form", patients],

@@ -49,6 +49,7 @@ define("cg-patient", {
 	actions: (p, v) => p ? [
 		link(`/patients/${p.id}/edit`, { class: "button" }, t("edit")),
 		h("button", { type: "button", onclick: () => print() }, t("print")),
+		p.seenAs !== "TREATING" && link(`/patients/${p.id}/trail`, { class: "button" }, t("trail")),
 		mayAll(p) && remover(v, "/patients", t("deleteText"), deleteDocument),
 	] : [],
 	content(p, v) {

@@ -58,7 +58,7 @@ list("cg-patients", {
 		{ name: "blood", label: "bloodGroup", options: groups },
 		{ name: "assigned", label: "doctorsNow", options: [["true", t("withDoctor")], ["false", t("unassigned")]] },
 	],
-	actions: () => [link("/patients/new", { class: "button primary" }, t("newPatient"))],
+	actions: () => [link("/patients/deleted", { class: "button" }, t("deletedRecords")), link("/patients/new", { class: "button primary" }, t("newPatient"))],
 	async read(page, { q, gender, blood, assigned }, signal) {
 		const filter = { gender, bloodGroup: blood, assigned: assigned && assigned === "true" }, soundsLike = name(q);
 		const data = await request(listDocument, { ...page, filter: { ...filter, search: q }, similar: { ...filter, soundsLike }, named: !!soundsLike }, signal);

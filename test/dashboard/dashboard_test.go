@@ -655,6 +655,8 @@ var views = []struct{ name, path, shows string }{
 	{"patients", "/admin/patients", "patients"},
 	{"patient-new", "/admin/patients/new", "Medical history"},
 	{"patient", "/admin/patients/1", "History of care"},
+	{"trail", "/admin/patients/1/trail", "Who looked"},
+	{"deleted", "/admin/patients/deleted", "Nothing was deleted lately."},
 	{"patient-edit", "/admin/patients/1/edit", "Medical history"},
 	{"doctors", "/admin/doctors", "doctors"},
 	{"doctor", "/admin/doctors/1", "Your patients"},
@@ -753,7 +755,7 @@ func TestDashboardAccessible(t *testing.T) {
 	w.photograph("patient-print")
 	send(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	w.click("हिन्दी")
-	for _, view := range views[:6] {
+	for _, view := range views[:8] {
 		w.run(chromedp.Navigate(d.URL + view.path))
 		w.until(`document.querySelector("h1")?.innerText && !document.querySelector(".ghost")`)
 		check(w, view.name+"-hindi")

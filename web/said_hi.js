@@ -1,0 +1,22 @@
+// What is said of a failure in Hindi, by its code or by the server's words. Beside hi.js, because no module has more than 16 KiB.
+export default {
+	NETWORK: "सर्वर तक नहीं पहुँच पाए। आपका लिखा यहीं है।",
+	SLOW: "सर्वर जवाब में बहुत देर कर रहा है। आपका लिखा यहीं है।",
+	NONSENSE: "सर्वर का जवाब समझ में नहीं आया।",
+	NOT_FOUND: "ऐसा कोई रिकॉर्ड नहीं है, या वह आपका नहीं है।",
+	"This is the last admin of the clinic.": "ये क्लिनिक के अंतिम एडमिन हैं।",
+	"Only a user of role DOCTOR can be the account of a doctor.": "केवल डॉक्टर भूमिका वाले यह खाता ले सकते हैं।",
+	"This doctor has an account already.": "इन डॉक्टर का खाता पहले से है।",
+	"This patient has an account already.": "इस मरीज़ का खाता पहले से है।",
+	INTERNAL: "सर्वर में गड़बड़ी हुई।",
+	"Date has wrong format. Use one of these formats instead: YYYY-MM-DD.": "तारीख डालें, जैसे 15/05/1990।",
+	"Date of birth cannot be in the future.": "जन्म तिथि भविष्य में नहीं हो सकती।",
+	"No active account found with the given credentials": "ई-मेल या पासवर्ड सही नहीं है, या खाता सक्रिय नहीं है।",
+	"This field may not be blank.": "कृपया इसे भरें।",
+	"This field is required.": "कृपया इसे भरें।",
+	"An age is 0 to 130 years.": "आयु 0 से 130 वर्ष होती है।",
+	"Enter one phone number, without an extension. A second one fits in the emergency contact of a patient, or in the address of a doctor.": "एक ही फ़ोन नंबर डालें। दूसरा आपातकालीन संपर्क या पते में लिखें।",
+	"Enter a valid email address.": "सही ई-मेल पता डालें।",
+	"Enter a valid 10-digit phone number.": "10 अंकों का सही फ़ोन नंबर डालें।",
+	"This patient is already assigned to this doctor.": "यह डॉक्टर पहले से नियुक्त हैं।",
+};
