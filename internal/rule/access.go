@@ -84,6 +84,7 @@ func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
 	}
 	asked := sql.Dialect(s.Dialect()).Select(p.C(patient.FieldID)).From(p).Where(may).As("about")
 	if s.Dialect() == dialect.Postgres {
+		told(s, ids)
 		s.Join(asked).OnP(sql.P(func(b *sql.Builder) {
 			b.Ident(s.C(accessevent.FieldPatients)).WriteString(" @> ARRAY[").Ident(AccessPatient(s)).WriteByte(']')
 		}))
@@ -93,12 +94,21 @@ func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
 	s.Join(of).On(of.C("event_id"), s.C(accessevent.FieldID)).Join(asked).On(of.C("patient_id"), AccessPatient(s))
 }
 
+// told narrows a query of PostgreSQL to the events about any of the patients. It finds their
+// ids first: PostgreSQL would think that half a percent of all events are about a patient,
+// and so look for a page of them from the newest event on.
+func told(s *sql.Selector, patients []int) {
+	id := s.C(accessevent.FieldID)
+	s.Where(sql.P(func(b *sql.Builder) {
+		b.Ident(id).WriteString(" = ANY(ARRAY(SELECT e.id FROM access_events AS e WHERE e.patients && ").Arg(scalar.IDs(patients)).WriteString("))")
+	}))
+}
+
 // OfPatient is the condition of the events about a patient.
 func OfPatient(id int) predicate.AccessEvent {
 	return func(s *sql.Selector) {
 		if s.Dialect() == dialect.Postgres {
-			patients := s.C(accessevent.FieldPatients)
-			s.Where(sql.P(func(b *sql.Builder) { b.Ident(patients).WriteString(" @> ").Arg(scalar.IDs{id}) }))
+			told(s, []int{id})
 			return
 		}
 		of := sql.Dialect(s.Dialect()).Table(accessEventPatients)
