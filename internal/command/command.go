@@ -31,6 +31,7 @@ type commands struct {
 	Seed            seedCommand     `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
 	ImportDjango    importCommand   `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
 	Audit           auditCommand    `cmd:"" help:"Check or export the access log: caregraph audit verify, caregraph audit export."`
+	Purge           purgeCommand    `cmd:"" help:"Remove for good what was deleted longer ago than it can be brought back."`
 	Settings        settingsCommand `cmd:"" help:"List every setting with its default."`
 	Version         versionCommand  `cmd:"" help:"Tell the version."`
 }

@@ -144,3 +144,45 @@ func TestRevert(t *testing.T) {
 			map[string]any{"revision": nodes[len(nodes)-1].ID}, harness.Forbidden+":name")
 	})
 }
+
+// TestPurge checks that what can no longer be brought back is removed with all that is kept
+// of it, and nothing else.
+func TestPurge(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, harness.New(t, db))
+		asha, tara := w.callers["asha"], w.callers["tara"]
+		w.Must(t, asha, `mutation { updatePatient(id: 1, input: {name: "Arjuna", medicalHistory: "Asthma"}) { id } updateMapping(id: 1, notes: "Heart") { id } }`, nil)
+		w.CreateDoctor(t, asha, "Dr. Iyer", "I-1")
+		w.Must(t, tara, `mutation { a: deletePatient(id: 1) b: deletePatient(id: 3) c: deleteDoctor(id: 2) d: deleteDoctor(id: 3) }`, nil)
+		long := time.Now().UTC().Add(-31 * 24 * time.Hour).Format("2006-01-02 15:04:05.000000+00:00")
+		exec(t, db.DB, "UPDATE patients SET deleted_at = '"+long+"' WHERE id = 1")
+		exec(t, db.DB, "UPDATE doctors SET deleted_at = '"+long+"' WHERE deleted_at IS NOT NULL")
+		log := w.Count(t, "access_events")
+		for _, want := range []store.Purged{{Patients: 1, Assignments: 1, Doctors: 1}, {}} {
+			if got, err := db.Purge(t.Context(), time.Now().Add(-30*24*time.Hour)); got != want || err != nil {
+				t.Errorf("removed %+v, want %+v (%v)", got, want, err)
+			}
+		}
+		for query, want := range map[string]int{
+			"SELECT count(*) FROM patients":                                3,
+			"SELECT count(*) FROM doctors":                                 2, // Dr. Shah is named by the past of Bela
+			"SELECT count(*) FROM mappings WHERE patient_id = 1":           0,
+			"SELECT count(*) FROM invitations WHERE patient_id = 1":        0,
+			"SELECT count(*) FROM revisions WHERE patient_id = 1":          0,
+			"SELECT count(*) FROM revisions WHERE mapping_id = 1":          0,
+			"SELECT count(*) FROM revisions WHERE doctor_id = 3":           0,
+			"SELECT count(*) FROM revisions WHERE diff LIKE '%Arjun%'":     0,
+			"SELECT count(*) FROM revisions WHERE doctor_id = 2":           2,
+			"SELECT count(*) FROM revisions WHERE patient_id IN (2, 3, 4)": 4,
+			"SELECT count(*) FROM access_events":                           log,
+		} {
+			var got int
+			if err := db.QueryRow(query).Scan(&got); err != nil || got != want {
+				t.Errorf("%s: %d, want %d (%v)", query, got, want, err)
+			}
+		}
+		w.Expect(t, "gone", tara, `mutation { restorePatient(id: 1) { id } }`, nil, harness.NotFound)
+		w.Expect(t, "young", asha, `mutation { restorePatient(id: 3) { name } }`, nil, `{"data":{"restorePatient":{"name":"Chirag"}}}`)
+		w.Expect(t, "the past", asha, `{ mapping(id: 3) { doctor { name } } }`, nil, `{"data":{"mapping":{"doctor":{"name":"Dr. Shah"}}}}`)
+	})
+}
