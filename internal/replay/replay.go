@@ -139,7 +139,7 @@ func lock(ctx context.Context, viewer int, id string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("replay: %w", err)
-	case len(rows) == 1 && !rows[0].Locked:
+	case len(rows) != 1 || !rows[0].Locked:
 		return errRunning
 	}
 	return nil

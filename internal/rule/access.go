@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	baseent "entgo.io/ent"
 	"entgo.io/ent/dialect"
@@ -116,19 +117,29 @@ func OfPatient(id int) predicate.AccessEvent {
 	}
 }
 
+// actionOf returns what a mutation does to a record that can be deleted and brought back.
+func actionOf(m interface {
+	Op() baseent.Op
+	DeletedAt() (time.Time, bool)
+	DeletedAtCleared() bool
+},
+) accessevent.Action {
+	switch _, deleted := m.DeletedAt(); {
+	case m.Op().Is(baseent.OpCreate):
+		return accessevent.ActionCREATE
+	case deleted:
+		return accessevent.ActionDELETE
+	case m.DeletedAtCleared():
+		return accessevent.ActionRESTORE
+	}
+	return accessevent.ActionUPDATE
+}
+
 // TracePatient is the hook that notes in the access log what was done to patients.
 func TracePatient(next baseent.Mutator) baseent.Mutator {
 	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
 		m := mutation.(*ent.PatientMutation)
-		action := accessevent.ActionUPDATE
-		switch _, deleted := m.DeletedAt(); {
-		case m.Op().Is(baseent.OpCreate):
-			action = accessevent.ActionCREATE
-		case deleted:
-			action = accessevent.ActionDELETE
-		case m.DeletedAtCleared():
-			action = accessevent.ActionRESTORE
-		}
+		action := actionOf(m)
 		var several []int
 		if m.Op().Is(baseent.OpUpdate) {
 			var err error
@@ -169,15 +180,7 @@ func TraceMapping(next baseent.Mutator) baseent.Mutator {
 func TraceDoctor(next baseent.Mutator) baseent.Mutator {
 	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
 		m := mutation.(*ent.DoctorMutation)
-		action := accessevent.ActionUPDATE
-		switch _, deleted := m.DeletedAt(); {
-		case m.Op().Is(baseent.OpCreate):
-			action = accessevent.ActionCREATE
-		case deleted:
-			action = accessevent.ActionDELETE
-		case m.DeletedAtCleared():
-			action = accessevent.ActionRESTORE
-		}
+		action := actionOf(m)
 		value, err := next.Mutate(ctx, m)
 		if d, one := value.(*ent.Doctor); err == nil && one {
 			audit.ChangeOther(ctx, action, fmt.Sprint("Doctor ", d.ID))
@@ -201,12 +204,13 @@ func TraceUser(next baseent.Mutator) baseent.Mutator {
 			return nil, err
 		}
 		value, err := next.Mutate(ctx, m)
-		for _, id := range ids {
-			if err == nil {
-				audit.ChangeOther(ctx, accessevent.ActionUPDATE, fmt.Sprint("User ", id))
-			}
+		if err != nil {
+			return nil, err
 		}
-		return value, err
+		for _, id := range ids {
+			audit.ChangeOther(ctx, accessevent.ActionUPDATE, fmt.Sprint("User ", id))
+		}
+		return value, nil
 	})
 }
 

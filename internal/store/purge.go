@@ -24,7 +24,7 @@ const purgeBatch = 500
 func (db *DB) Purge(ctx context.Context, before time.Time) (Purged, error) {
 	var all Purged
 	for {
-		n, err := db.purge(ctx, "SELECT id FROM patients WHERE deleted_at < $1 ORDER BY id LIMIT 500", before, func(tx *sql.Tx, ids string) error {
+		n, err := db.purge(ctx, "SELECT id FROM patients WHERE deleted_at < $1 ORDER BY id", before, func(tx *sql.Tx, ids string) error {
 			mappings, err := selectIDs(ctx, tx, "SELECT id FROM mappings WHERE patient_id IN ("+ids+")")
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ func (db *DB) Purge(ctx context.Context, before time.Time) (Purged, error) {
 		}
 	}
 	for {
-		n, err := db.purge(ctx, "SELECT id FROM doctors d WHERE deleted_at < $1 AND NOT EXISTS (SELECT 1 FROM mappings WHERE doctor_id = d.id) ORDER BY id LIMIT 500", before, func(tx *sql.Tx, ids string) error {
+		n, err := db.purge(ctx, "SELECT id FROM doctors d WHERE deleted_at < $1 AND NOT EXISTS (SELECT 1 FROM mappings WHERE doctor_id = d.id) ORDER BY id", before, func(tx *sql.Tx, ids string) error {
 			for _, statement := range []string{"DELETE FROM invitations WHERE doctor_id IN (", "DELETE FROM practices WHERE doctor_id IN ("} {
 				if err := run(ctx, tx, nil, statement+ids+")"); err != nil {
 					return err
@@ -82,6 +82,7 @@ func (db *DB) purge(ctx context.Context, find string, before time.Time, remove f
 		return 0, err
 	}
 	defer tx.Rollback() // does nothing after Commit
+	find += fmt.Sprint(" LIMIT ", purgeBatch)
 	if db.Dialect == dialect.Postgres {
 		find += " FOR UPDATE"
 	}
