@@ -6,6 +6,7 @@ import (
 	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/erasure"
 	"caregraph/ent/guess"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -87,6 +88,7 @@ func checkColumn(t, c string) error {
 			accessevent.Table: accessevent.ValidColumn,
 			clinic.Table:      clinic.ValidColumn,
 			doctor.Table:      doctor.ValidColumn,
+			erasure.Table:     erasure.ValidColumn,
 			guess.Table:       guess.ValidColumn,
 			invitation.Table:  invitation.ValidColumn,
 			mapping.Table:     mapping.ValidColumn,

@@ -35,7 +35,7 @@ type Mapping struct {
 	ClinicID int `json:"clinic_id,omitempty"`
 	// Who assigned. Set by the policy, never by a caller.
 	CreatedByID int `json:"created_by_id,omitempty"`
-	// PatientID holds the value of the "patient_id" field.
+	// Changes when two records of one patient become one.
 	PatientID int `json:"patient_id,omitempty"`
 	// DoctorID holds the value of the "doctor_id" field.
 	DoctorID int `json:"doctor_id,omitempty"`

@@ -562,6 +562,18 @@ func (u *MappingUpsert) AddClinicID(v int) *MappingUpsert {
 	return u
 }
 
+// SetPatientID sets the "patient_id" field.
+func (u *MappingUpsert) SetPatientID(v int) *MappingUpsert {
+	u.Set(mapping.FieldPatientID, v)
+	return u
+}
+
+// UpdatePatientID sets the "patient_id" field to the value that was provided on create.
+func (u *MappingUpsert) UpdatePatientID() *MappingUpsert {
+	u.SetExcluded(mapping.FieldPatientID)
+	return u
+}
+
 // SetNotes sets the "notes" field.
 func (u *MappingUpsert) SetNotes(v string) *MappingUpsert {
 	u.Set(mapping.FieldNotes, v)
@@ -626,9 +638,6 @@ func (u *MappingUpsertOne) UpdateNewValues() *MappingUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedByID(); exists {
 			s.SetIgnore(mapping.FieldCreatedByID)
-		}
-		if _, exists := u.create.mutation.PatientID(); exists {
-			s.SetIgnore(mapping.FieldPatientID)
 		}
 		if _, exists := u.create.mutation.DoctorID(); exists {
 			s.SetIgnore(mapping.FieldDoctorID)
@@ -769,6 +778,20 @@ func (u *MappingUpsertOne) AddClinicID(v int) *MappingUpsertOne {
 func (u *MappingUpsertOne) UpdateClinicID() *MappingUpsertOne {
 	return u.Update(func(s *MappingUpsert) {
 		s.UpdateClinicID()
+	})
+}
+
+// SetPatientID sets the "patient_id" field.
+func (u *MappingUpsertOne) SetPatientID(v int) *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetPatientID(v)
+	})
+}
+
+// UpdatePatientID sets the "patient_id" field to the value that was provided on create.
+func (u *MappingUpsertOne) UpdatePatientID() *MappingUpsertOne {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdatePatientID()
 	})
 }
 
@@ -1010,9 +1033,6 @@ func (u *MappingUpsertBulk) UpdateNewValues() *MappingUpsertBulk {
 			if _, exists := b.mutation.CreatedByID(); exists {
 				s.SetIgnore(mapping.FieldCreatedByID)
 			}
-			if _, exists := b.mutation.PatientID(); exists {
-				s.SetIgnore(mapping.FieldPatientID)
-			}
 			if _, exists := b.mutation.DoctorID(); exists {
 				s.SetIgnore(mapping.FieldDoctorID)
 			}
@@ -1153,6 +1173,20 @@ func (u *MappingUpsertBulk) AddClinicID(v int) *MappingUpsertBulk {
 func (u *MappingUpsertBulk) UpdateClinicID() *MappingUpsertBulk {
 	return u.Update(func(s *MappingUpsert) {
 		s.UpdateClinicID()
+	})
+}
+
+// SetPatientID sets the "patient_id" field.
+func (u *MappingUpsertBulk) SetPatientID(v int) *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.SetPatientID(v)
+	})
+}
+
+// UpdatePatientID sets the "patient_id" field to the value that was provided on create.
+func (u *MappingUpsertBulk) UpdatePatientID() *MappingUpsertBulk {
+	return u.Update(func(s *MappingUpsert) {
+		s.UpdatePatientID()
 	})
 }
 

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"caregraph/ent/mapping"
+	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
 	"context"
 	"errors"
@@ -124,6 +125,20 @@ func (_u *MappingUpdate) AddClinicID(v int) *MappingUpdate {
 	return _u
 }
 
+// SetPatientID sets the "patient_id" field.
+func (_u *MappingUpdate) SetPatientID(v int) *MappingUpdate {
+	_u.mutation.SetPatientID(v)
+	return _u
+}
+
+// SetNillablePatientID sets the "patient_id" field if the given value is not nil.
+func (_u *MappingUpdate) SetNillablePatientID(v *int) *MappingUpdate {
+	if v != nil {
+		_u.SetPatientID(*v)
+	}
+	return _u
+}
+
 // SetNotes sets the "notes" field.
 func (_u *MappingUpdate) SetNotes(v string) *MappingUpdate {
 	_u.mutation.SetNotes(v)
@@ -178,9 +193,20 @@ func (_u *MappingUpdate) ClearEndedAt() *MappingUpdate {
 	return _u
 }
 
+// SetPatient sets the "patient" edge to the Patient entity.
+func (_u *MappingUpdate) SetPatient(v *Patient) *MappingUpdate {
+	return _u.SetPatientID(v.ID)
+}
+
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdate) Mutation() *MappingMutation {
 	return _u.mutation
+}
+
+// ClearPatient clears the "patient" edge to the Patient entity.
+func (_u *MappingUpdate) ClearPatient() *MappingUpdate {
+	_u.mutation.ClearPatient()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -307,6 +333,35 @@ func (_u *MappingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
 	}
+	if _u.mutation.PatientCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.PatientTable,
+			Columns: []string{mapping.PatientColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PatientIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.PatientTable,
+			Columns: []string{mapping.PatientColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -424,6 +479,20 @@ func (_u *MappingUpdateOne) AddClinicID(v int) *MappingUpdateOne {
 	return _u
 }
 
+// SetPatientID sets the "patient_id" field.
+func (_u *MappingUpdateOne) SetPatientID(v int) *MappingUpdateOne {
+	_u.mutation.SetPatientID(v)
+	return _u
+}
+
+// SetNillablePatientID sets the "patient_id" field if the given value is not nil.
+func (_u *MappingUpdateOne) SetNillablePatientID(v *int) *MappingUpdateOne {
+	if v != nil {
+		_u.SetPatientID(*v)
+	}
+	return _u
+}
+
 // SetNotes sets the "notes" field.
 func (_u *MappingUpdateOne) SetNotes(v string) *MappingUpdateOne {
 	_u.mutation.SetNotes(v)
@@ -478,9 +547,20 @@ func (_u *MappingUpdateOne) ClearEndedAt() *MappingUpdateOne {
 	return _u
 }
 
+// SetPatient sets the "patient" edge to the Patient entity.
+func (_u *MappingUpdateOne) SetPatient(v *Patient) *MappingUpdateOne {
+	return _u.SetPatientID(v.ID)
+}
+
 // Mutation returns the MappingMutation object of the builder.
 func (_u *MappingUpdateOne) Mutation() *MappingMutation {
 	return _u.mutation
+}
+
+// ClearPatient clears the "patient" edge to the Patient entity.
+func (_u *MappingUpdateOne) ClearPatient() *MappingUpdateOne {
+	_u.mutation.ClearPatient()
+	return _u
 }
 
 // Where appends a list predicates to the MappingUpdate builder.
@@ -636,6 +716,35 @@ func (_u *MappingUpdateOne) sqlSave(ctx context.Context) (_node *Mapping, err er
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(mapping.FieldEndedAt, field.TypeTime)
+	}
+	if _u.mutation.PatientCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.PatientTable,
+			Columns: []string{mapping.PatientColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.PatientIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
+			Table:   mapping.PatientTable,
+			Columns: []string{mapping.PatientColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(patient.FieldID, field.TypeInt),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Mapping{config: _u.config}

@@ -6,6 +6,7 @@ import (
 	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/erasure"
 	"caregraph/ent/guess"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -39,6 +40,7 @@ const (
 	TypeAccessEvent = "AccessEvent"
 	TypeClinic      = "Clinic"
 	TypeDoctor      = "Doctor"
+	TypeErasure     = "Erasure"
 	TypeGuess       = "Guess"
 	TypeInvitation  = "Invitation"
 	TypeMapping     = "Mapping"
@@ -3772,6 +3774,563 @@ func (m *DoctorMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Doctor edge %s", name)
 }
 
+// ErasureMutation represents an operation that mutates the Erasure nodes in the graph.
+type ErasureMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *int
+	patient_id    *int
+	addpatient_id *int
+	at            *time.Time
+	actor_id      *int
+	addactor_id   *int
+	reason        *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Erasure, error)
+	predicates    []predicate.Erasure
+}
+
+var _ ent.Mutation = (*ErasureMutation)(nil)
+
+// erasureOption allows management of the mutation configuration using functional options.
+type erasureOption func(*ErasureMutation)
+
+// newErasureMutation creates new mutation for the Erasure entity.
+func newErasureMutation(c config, op Op, opts ...erasureOption) *ErasureMutation {
+	m := &ErasureMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeErasure,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withErasureID sets the ID field of the mutation.
+func withErasureID(id int) erasureOption {
+	return func(m *ErasureMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Erasure
+		)
+		m.oldValue = func(ctx context.Context) (*Erasure, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Erasure.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withErasure sets the old Erasure of the mutation.
+func withErasure(node *Erasure) erasureOption {
+	return func(m *ErasureMutation) {
+		m.oldValue = func(context.Context) (*Erasure, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ErasureMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ErasureMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ErasureMutation) ID() (id int, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ErasureMutation) IDs(ctx context.Context) ([]int, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []int{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Erasure.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetPatientID sets the "patient_id" field.
+func (m *ErasureMutation) SetPatientID(i int) {
+	m.patient_id = &i
+	m.addpatient_id = nil
+}
+
+// PatientID returns the value of the "patient_id" field in the mutation.
+func (m *ErasureMutation) PatientID() (r int, exists bool) {
+	v := m.patient_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPatientID returns the old "patient_id" field's value of the Erasure entity.
+// If the Erasure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErasureMutation) OldPatientID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPatientID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPatientID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPatientID: %w", err)
+	}
+	return oldValue.PatientID, nil
+}
+
+// AddPatientID adds i to the "patient_id" field.
+func (m *ErasureMutation) AddPatientID(i int) {
+	if m.addpatient_id != nil {
+		*m.addpatient_id += i
+	} else {
+		m.addpatient_id = &i
+	}
+}
+
+// AddedPatientID returns the value that was added to the "patient_id" field in this mutation.
+func (m *ErasureMutation) AddedPatientID() (r int, exists bool) {
+	v := m.addpatient_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPatientID resets all changes to the "patient_id" field.
+func (m *ErasureMutation) ResetPatientID() {
+	m.patient_id = nil
+	m.addpatient_id = nil
+}
+
+// SetAt sets the "at" field.
+func (m *ErasureMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *ErasureMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the Erasure entity.
+// If the Erasure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErasureMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *ErasureMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetActorID sets the "actor_id" field.
+func (m *ErasureMutation) SetActorID(i int) {
+	m.actor_id = &i
+	m.addactor_id = nil
+}
+
+// ActorID returns the value of the "actor_id" field in the mutation.
+func (m *ErasureMutation) ActorID() (r int, exists bool) {
+	v := m.actor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActorID returns the old "actor_id" field's value of the Erasure entity.
+// If the Erasure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErasureMutation) OldActorID(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActorID: %w", err)
+	}
+	return oldValue.ActorID, nil
+}
+
+// AddActorID adds i to the "actor_id" field.
+func (m *ErasureMutation) AddActorID(i int) {
+	if m.addactor_id != nil {
+		*m.addactor_id += i
+	} else {
+		m.addactor_id = &i
+	}
+}
+
+// AddedActorID returns the value that was added to the "actor_id" field in this mutation.
+func (m *ErasureMutation) AddedActorID() (r int, exists bool) {
+	v := m.addactor_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetActorID resets all changes to the "actor_id" field.
+func (m *ErasureMutation) ResetActorID() {
+	m.actor_id = nil
+	m.addactor_id = nil
+}
+
+// SetReason sets the "reason" field.
+func (m *ErasureMutation) SetReason(s string) {
+	m.reason = &s
+}
+
+// Reason returns the value of the "reason" field in the mutation.
+func (m *ErasureMutation) Reason() (r string, exists bool) {
+	v := m.reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReason returns the old "reason" field's value of the Erasure entity.
+// If the Erasure object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ErasureMutation) OldReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReason: %w", err)
+	}
+	return oldValue.Reason, nil
+}
+
+// ResetReason resets all changes to the "reason" field.
+func (m *ErasureMutation) ResetReason() {
+	m.reason = nil
+}
+
+// Where appends a list predicates to the ErasureMutation builder.
+func (m *ErasureMutation) Where(ps ...predicate.Erasure) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ErasureMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ErasureMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Erasure, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ErasureMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ErasureMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Erasure).
+func (m *ErasureMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ErasureMutation) Fields() []string {
+	fields := make([]string, 0, 4)
+	if m.patient_id != nil {
+		fields = append(fields, erasure.FieldPatientID)
+	}
+	if m.at != nil {
+		fields = append(fields, erasure.FieldAt)
+	}
+	if m.actor_id != nil {
+		fields = append(fields, erasure.FieldActorID)
+	}
+	if m.reason != nil {
+		fields = append(fields, erasure.FieldReason)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ErasureMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case erasure.FieldPatientID:
+		return m.PatientID()
+	case erasure.FieldAt:
+		return m.At()
+	case erasure.FieldActorID:
+		return m.ActorID()
+	case erasure.FieldReason:
+		return m.Reason()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ErasureMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case erasure.FieldPatientID:
+		return m.OldPatientID(ctx)
+	case erasure.FieldAt:
+		return m.OldAt(ctx)
+	case erasure.FieldActorID:
+		return m.OldActorID(ctx)
+	case erasure.FieldReason:
+		return m.OldReason(ctx)
+	}
+	return nil, fmt.Errorf("unknown Erasure field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ErasureMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case erasure.FieldPatientID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPatientID(v)
+		return nil
+	case erasure.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case erasure.FieldActorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActorID(v)
+		return nil
+	case erasure.FieldReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReason(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Erasure field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ErasureMutation) AddedFields() []string {
+	var fields []string
+	if m.addpatient_id != nil {
+		fields = append(fields, erasure.FieldPatientID)
+	}
+	if m.addactor_id != nil {
+		fields = append(fields, erasure.FieldActorID)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ErasureMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case erasure.FieldPatientID:
+		return m.AddedPatientID()
+	case erasure.FieldActorID:
+		return m.AddedActorID()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ErasureMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case erasure.FieldPatientID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPatientID(v)
+		return nil
+	case erasure.FieldActorID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddActorID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Erasure numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ErasureMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ErasureMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ErasureMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Erasure nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ErasureMutation) ResetField(name string) error {
+	switch name {
+	case erasure.FieldPatientID:
+		m.ResetPatientID()
+		return nil
+	case erasure.FieldAt:
+		m.ResetAt()
+		return nil
+	case erasure.FieldActorID:
+		m.ResetActorID()
+		return nil
+	case erasure.FieldReason:
+		m.ResetReason()
+		return nil
+	}
+	return fmt.Errorf("unknown Erasure field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ErasureMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ErasureMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ErasureMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ErasureMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ErasureMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ErasureMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ErasureMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Erasure unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ErasureMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Erasure edge %s", name)
+}
+
 // GuessMutation represents an operation that mutates the Guess nodes in the graph.
 type GuessMutation struct {
 	config
@@ -6660,6 +7219,10 @@ type PatientMutation struct {
 	blood_group          *patient.BloodGroup
 	emergency_contact    *string
 	medical_history      *string
+	merged_into_id       *int
+	addmerged_into_id    *int
+	last_merged_id       *int
+	addlast_merged_id    *int
 	clearedFields        map[string]struct{}
 	clinic               *int
 	clearedclinic        bool
@@ -7628,6 +8191,146 @@ func (m *PatientMutation) ResetMedicalHistory() {
 	delete(m.clearedFields, patient.FieldMedicalHistory)
 }
 
+// SetMergedIntoID sets the "merged_into_id" field.
+func (m *PatientMutation) SetMergedIntoID(i int) {
+	m.merged_into_id = &i
+	m.addmerged_into_id = nil
+}
+
+// MergedIntoID returns the value of the "merged_into_id" field in the mutation.
+func (m *PatientMutation) MergedIntoID() (r int, exists bool) {
+	v := m.merged_into_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMergedIntoID returns the old "merged_into_id" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldMergedIntoID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMergedIntoID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMergedIntoID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMergedIntoID: %w", err)
+	}
+	return oldValue.MergedIntoID, nil
+}
+
+// AddMergedIntoID adds i to the "merged_into_id" field.
+func (m *PatientMutation) AddMergedIntoID(i int) {
+	if m.addmerged_into_id != nil {
+		*m.addmerged_into_id += i
+	} else {
+		m.addmerged_into_id = &i
+	}
+}
+
+// AddedMergedIntoID returns the value that was added to the "merged_into_id" field in this mutation.
+func (m *PatientMutation) AddedMergedIntoID() (r int, exists bool) {
+	v := m.addmerged_into_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (m *PatientMutation) ClearMergedIntoID() {
+	m.merged_into_id = nil
+	m.addmerged_into_id = nil
+	m.clearedFields[patient.FieldMergedIntoID] = struct{}{}
+}
+
+// MergedIntoIDCleared returns if the "merged_into_id" field was cleared in this mutation.
+func (m *PatientMutation) MergedIntoIDCleared() bool {
+	_, ok := m.clearedFields[patient.FieldMergedIntoID]
+	return ok
+}
+
+// ResetMergedIntoID resets all changes to the "merged_into_id" field.
+func (m *PatientMutation) ResetMergedIntoID() {
+	m.merged_into_id = nil
+	m.addmerged_into_id = nil
+	delete(m.clearedFields, patient.FieldMergedIntoID)
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (m *PatientMutation) SetLastMergedID(i int) {
+	m.last_merged_id = &i
+	m.addlast_merged_id = nil
+}
+
+// LastMergedID returns the value of the "last_merged_id" field in the mutation.
+func (m *PatientMutation) LastMergedID() (r int, exists bool) {
+	v := m.last_merged_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastMergedID returns the old "last_merged_id" field's value of the Patient entity.
+// If the Patient object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PatientMutation) OldLastMergedID(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastMergedID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastMergedID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastMergedID: %w", err)
+	}
+	return oldValue.LastMergedID, nil
+}
+
+// AddLastMergedID adds i to the "last_merged_id" field.
+func (m *PatientMutation) AddLastMergedID(i int) {
+	if m.addlast_merged_id != nil {
+		*m.addlast_merged_id += i
+	} else {
+		m.addlast_merged_id = &i
+	}
+}
+
+// AddedLastMergedID returns the value that was added to the "last_merged_id" field in this mutation.
+func (m *PatientMutation) AddedLastMergedID() (r int, exists bool) {
+	v := m.addlast_merged_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (m *PatientMutation) ClearLastMergedID() {
+	m.last_merged_id = nil
+	m.addlast_merged_id = nil
+	m.clearedFields[patient.FieldLastMergedID] = struct{}{}
+}
+
+// LastMergedIDCleared returns if the "last_merged_id" field was cleared in this mutation.
+func (m *PatientMutation) LastMergedIDCleared() bool {
+	_, ok := m.clearedFields[patient.FieldLastMergedID]
+	return ok
+}
+
+// ResetLastMergedID resets all changes to the "last_merged_id" field.
+func (m *PatientMutation) ResetLastMergedID() {
+	m.last_merged_id = nil
+	m.addlast_merged_id = nil
+	delete(m.clearedFields, patient.FieldLastMergedID)
+}
+
 // ClearClinic clears the "clinic" edge to the Clinic entity.
 func (m *PatientMutation) ClearClinic() {
 	m.clearedclinic = true
@@ -7851,7 +8554,7 @@ func (m *PatientMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PatientMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 22)
 	if m.created_at != nil {
 		fields = append(fields, patient.FieldCreatedAt)
 	}
@@ -7912,6 +8615,12 @@ func (m *PatientMutation) Fields() []string {
 	if m.medical_history != nil {
 		fields = append(fields, patient.FieldMedicalHistory)
 	}
+	if m.merged_into_id != nil {
+		fields = append(fields, patient.FieldMergedIntoID)
+	}
+	if m.last_merged_id != nil {
+		fields = append(fields, patient.FieldLastMergedID)
+	}
 	return fields
 }
 
@@ -7960,6 +8669,10 @@ func (m *PatientMutation) Field(name string) (ent.Value, bool) {
 		return m.EmergencyContact()
 	case patient.FieldMedicalHistory:
 		return m.MedicalHistory()
+	case patient.FieldMergedIntoID:
+		return m.MergedIntoID()
+	case patient.FieldLastMergedID:
+		return m.LastMergedID()
 	}
 	return nil, false
 }
@@ -8009,6 +8722,10 @@ func (m *PatientMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldEmergencyContact(ctx)
 	case patient.FieldMedicalHistory:
 		return m.OldMedicalHistory(ctx)
+	case patient.FieldMergedIntoID:
+		return m.OldMergedIntoID(ctx)
+	case patient.FieldLastMergedID:
+		return m.OldLastMergedID(ctx)
 	}
 	return nil, fmt.Errorf("unknown Patient field %s", name)
 }
@@ -8158,6 +8875,20 @@ func (m *PatientMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetMedicalHistory(v)
 		return nil
+	case patient.FieldMergedIntoID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMergedIntoID(v)
+		return nil
+	case patient.FieldLastMergedID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastMergedID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Patient field %s", name)
 }
@@ -8172,6 +8903,12 @@ func (m *PatientMutation) AddedFields() []string {
 	if m.addupdated_by_id != nil {
 		fields = append(fields, patient.FieldUpdatedByID)
 	}
+	if m.addmerged_into_id != nil {
+		fields = append(fields, patient.FieldMergedIntoID)
+	}
+	if m.addlast_merged_id != nil {
+		fields = append(fields, patient.FieldLastMergedID)
+	}
 	return fields
 }
 
@@ -8184,6 +8921,10 @@ func (m *PatientMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedVersion()
 	case patient.FieldUpdatedByID:
 		return m.AddedUpdatedByID()
+	case patient.FieldMergedIntoID:
+		return m.AddedMergedIntoID()
+	case patient.FieldLastMergedID:
+		return m.AddedLastMergedID()
 	}
 	return nil, false
 }
@@ -8206,6 +8947,20 @@ func (m *PatientMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddUpdatedByID(v)
+		return nil
+	case patient.FieldMergedIntoID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMergedIntoID(v)
+		return nil
+	case patient.FieldLastMergedID:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLastMergedID(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Patient numeric field %s", name)
@@ -8235,6 +8990,12 @@ func (m *PatientMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(patient.FieldMedicalHistory) {
 		fields = append(fields, patient.FieldMedicalHistory)
+	}
+	if m.FieldCleared(patient.FieldMergedIntoID) {
+		fields = append(fields, patient.FieldMergedIntoID)
+	}
+	if m.FieldCleared(patient.FieldLastMergedID) {
+		fields = append(fields, patient.FieldLastMergedID)
 	}
 	return fields
 }
@@ -8270,6 +9031,12 @@ func (m *PatientMutation) ClearField(name string) error {
 		return nil
 	case patient.FieldMedicalHistory:
 		m.ClearMedicalHistory()
+		return nil
+	case patient.FieldMergedIntoID:
+		m.ClearMergedIntoID()
+		return nil
+	case patient.FieldLastMergedID:
+		m.ClearLastMergedID()
 		return nil
 	}
 	return fmt.Errorf("unknown Patient nullable field %s", name)
@@ -8338,6 +9105,12 @@ func (m *PatientMutation) ResetField(name string) error {
 		return nil
 	case patient.FieldMedicalHistory:
 		m.ResetMedicalHistory()
+		return nil
+	case patient.FieldMergedIntoID:
+		m.ResetMergedIntoID()
+		return nil
+	case patient.FieldLastMergedID:
+		m.ResetLastMergedID()
 		return nil
 	}
 	return fmt.Errorf("unknown Patient field %s", name)

@@ -61,6 +61,10 @@ type Patient struct {
 	EmergencyContact *string `json:"emergency_contact,omitempty"`
 	// NULL means never asked; empty means none.
 	MedicalHistory *string `json:"medical_history,omitempty"`
+	// The record of the same person that this one became part of, which deleted it. No foreign key: that one may be purged.
+	MergedIntoID *int `json:"merged_into_id,omitempty"`
+	// The last record that became part of this one. No foreign key, neither.
+	LastMergedID *int `json:"last_merged_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the PatientQuery when eager-loading is set.
 	Edges        PatientEdges `json:"edges"`
@@ -147,7 +151,7 @@ func (*Patient) scanValues(columns []string) ([]any, error) {
 			values[i] = new(scalar.Date)
 		case patient.FieldBirthDateEstimated:
 			values[i] = new(sql.NullBool)
-		case patient.FieldID, patient.FieldVersion, patient.FieldUpdatedByID, patient.FieldClinicID, patient.FieldCreatedByID, patient.FieldAccountID:
+		case patient.FieldID, patient.FieldVersion, patient.FieldUpdatedByID, patient.FieldClinicID, patient.FieldCreatedByID, patient.FieldAccountID, patient.FieldMergedIntoID, patient.FieldLastMergedID:
 			values[i] = new(sql.NullInt64)
 		case patient.FieldName, patient.FieldNameKey, patient.FieldNameSound, patient.FieldEmail, patient.FieldPhone, patient.FieldAddress, patient.FieldGender, patient.FieldBloodGroup, patient.FieldEmergencyContact, patient.FieldMedicalHistory:
 			values[i] = new(sql.NullString)
@@ -301,6 +305,20 @@ func (_m *Patient) assignValues(columns []string, values []any) error {
 				_m.MedicalHistory = new(string)
 				*_m.MedicalHistory = value.String
 			}
+		case patient.FieldMergedIntoID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field merged_into_id", values[i])
+			} else if value.Valid {
+				_m.MergedIntoID = new(int)
+				*_m.MergedIntoID = int(value.Int64)
+			}
+		case patient.FieldLastMergedID:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field last_merged_id", values[i])
+			} else if value.Valid {
+				_m.LastMergedID = new(int)
+				*_m.LastMergedID = int(value.Int64)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -434,6 +452,16 @@ func (_m *Patient) String() string {
 	if v := _m.MedicalHistory; v != nil {
 		builder.WriteString("medical_history=")
 		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.MergedIntoID; v != nil {
+		builder.WriteString("merged_into_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.LastMergedID; v != nil {
+		builder.WriteString("last_merged_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')
 	return builder.String()

@@ -243,6 +243,34 @@ func (_c *PatientCreate) SetNillableMedicalHistory(v *string) *PatientCreate {
 	return _c
 }
 
+// SetMergedIntoID sets the "merged_into_id" field.
+func (_c *PatientCreate) SetMergedIntoID(v int) *PatientCreate {
+	_c.mutation.SetMergedIntoID(v)
+	return _c
+}
+
+// SetNillableMergedIntoID sets the "merged_into_id" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableMergedIntoID(v *int) *PatientCreate {
+	if v != nil {
+		_c.SetMergedIntoID(*v)
+	}
+	return _c
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (_c *PatientCreate) SetLastMergedID(v int) *PatientCreate {
+	_c.mutation.SetLastMergedID(v)
+	return _c
+}
+
+// SetNillableLastMergedID sets the "last_merged_id" field if the given value is not nil.
+func (_c *PatientCreate) SetNillableLastMergedID(v *int) *PatientCreate {
+	if v != nil {
+		_c.SetLastMergedID(*v)
+	}
+	return _c
+}
+
 // SetClinic sets the "clinic" edge to the Clinic entity.
 func (_c *PatientCreate) SetClinic(v *Clinic) *PatientCreate {
 	return _c.SetClinicID(v.ID)
@@ -535,6 +563,14 @@ func (_c *PatientCreate) createSpec() (*Patient, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MedicalHistory(); ok {
 		_spec.SetField(patient.FieldMedicalHistory, field.TypeString, value)
 		_node.MedicalHistory = &value
+	}
+	if value, ok := _c.mutation.MergedIntoID(); ok {
+		_spec.SetField(patient.FieldMergedIntoID, field.TypeInt, value)
+		_node.MergedIntoID = &value
+	}
+	if value, ok := _c.mutation.LastMergedID(); ok {
+		_spec.SetField(patient.FieldLastMergedID, field.TypeInt, value)
+		_node.LastMergedID = &value
 	}
 	if nodes := _c.mutation.ClinicIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -941,6 +977,54 @@ func (u *PatientUpsert) ClearMedicalHistory() *PatientUpsert {
 	return u
 }
 
+// SetMergedIntoID sets the "merged_into_id" field.
+func (u *PatientUpsert) SetMergedIntoID(v int) *PatientUpsert {
+	u.Set(patient.FieldMergedIntoID, v)
+	return u
+}
+
+// UpdateMergedIntoID sets the "merged_into_id" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateMergedIntoID() *PatientUpsert {
+	u.SetExcluded(patient.FieldMergedIntoID)
+	return u
+}
+
+// AddMergedIntoID adds v to the "merged_into_id" field.
+func (u *PatientUpsert) AddMergedIntoID(v int) *PatientUpsert {
+	u.Add(patient.FieldMergedIntoID, v)
+	return u
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (u *PatientUpsert) ClearMergedIntoID() *PatientUpsert {
+	u.SetNull(patient.FieldMergedIntoID)
+	return u
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (u *PatientUpsert) SetLastMergedID(v int) *PatientUpsert {
+	u.Set(patient.FieldLastMergedID, v)
+	return u
+}
+
+// UpdateLastMergedID sets the "last_merged_id" field to the value that was provided on create.
+func (u *PatientUpsert) UpdateLastMergedID() *PatientUpsert {
+	u.SetExcluded(patient.FieldLastMergedID)
+	return u
+}
+
+// AddLastMergedID adds v to the "last_merged_id" field.
+func (u *PatientUpsert) AddLastMergedID(v int) *PatientUpsert {
+	u.Add(patient.FieldLastMergedID, v)
+	return u
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (u *PatientUpsert) ClearLastMergedID() *PatientUpsert {
+	u.SetNull(patient.FieldLastMergedID)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create.
 // Using this option is equivalent to using:
 //
@@ -1301,6 +1385,62 @@ func (u *PatientUpsertOne) UpdateMedicalHistory() *PatientUpsertOne {
 func (u *PatientUpsertOne) ClearMedicalHistory() *PatientUpsertOne {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearMedicalHistory()
+	})
+}
+
+// SetMergedIntoID sets the "merged_into_id" field.
+func (u *PatientUpsertOne) SetMergedIntoID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetMergedIntoID(v)
+	})
+}
+
+// AddMergedIntoID adds v to the "merged_into_id" field.
+func (u *PatientUpsertOne) AddMergedIntoID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddMergedIntoID(v)
+	})
+}
+
+// UpdateMergedIntoID sets the "merged_into_id" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateMergedIntoID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateMergedIntoID()
+	})
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (u *PatientUpsertOne) ClearMergedIntoID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearMergedIntoID()
+	})
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (u *PatientUpsertOne) SetLastMergedID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetLastMergedID(v)
+	})
+}
+
+// AddLastMergedID adds v to the "last_merged_id" field.
+func (u *PatientUpsertOne) AddLastMergedID(v int) *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddLastMergedID(v)
+	})
+}
+
+// UpdateLastMergedID sets the "last_merged_id" field to the value that was provided on create.
+func (u *PatientUpsertOne) UpdateLastMergedID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateLastMergedID()
+	})
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (u *PatientUpsertOne) ClearLastMergedID() *PatientUpsertOne {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearLastMergedID()
 	})
 }
 
@@ -1830,6 +1970,62 @@ func (u *PatientUpsertBulk) UpdateMedicalHistory() *PatientUpsertBulk {
 func (u *PatientUpsertBulk) ClearMedicalHistory() *PatientUpsertBulk {
 	return u.Update(func(s *PatientUpsert) {
 		s.ClearMedicalHistory()
+	})
+}
+
+// SetMergedIntoID sets the "merged_into_id" field.
+func (u *PatientUpsertBulk) SetMergedIntoID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetMergedIntoID(v)
+	})
+}
+
+// AddMergedIntoID adds v to the "merged_into_id" field.
+func (u *PatientUpsertBulk) AddMergedIntoID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddMergedIntoID(v)
+	})
+}
+
+// UpdateMergedIntoID sets the "merged_into_id" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateMergedIntoID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateMergedIntoID()
+	})
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (u *PatientUpsertBulk) ClearMergedIntoID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearMergedIntoID()
+	})
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (u *PatientUpsertBulk) SetLastMergedID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.SetLastMergedID(v)
+	})
+}
+
+// AddLastMergedID adds v to the "last_merged_id" field.
+func (u *PatientUpsertBulk) AddLastMergedID(v int) *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.AddLastMergedID(v)
+	})
+}
+
+// UpdateLastMergedID sets the "last_merged_id" field to the value that was provided on create.
+func (u *PatientUpsertBulk) UpdateLastMergedID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.UpdateLastMergedID()
+	})
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (u *PatientUpsertBulk) ClearLastMergedID() *PatientUpsertBulk {
+	return u.Update(func(s *PatientUpsert) {
+		s.ClearLastMergedID()
 	})
 }
 

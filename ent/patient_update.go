@@ -334,6 +334,60 @@ func (_u *PatientUpdate) ClearMedicalHistory() *PatientUpdate {
 	return _u
 }
 
+// SetMergedIntoID sets the "merged_into_id" field.
+func (_u *PatientUpdate) SetMergedIntoID(v int) *PatientUpdate {
+	_u.mutation.ResetMergedIntoID()
+	_u.mutation.SetMergedIntoID(v)
+	return _u
+}
+
+// SetNillableMergedIntoID sets the "merged_into_id" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableMergedIntoID(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetMergedIntoID(*v)
+	}
+	return _u
+}
+
+// AddMergedIntoID adds value to the "merged_into_id" field.
+func (_u *PatientUpdate) AddMergedIntoID(v int) *PatientUpdate {
+	_u.mutation.AddMergedIntoID(v)
+	return _u
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (_u *PatientUpdate) ClearMergedIntoID() *PatientUpdate {
+	_u.mutation.ClearMergedIntoID()
+	return _u
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (_u *PatientUpdate) SetLastMergedID(v int) *PatientUpdate {
+	_u.mutation.ResetLastMergedID()
+	_u.mutation.SetLastMergedID(v)
+	return _u
+}
+
+// SetNillableLastMergedID sets the "last_merged_id" field if the given value is not nil.
+func (_u *PatientUpdate) SetNillableLastMergedID(v *int) *PatientUpdate {
+	if v != nil {
+		_u.SetLastMergedID(*v)
+	}
+	return _u
+}
+
+// AddLastMergedID adds value to the "last_merged_id" field.
+func (_u *PatientUpdate) AddLastMergedID(v int) *PatientUpdate {
+	_u.mutation.AddLastMergedID(v)
+	return _u
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (_u *PatientUpdate) ClearLastMergedID() *PatientUpdate {
+	_u.mutation.ClearLastMergedID()
+	return _u
+}
+
 // SetClinic sets the "clinic" edge to the Clinic entity.
 func (_u *PatientUpdate) SetClinic(v *Clinic) *PatientUpdate {
 	return _u.SetClinicID(v.ID)
@@ -615,6 +669,24 @@ func (_u *PatientUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.MedicalHistoryCleared() {
 		_spec.ClearField(patient.FieldMedicalHistory, field.TypeString)
+	}
+	if value, ok := _u.mutation.MergedIntoID(); ok {
+		_spec.SetField(patient.FieldMergedIntoID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMergedIntoID(); ok {
+		_spec.AddField(patient.FieldMergedIntoID, field.TypeInt, value)
+	}
+	if _u.mutation.MergedIntoIDCleared() {
+		_spec.ClearField(patient.FieldMergedIntoID, field.TypeInt)
+	}
+	if value, ok := _u.mutation.LastMergedID(); ok {
+		_spec.SetField(patient.FieldLastMergedID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedLastMergedID(); ok {
+		_spec.AddField(patient.FieldLastMergedID, field.TypeInt, value)
+	}
+	if _u.mutation.LastMergedIDCleared() {
+		_spec.ClearField(patient.FieldLastMergedID, field.TypeInt)
 	}
 	if _u.mutation.ClinicCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1086,6 +1158,60 @@ func (_u *PatientUpdateOne) ClearMedicalHistory() *PatientUpdateOne {
 	return _u
 }
 
+// SetMergedIntoID sets the "merged_into_id" field.
+func (_u *PatientUpdateOne) SetMergedIntoID(v int) *PatientUpdateOne {
+	_u.mutation.ResetMergedIntoID()
+	_u.mutation.SetMergedIntoID(v)
+	return _u
+}
+
+// SetNillableMergedIntoID sets the "merged_into_id" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableMergedIntoID(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetMergedIntoID(*v)
+	}
+	return _u
+}
+
+// AddMergedIntoID adds value to the "merged_into_id" field.
+func (_u *PatientUpdateOne) AddMergedIntoID(v int) *PatientUpdateOne {
+	_u.mutation.AddMergedIntoID(v)
+	return _u
+}
+
+// ClearMergedIntoID clears the value of the "merged_into_id" field.
+func (_u *PatientUpdateOne) ClearMergedIntoID() *PatientUpdateOne {
+	_u.mutation.ClearMergedIntoID()
+	return _u
+}
+
+// SetLastMergedID sets the "last_merged_id" field.
+func (_u *PatientUpdateOne) SetLastMergedID(v int) *PatientUpdateOne {
+	_u.mutation.ResetLastMergedID()
+	_u.mutation.SetLastMergedID(v)
+	return _u
+}
+
+// SetNillableLastMergedID sets the "last_merged_id" field if the given value is not nil.
+func (_u *PatientUpdateOne) SetNillableLastMergedID(v *int) *PatientUpdateOne {
+	if v != nil {
+		_u.SetLastMergedID(*v)
+	}
+	return _u
+}
+
+// AddLastMergedID adds value to the "last_merged_id" field.
+func (_u *PatientUpdateOne) AddLastMergedID(v int) *PatientUpdateOne {
+	_u.mutation.AddLastMergedID(v)
+	return _u
+}
+
+// ClearLastMergedID clears the value of the "last_merged_id" field.
+func (_u *PatientUpdateOne) ClearLastMergedID() *PatientUpdateOne {
+	_u.mutation.ClearLastMergedID()
+	return _u
+}
+
 // SetClinic sets the "clinic" edge to the Clinic entity.
 func (_u *PatientUpdateOne) SetClinic(v *Clinic) *PatientUpdateOne {
 	return _u.SetClinicID(v.ID)
@@ -1397,6 +1523,24 @@ func (_u *PatientUpdateOne) sqlSave(ctx context.Context) (_node *Patient, err er
 	}
 	if _u.mutation.MedicalHistoryCleared() {
 		_spec.ClearField(patient.FieldMedicalHistory, field.TypeString)
+	}
+	if value, ok := _u.mutation.MergedIntoID(); ok {
+		_spec.SetField(patient.FieldMergedIntoID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedMergedIntoID(); ok {
+		_spec.AddField(patient.FieldMergedIntoID, field.TypeInt, value)
+	}
+	if _u.mutation.MergedIntoIDCleared() {
+		_spec.ClearField(patient.FieldMergedIntoID, field.TypeInt)
+	}
+	if value, ok := _u.mutation.LastMergedID(); ok {
+		_spec.SetField(patient.FieldLastMergedID, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedLastMergedID(); ok {
+		_spec.AddField(patient.FieldLastMergedID, field.TypeInt, value)
+	}
+	if _u.mutation.LastMergedIDCleared() {
+		_spec.ClearField(patient.FieldLastMergedID, field.TypeInt)
 	}
 	if _u.mutation.ClinicCleared() {
 		edge := &sqlgraph.EdgeSpec{

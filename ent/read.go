@@ -14,6 +14,7 @@ import (
 	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/erasure"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -391,6 +392,83 @@ func (row *Doctor) UnmarshalGQLContext(context.Context, any) error {
 	return errors.New("a record is no input")
 }
 
+// ErasureColumns has the column of each plain field by its GraphQL name.
+var ErasureColumns = map[string]string{
+	"patientID": erasure.FieldPatientID,
+	"at":        erasure.FieldAt,
+	"actorID":   erasure.FieldActorID,
+	"reason":    erasure.FieldReason,
+}
+
+// ErasureValues appends each plain field but enums, by its GraphQL name.
+var ErasureValues = map[string]func(b []byte, row *Erasure) []byte{
+	"patientID": func(b []byte, row *Erasure) []byte {
+		return reading.AppendInt(b, row.PatientID)
+	},
+	"at": func(b []byte, row *Erasure) []byte {
+		return reading.AppendTime(b, row.At)
+	},
+	"actorID": func(b []byte, row *Erasure) []byte {
+		return reading.AppendInt(b, row.ActorID)
+	},
+	"reason": func(b []byte, row *Erasure) []byte {
+		return reading.AppendString(b, row.Reason)
+	},
+}
+
+// Rows runs the query under the policy, as All does, but scans each row
+// straight into its record. Columns named "parent" and "total" are read into Loaded.
+func (q *ErasureQuery) Rows(ctx context.Context) ([]*Erasure, error) {
+	ctx = setContextOp(ctx, q.ctx, ent.OpQueryAll)
+	if err := q.prepareQuery(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*Erasure
+	_, err := q.sqlAll(ctx, func(_ context.Context, spec *sqlgraph.QuerySpec) {
+		var row *Erasure
+		var targets []any
+		spec.ScanValues = func(columns []string) ([]any, error) {
+			row, targets = &Erasure{config: q.config}, targets[:0]
+			for _, column := range columns {
+				switch column {
+				case "parent":
+					targets = append(targets, (*number)(&row.Loaded.Parent))
+				case "total":
+					targets = append(targets, (*number)(&row.Loaded.Total))
+				case erasure.FieldID:
+					targets = append(targets, (*number)(&row.ID))
+				case erasure.FieldPatientID:
+					targets = append(targets, (*number)(&row.PatientID))
+				case erasure.FieldAt:
+					targets = append(targets, &row.At)
+				case erasure.FieldActorID:
+					targets = append(targets, (*number)(&row.ActorID))
+				case erasure.FieldReason:
+					targets = append(targets, &row.Reason)
+				default:
+					return nil, fmt.Errorf("unexpected column %q of Erasure", column)
+				}
+			}
+			return targets, nil
+		}
+		spec.Assign = func([]string, []any) error {
+			rows = append(rows, row)
+			return nil
+		}
+	})
+	return rows, err
+}
+
+// MarshalGQLContext writes the record for the GraphQL field being resolved.
+func (row *Erasure) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+	return reading.Write(ctx, w, row)
+}
+
+// UnmarshalGQLContext is there because gqlgen takes only a type that has both.
+func (row *Erasure) UnmarshalGQLContext(context.Context, any) error {
+	return errors.New("a record is no input")
+}
+
 // InvitationColumns has the column of each plain field by its GraphQL name.
 var InvitationColumns = map[string]string{
 	"role":         invitation.FieldRole,
@@ -619,6 +697,8 @@ var PatientColumns = map[string]string{
 	"bloodGroup":         patient.FieldBloodGroup,
 	"emergencyContact":   patient.FieldEmergencyContact,
 	"medicalHistory":     patient.FieldMedicalHistory,
+	"mergedIntoID":       patient.FieldMergedIntoID,
+	"lastMergedID":       patient.FieldLastMergedID,
 }
 
 // PatientValues appends each plain field but enums, by its GraphQL name.
@@ -667,6 +747,12 @@ var PatientValues = map[string]func(b []byte, row *Patient) []byte{
 	},
 	"medicalHistory": func(b []byte, row *Patient) []byte {
 		return reading.AppendOptional(b, row.MedicalHistory, reading.AppendString)
+	},
+	"mergedIntoID": func(b []byte, row *Patient) []byte {
+		return reading.AppendOptional(b, row.MergedIntoID, reading.AppendInt)
+	},
+	"lastMergedID": func(b []byte, row *Patient) []byte {
+		return reading.AppendOptional(b, row.LastMergedID, reading.AppendInt)
 	},
 }
 
@@ -731,6 +817,10 @@ func (q *PatientQuery) Rows(ctx context.Context) ([]*Patient, error) {
 					targets = append(targets, &row.EmergencyContact)
 				case patient.FieldMedicalHistory:
 					targets = append(targets, &row.MedicalHistory)
+				case patient.FieldMergedIntoID:
+					targets = append(targets, &row.MergedIntoID)
+				case patient.FieldLastMergedID:
+					targets = append(targets, &row.LastMergedID)
 				default:
 					return nil, fmt.Errorf("unexpected column %q of Patient", column)
 				}

@@ -18,6 +18,8 @@ type Tx struct {
 	Clinic *ClinicClient
 	// Doctor is the client for interacting with the Doctor builders.
 	Doctor *DoctorClient
+	// Erasure is the client for interacting with the Erasure builders.
+	Erasure *ErasureClient
 	// Guess is the client for interacting with the Guess builders.
 	Guess *GuessClient
 	// Invitation is the client for interacting with the Invitation builders.
@@ -170,6 +172,7 @@ func (tx *Tx) init() {
 	tx.AccessEvent = NewAccessEventClient(tx.config)
 	tx.Clinic = NewClinicClient(tx.config)
 	tx.Doctor = NewDoctorClient(tx.config)
+	tx.Erasure = NewErasureClient(tx.config)
 	tx.Guess = NewGuessClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Mapping = NewMappingClient(tx.config)

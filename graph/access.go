@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -119,7 +120,8 @@ func rootFields(ctx context.Context) []graphql.CollectedField {
 	return graphql.CollectFields(executed, executed.Operation.SelectionSet, []string{root})
 }
 
-// settle stores what the answer shows of patients, and what the viewer was refused.
+// settle stores what the answer shows of patients, and what the viewer was refused; and tells
+// the viewer of records that became part of others.
 func settle(ctx context.Context, answer *graphql.Response) error {
 	for _, err := range answer.Errors {
 		code, stale := fault.Kind(codeOf(err.Extensions)), err.Extensions["currentVersion"] != nil
@@ -127,6 +129,9 @@ func settle(ctx context.Context, answer *graphql.Response) error {
 			audit.Deny(ctx, named(ctx)...)
 			break
 		}
+	}
+	if err := tellMerged(ctx, answer.Errors); err != nil {
+		return err
 	}
 	return audit.Settle(ctx, string(answer.Data) != "null" && len(answer.Data) > 0)
 }
@@ -139,22 +144,29 @@ func codeOf(extensions map[string]any) string {
 // named returns the patients whom the operation names by their ids.
 func named(ctx context.Context) []int {
 	var ids []int
-	add := func(value any) {
-		if id, err := scalar.UnmarshalID(value); err == nil {
-			ids = append(ids, id)
-		}
-	}
 	for _, f := range rootFields(ctx) {
-		args := given(ctx, f)
-		for name, value := range args {
-			input, _ := value.(map[string]any)
-			switch {
-			case name == "id" && strings.HasSuffix(strings.ToLower(f.Name), "patient"), name == "patientId":
-				add(value)
-			case name == "input" && input["patientId"] != nil:
-				add(input["patientId"])
-			}
-		}
+		ids = slices.AppendSeq(ids, maps.Values(namedBy(ctx, f)))
 	}
 	return ids
+}
+
+// namedBy returns the patients whom a field of Query or Mutation names by their ids, by the
+// field of the input that an error about them names; the id itself has none.
+func namedBy(ctx context.Context, f graphql.CollectedField) map[string]int {
+	named := map[string]int{}
+	add := func(field string, value any) {
+		if id, err := scalar.UnmarshalID(value); err == nil {
+			named[field] = id
+		}
+	}
+	args := given(ctx, f)
+	if strings.HasSuffix(strings.ToLower(f.Name), "patient") {
+		add("", args["id"])
+	}
+	input, _ := args["input"].(map[string]any)
+	for _, field := range []string{"patientId", "keepId", "duplicateId"} {
+		add(field, args[field])
+		add(field, input[field])
+	}
+	return named
 }

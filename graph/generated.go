@@ -101,6 +101,8 @@ type MutationResolver interface {
 	UpdatePatient(ctx context.Context, id int, input UpdatePatientInput, expectedVersion *int) (*ent.Patient, error)
 	DeletePatient(ctx context.Context, id int, expectedVersion *int) (int, error)
 	RestorePatient(ctx context.Context, id int) (*ent.Patient, error)
+	MergePatients(ctx context.Context, keepID int, duplicateID int, fields []PatientField, keepVersion *int, duplicateVersion *int) (*ent.Patient, error)
+	ErasePatient(ctx context.Context, id int, reason string) (*PatientErasure, error)
 	RevertPatient(ctx context.Context, id int, revision int, expectedVersion *int) (*ent.Patient, error)
 	CreateDoctor(ctx context.Context, input CreateDoctorInput) (*ent.Doctor, error)
 	UpdateDoctor(ctx context.Context, id int, input UpdateDoctorInput, expectedVersion *int) (*ent.Doctor, error)
@@ -613,6 +615,8 @@ type Patient {
   ): [Mapping!]!
   "The doctors assigned now, by name."
   doctors: [Doctor!]!
+  "Of a record that a merge deleted: the record that it became part of. Null for every other."
+  mergedIntoId: ID
   "Counts the changes: 1 when the record is made. For expectedVersion."
   version: Int!
   "The changes of the record, newest first. For the clinic, staff and the patient; empty for who treats the patient."
@@ -816,6 +820,68 @@ type Revision {
   changes: [FieldChange!]!
 }
 
+"What can be taken over when two records of one patient become one."
+enum PatientField {
+  "The name."
+  NAME
+  "The e-mail address."
+  EMAIL
+  "The phone number."
+  PHONE
+  "When the patient was born, and whether that is an estimate."
+  DATE_OF_BIRTH
+  "The address."
+  ADDRESS
+  "The gender."
+  GENDER
+  "The blood group."
+  BLOOD_GROUP
+  "Whom to call."
+  EMERGENCY_CONTACT
+  "The medical history."
+  MEDICAL_HISTORY
+  "The user who is the patient: that user sees the record that is kept from then on."
+  ACCOUNT
+}
+
+"An erasure of the personal data of a patient, and what was found when it was read again."
+type PatientErasure {
+  "The patient."
+  patientId: ID!
+  "When it was erased."
+  at: DateTime!
+  "The user who erased it."
+  actorId: ID!
+  "Why."
+  reason: String!
+  "What is kept, and what is left of personal data in it."
+  items: [ErasedItem!]!
+  "How many events of the access log about the patient are kept. They have ids alone."
+  accessEventsKept: Int!
+}
+
+"A part of what is kept of a patient."
+type ErasedItem {
+  "Which part."
+  part: ErasedPart!
+  "How many rows it has."
+  rows: Int!
+  "How many of them still have personal data: 0."
+  left: Int!
+}
+
+"A part of what is kept of a patient."
+enum ErasedPart {
+  "The record, and those that became part of it."
+  RECORDS
+  "What the records are found and ordered by."
+  SEARCH_KEYS
+  "The changes of the records and of their assignments."
+  HISTORY
+  "The notes of assignments."
+  NOTES
+}
+
 "What was done to a record."
 enum RevisionKind {
   "It was made."
@@ -826,11 +892,13 @@ enum RevisionKind {
   DELETE
   "It was brought back."
   RESTORE
+  "It became part of another record, or another became part of it."
+  MERGE
 }
 
 "A field before and after a change."
 type FieldChange {
-  "The field of the record, such as dateOfBirth; clinicId, accountId, createdById, patientId and doctorId for those that refer to others."
+  "The field of the record, such as dateOfBirth; clinicId, accountId, createdById, patientId, doctorId, mergedIntoId and lastMergedId for those that refer to others."
   field: String!
   "The value before, as JSON: \"Asha\", 12, true, null."
   before: String!
@@ -904,6 +972,8 @@ enum AccessAction {
   RESTORE
   "Two records of one person were made one."
   MERGE
+  "The personal data of a record were erased."
+  ERASE
   "A doctor was assigned."
   ASSIGN
   "An assignment was ended."
@@ -1475,7 +1545,7 @@ type AuthPayload {
 """
 What can be changed. The whole operation is one transaction: one failed field undoes all. register, login, refreshToken
 and changePassword each stand alone in their operation. They are RATE_LIMITED after too many failures;
-errors[].extensions.retryAfter tells for how many seconds. acceptInvitation and leaveClinic stand alone, too.
+errors[].extensions.retryAfter tells for how many seconds. acceptInvitation, leaveClinic and erasePatient stand alone, too.
 """
 type Mutation {
   "A new user, signed in. CONFLICT when the username, email or phone is taken."
@@ -1526,13 +1596,46 @@ type Mutation {
     expectedVersion: Int
   ): ID!
   """
-  Brings a deleted patient back as it was, with the assignments that the deletion ended; for the clinic and staff. NOT_FOUND
-  when the patient is not deleted, or was longer ago than the server allows (30 days, unless it is set otherwise).
+  Brings a deleted patient back as it was, with the assignments that the deletion ended; for the clinic and staff. If a
+  merge deleted it, the merge is undone: the record that was kept gives back its assignments, and its fields as far as they
+  were not changed since; CONFLICT when that record is deleted itself. NOT_FOUND when the patient is not deleted, or was
+  longer ago than the server allows (30 days, unless it is set otherwise).
   """
   restorePatient(
     "Its id, one of deletedPatients."
     id: ID!
   ): Patient!
+  """
+  Makes two records of one patient of a clinic one. One is kept and takes the named fields and all assignments of the other;
+  of two active assignments of one doctor the later one ends. The other is deleted: whatever names its id is NOT_FOUND, with
+  extensions.mergedInto for who may see the record that is kept. restorePatient(id: duplicateId) undoes it. BAD_USER_INPUT
+  for one record twice, or records of two clinics.
+  """
+  mergePatients(
+    "The record that is kept."
+    keepId: ID!
+    "The record that becomes part of it."
+    duplicateId: ID!
+    "What the duplicate knows better: these fields are taken over from it, also where it has none."
+    fields: [PatientField!]! = []
+    "The version of the record that is kept, as it was read. CONFLICT, with extensions.currentVersion, if it is another one by now. Left out: whichever it is."
+    keepVersion: Int
+    "The version of the duplicate, as it was read. CONFLICT as for keepVersion."
+    duplicateVersion: Int
+  ): Patient!
+  """
+  Erases the personal data of a patient for good; for staff, FORBIDDEN for everybody else. Stands alone in its operation.
+  What the record, those that became part of it, all their history and the notes of their assignments said is overwritten
+  at once; a record that is not deleted is deleted with it. Ids, instants and the access log stay. The answer is read again
+  after that is stored. Erasing what is erased changes nothing and tells of the erasure. NOT_FOUND when there is no such
+  record, or it became part of another: erase that one.
+  """
+  erasePatient(
+    "Its id; the record may be deleted."
+    id: ID!
+    "Why, 1–300 characters. It is kept: no personal data."
+    reason: String!
+  ): PatientErasure!
   """
   Sets what the record says of the patient back to what it was when a revision was made, as a new change. The clinic, the
   account and the assignments stay as they are.
@@ -1840,6 +1943,18 @@ func childFields_DoctorEdge(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type DoctorEdge", field.Name)
 }
 
+func childFields_ErasedItem(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "part":
+		return fieldContext_ErasedItem_part(ctx, ec, field)
+	case "rows":
+		return fieldContext_ErasedItem_rows(ctx, ec, field)
+	case "left":
+		return fieldContext_ErasedItem_left(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ErasedItem", field.Name)
+}
+
 func childFields_FieldChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "field":
@@ -2012,6 +2127,8 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_mappings(ctx, ec, field)
 	case "doctors":
 		return fieldContext_Patient_doctors(ctx, ec, field)
+	case "mergedIntoId":
+		return fieldContext_Patient_mergedIntoId(ctx, ec, field)
 	case "version":
 		return fieldContext_Patient_version(ctx, ec, field)
 	case "history":
@@ -2044,6 +2161,24 @@ func childFields_PatientEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_PatientEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PatientEdge", field.Name)
+}
+
+func childFields_PatientErasure(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "patientId":
+		return fieldContext_PatientErasure_patientId(ctx, ec, field)
+	case "at":
+		return fieldContext_PatientErasure_at(ctx, ec, field)
+	case "actorId":
+		return fieldContext_PatientErasure_actorId(ctx, ec, field)
+	case "reason":
+		return fieldContext_PatientErasure_reason(ctx, ec, field)
+	case "items":
+		return fieldContext_PatientErasure_items(ctx, ec, field)
+	case "accessEventsKept":
+		return fieldContext_PatientErasure_accessEventsKept(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PatientErasure", field.Name)
 }
 
 func childFields_PossibleDuplicate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2624,6 +2759,28 @@ func field_Mutation_endSession_args(ctx context.Context, ec *executionContext, r
 	return args, nil
 }
 
+func field_Mutation_erasePatient_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "reason",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNString2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reason"] = arg1
+	return args, nil
+}
+
 func field_Mutation_inviteDoctor_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2691,6 +2848,52 @@ func field_Mutation_logout_args(ctx context.Context, ec *executionContext, rawAr
 		return nil, err
 	}
 	args["everywhere"] = arg0
+	return args, nil
+}
+
+func field_Mutation_mergePatients_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "keepId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["keepId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "duplicateId",
+		func(ctx context.Context, v any) (int, error) {
+			return unmarshalNID2int(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["duplicateId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "fields",
+		func(ctx context.Context, v any) ([]PatientField, error) {
+			return unmarshalNPatientField2ᚕcaregraphᚋgraphᚐPatientFieldᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["fields"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "keepVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["keepVersion"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "duplicateVersion",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["duplicateVersion"] = arg4
 	return args, nil
 }
 
@@ -5096,6 +5299,75 @@ func fieldContext_DoctorEdge_node(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
+func _ErasedItem_part(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ErasedItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ErasedItem_part(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Part, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ErasedPart) graphql.Marshaler {
+			return marshalNErasedPart2caregraphᚋgraphᚐErasedPart(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ErasedItem_part(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ErasedItem", field, false, false, "ErasedPart")
+}
+
+func _ErasedItem_rows(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ErasedItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ErasedItem_rows(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rows, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ErasedItem_rows(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ErasedItem", field, false, false, "Int")
+}
+
+func _ErasedItem_left(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ErasedItem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ErasedItem_left(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Left, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ErasedItem_left(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ErasedItem", field, false, false, "Int")
+}
+
 func _FieldChange_field(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *FieldChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6358,6 +6630,94 @@ func fieldContext_Mutation_restorePatient(ctx context.Context, ec *executionCont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_restorePatient_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_mergePatients(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_mergePatients(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MergePatients(ctx, fc.Args["keepId"].(int), fc.Args["duplicateId"].(int), fc.Args["fields"].([]PatientField), fc.Args["keepVersion"].(*int), fc.Args["duplicateVersion"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalNPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_mergePatients(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_mergePatients_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_erasePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_erasePatient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ErasePatient(ctx, fc.Args["id"].(int), fc.Args["reason"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PatientErasure) graphql.Marshaler {
+			return marshalNPatientErasure2ᚖcaregraphᚋgraphᚐPatientErasure(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_erasePatient(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PatientErasure(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_erasePatient_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7940,6 +8300,29 @@ func fieldContext_Patient_doctors(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
+func _Patient_mergedIntoId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Patient_mergedIntoId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MergedIntoID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOID2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Patient_mergedIntoId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Patient", field, false, false, "ID")
+}
+
 func _Patient_version(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.Patient) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8223,6 +8606,153 @@ func fieldContext_PatientEdge_node(_ context.Context, ec *executionContext, fiel
 		},
 	}
 	return fc, nil
+}
+
+func _PatientErasure_patientId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_patientId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PatientID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_patientId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientErasure", field, false, false, "ID")
+}
+
+func _PatientErasure_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientErasure", field, false, false, "DateTime")
+}
+
+func _PatientErasure_actorId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_actorId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActorID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNID2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_actorId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientErasure", field, false, false, "ID")
+}
+
+func _PatientErasure_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientErasure", field, false, false, "String")
+}
+
+func _PatientErasure_items(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_items(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Items, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ErasedItem) graphql.Marshaler {
+			return marshalNErasedItem2ᚕᚖcaregraphᚋgraphᚐErasedItemᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_items(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PatientErasure",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ErasedItem(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PatientErasure_accessEventsKept(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientErasure) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientErasure_accessEventsKept(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AccessEventsKept, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientErasure_accessEventsKept(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientErasure", field, false, false, "Int")
 }
 
 func _PossibleDuplicate_patient(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PossibleDuplicate) (ret graphql.Marshaler) {
@@ -13173,6 +13703,49 @@ func _DoctorEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 	return out
 }
 
+var erasedItemImplementors = []string{"ErasedItem"}
+
+func _ErasedItem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *ErasedItem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, erasedItemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ErasedItem")
+		case "part":
+			out.Values[i] = _ErasedItem_part(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rows":
+			out.Values[i] = _ErasedItem_rows(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "left":
+			out.Values[i] = _ErasedItem_left(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var fieldChangeImplementors = []string{"FieldChange"}
 
 func _FieldChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *FieldChange) graphql.Marshaler {
@@ -13602,6 +14175,20 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "mergePatients":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_mergePatients(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "erasePatient":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_erasePatient(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "revertPatient":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_revertPatient(ctx, ec, field)
@@ -13971,6 +14558,11 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return _Patient_doctors(ctx, ec, field, obj)
 				})
+		case "mergedIntoId":
+			out.Values[i] = _Patient_mergedIntoId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "version":
 			out.Values[i] = _Patient_version(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -14077,6 +14669,64 @@ func _PatientEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 				func(ctx context.Context) graphql.Marshaler {
 					return _PatientEdge_node(ctx, ec, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var patientErasureImplementors = []string{"PatientErasure"}
+
+func _PatientErasure(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PatientErasure) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, patientErasureImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PatientErasure")
+		case "patientId":
+			out.Values[i] = _PatientErasure_patientId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = _PatientErasure_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actorId":
+			out.Values[i] = _PatientErasure_actorId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _PatientErasure_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "items":
+			out.Values[i] = _PatientErasure_items(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "accessEventsKept":
+			out.Values[i] = _PatientErasure_accessEventsKept(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15169,6 +15819,7 @@ var (
 		"DELETE":         accessevent.ActionDELETE,
 		"RESTORE":        accessevent.ActionRESTORE,
 		"MERGE":          accessevent.ActionMERGE,
+		"ERASE":          accessevent.ActionERASE,
 		"ASSIGN":         accessevent.ActionASSIGN,
 		"UNASSIGN":       accessevent.ActionUNASSIGN,
 		"SIGN_IN":        accessevent.ActionSIGN_IN,
@@ -15185,6 +15836,7 @@ var (
 		accessevent.ActionDELETE:         "DELETE",
 		accessevent.ActionRESTORE:        "RESTORE",
 		accessevent.ActionMERGE:          "MERGE",
+		accessevent.ActionERASE:          "ERASE",
 		accessevent.ActionASSIGN:         "ASSIGN",
 		accessevent.ActionUNASSIGN:       "UNASSIGN",
 		accessevent.ActionSIGN_IN:        "SIGN_IN",
@@ -15535,6 +16187,40 @@ func marshalNDuplicateReason2ᚕcaregraphᚋgraphᚐDuplicateReasonᚄ(ctx conte
 	return ret
 }
 
+func marshalNErasedItem2ᚕᚖcaregraphᚋgraphᚐErasedItemᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*ErasedItem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNErasedItem2ᚖcaregraphᚋgraphᚐErasedItem(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNErasedItem2ᚖcaregraphᚋgraphᚐErasedItem(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *ErasedItem) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ErasedItem!")
+		return graphql.Null
+	}
+	return _ErasedItem(ctx, ec, sel, v)
+}
+
+func unmarshalNErasedPart2caregraphᚋgraphᚐErasedPart(ctx context.Context, ec *executionContext, v any) (ErasedPart, error) {
+	var res ErasedPart
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNErasedPart2caregraphᚋgraphᚐErasedPart(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v ErasedPart) graphql.Marshaler {
+	return v
+}
+
 func marshalNFieldChange2ᚕᚖcaregraphᚋgraphᚐFieldChangeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*FieldChange) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -15851,6 +16537,54 @@ func marshalNPatientEdge2ᚖcaregraphᚋinternalᚋreadingᚐEdge(ctx context.Co
 	return _PatientEdge(ctx, ec, sel, v)
 }
 
+func marshalNPatientErasure2ᚖcaregraphᚋgraphᚐPatientErasure(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PatientErasure) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PatientErasure!")
+		return graphql.Null
+	}
+	return _PatientErasure(ctx, ec, sel, v)
+}
+
+func unmarshalNPatientField2caregraphᚋgraphᚐPatientField(ctx context.Context, ec *executionContext, v any) (PatientField, error) {
+	var res PatientField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPatientField2caregraphᚋgraphᚐPatientField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v PatientField) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNPatientField2ᚕcaregraphᚋgraphᚐPatientFieldᚄ(ctx context.Context, ec *executionContext, v any) ([]PatientField, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]PatientField, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNPatientField2caregraphᚋgraphᚐPatientField(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNPatientField2ᚕcaregraphᚋgraphᚐPatientFieldᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []PatientField) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPatientField2caregraphᚋgraphᚐPatientField(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalNPatientOrderField2caregraphᚋgraphᚐPatientOrderField(ctx context.Context, ec *executionContext, v any) (PatientOrderField, error) {
 	var res PatientOrderField
 	err := res.UnmarshalGQL(v)
@@ -15991,12 +16725,14 @@ var (
 		"UPDATE":  revision.KindUpdate,
 		"DELETE":  revision.KindDelete,
 		"RESTORE": revision.KindRestore,
+		"MERGE":   revision.KindMerge,
 	}
 	marshalNRevisionKind2caregraphᚋentᚋrevisionᚐKindF = map[revision.Kind]string{
 		revision.KindCreate:  "CREATE",
 		revision.KindUpdate:  "UPDATE",
 		revision.KindDelete:  "DELETE",
 		revision.KindRestore: "RESTORE",
+		revision.KindMerge:   "MERGE",
 	}
 )
 

@@ -111,7 +111,7 @@ func shown(column string, stored json.RawMessage) (json.RawMessage, error) {
 	case patient.FieldCreatedAt, mapping.FieldAssignedDate, mapping.FieldEndedAt:
 		at, err := time.Parse(time.RFC3339Nano, strings.Replace(strings.Trim(string(stored), `"`), " ", "T", 1))
 		return reading.AppendTime(nil, at), err
-	case patient.FieldClinicID, patient.FieldAccountID, patient.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID:
+	case patient.FieldClinicID, patient.FieldAccountID, patient.FieldCreatedByID, mapping.FieldPatientID, mapping.FieldDoctorID, patient.FieldMergedIntoID, patient.FieldLastMergedID:
 		return read(stored, reading.AppendID)
 	}
 	return stored, nil

@@ -101,6 +101,16 @@ type DoctorOrder struct {
 	Field DoctorOrderField `json:"field"`
 }
 
+// A part of what is kept of a patient.
+type ErasedItem struct {
+	// Which part.
+	Part ErasedPart `json:"part"`
+	// How many rows it has.
+	Rows int `json:"rows"`
+	// How many of them still have personal data: 0.
+	Left int `json:"left"`
+}
+
 // What the viewer would accept. One of role, doctorName and patientName tells what for.
 type InvitationPreview struct {
 	// The clinic that invites.
@@ -149,6 +159,22 @@ type MappingOrder struct {
 	Direction OrderDirection `json:"direction"`
 	// What to order by.
 	Field MappingOrderField `json:"field"`
+}
+
+// An erasure of the personal data of a patient, and what was found when it was read again.
+type PatientErasure struct {
+	// The patient.
+	PatientID int `json:"patientId"`
+	// When it was erased.
+	At time.Time `json:"at"`
+	// The user who erased it.
+	ActorID int `json:"actorId"`
+	// Why.
+	Reason string `json:"reason"`
+	// What is kept, and what is left of personal data in it.
+	Items []*ErasedItem `json:"items"`
+	// How many events of the access log about the patient are kept. They have ids alone.
+	AccessEventsKept int `json:"accessEventsKept"`
 }
 
 // Which patients: those that match all that is given.
@@ -369,6 +395,70 @@ func (e DuplicateReason) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// A part of what is kept of a patient.
+type ErasedPart string
+
+const (
+	// The record, and those that became part of it.
+	ErasedPartRecords ErasedPart = "RECORDS"
+	// What the records are found and ordered by.
+	ErasedPartSearchKeys ErasedPart = "SEARCH_KEYS"
+	// The changes of the records and of their assignments.
+	ErasedPartHistory ErasedPart = "HISTORY"
+	// The notes of assignments.
+	ErasedPartNotes ErasedPart = "NOTES"
+)
+
+var AllErasedPart = []ErasedPart{
+	ErasedPartRecords,
+	ErasedPartSearchKeys,
+	ErasedPartHistory,
+	ErasedPartNotes,
+}
+
+func (e ErasedPart) IsValid() bool {
+	switch e {
+	case ErasedPartRecords, ErasedPartSearchKeys, ErasedPartHistory, ErasedPartNotes:
+		return true
+	}
+	return false
+}
+
+func (e ErasedPart) String() string {
+	return string(e)
+}
+
+func (e *ErasedPart) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ErasedPart(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ErasedPart", str)
+	}
+	return nil
+}
+
+func (e ErasedPart) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ErasedPart) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ErasedPart) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // What assignments are ordered by.
 type MappingOrderField string
 
@@ -480,6 +570,88 @@ func (e *OrderDirection) UnmarshalJSON(b []byte) error {
 }
 
 func (e OrderDirection) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What can be taken over when two records of one patient become one.
+type PatientField string
+
+const (
+	// The name.
+	PatientFieldName PatientField = "NAME"
+	// The e-mail address.
+	PatientFieldEmail PatientField = "EMAIL"
+	// The phone number.
+	PatientFieldPhone PatientField = "PHONE"
+	// When the patient was born, and whether that is an estimate.
+	PatientFieldDateOfBirth PatientField = "DATE_OF_BIRTH"
+	// The address.
+	PatientFieldAddress PatientField = "ADDRESS"
+	// The gender.
+	PatientFieldGender PatientField = "GENDER"
+	// The blood group.
+	PatientFieldBloodGroup PatientField = "BLOOD_GROUP"
+	// Whom to call.
+	PatientFieldEmergencyContact PatientField = "EMERGENCY_CONTACT"
+	// The medical history.
+	PatientFieldMedicalHistory PatientField = "MEDICAL_HISTORY"
+	// The user who is the patient: that user sees the record that is kept from then on.
+	PatientFieldAccount PatientField = "ACCOUNT"
+)
+
+var AllPatientField = []PatientField{
+	PatientFieldName,
+	PatientFieldEmail,
+	PatientFieldPhone,
+	PatientFieldDateOfBirth,
+	PatientFieldAddress,
+	PatientFieldGender,
+	PatientFieldBloodGroup,
+	PatientFieldEmergencyContact,
+	PatientFieldMedicalHistory,
+	PatientFieldAccount,
+}
+
+func (e PatientField) IsValid() bool {
+	switch e {
+	case PatientFieldName, PatientFieldEmail, PatientFieldPhone, PatientFieldDateOfBirth, PatientFieldAddress, PatientFieldGender, PatientFieldBloodGroup, PatientFieldEmergencyContact, PatientFieldMedicalHistory, PatientFieldAccount:
+		return true
+	}
+	return false
+}
+
+func (e PatientField) String() string {
+	return string(e)
+}
+
+func (e *PatientField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = PatientField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid PatientField", str)
+	}
+	return nil
+}
+
+func (e PatientField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *PatientField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e PatientField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

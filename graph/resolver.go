@@ -59,7 +59,7 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte, window time.D
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn, window}}),
-		Alone:  []string{"register", "login", "refreshToken", "changePassword", "invitation", "acceptInvitation", "leaveClinic"},
+		Alone:  []string{"register", "login", "refreshToken", "changePassword", "invitation", "acceptInvitation", "leaveClinic", "erasePatient"},
 		Begin: func(ctx context.Context, own bool) context.Context {
 			most := maxPage
 			if own {

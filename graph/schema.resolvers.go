@@ -114,6 +114,14 @@ func (r *mutationResolver) RestorePatient(ctx context.Context, id int) (*ent.Pat
 	return patients.Shown(ctx)(care.RestorePatient(ctx, id, r.window, now()))
 }
 
+func (r *mutationResolver) MergePatients(ctx context.Context, keepID int, duplicateID int, fields []PatientField, keepVersion *int, duplicateVersion *int) (*ent.Patient, error) {
+	return patients.Shown(ctx)(merge(ctx, care.Merge{KeepID: keepID, DuplicateID: duplicateID, KeepVersion: keepVersion, DuplicateVersion: duplicateVersion}, fields))
+}
+
+func (r *mutationResolver) ErasePatient(ctx context.Context, id int, reason string) (*PatientErasure, error) {
+	return erase(ctx, id, reason)
+}
+
 func (r *mutationResolver) RevertPatient(ctx context.Context, id int, revision int, expectedVersion *int) (*ent.Patient, error) {
 	return patients.Shown(ctx)(care.RevertPatient(ctx, id, revision, expectedVersion))
 }

@@ -52,7 +52,7 @@ var users = reading.Table[ent.User]{
 
 var patients = reading.Table[ent.Patient]{
 	Object:  "Patient",
-	Columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "clinic": patient.FieldClinicID, "seenAs": patient.FieldClinicID, "account": patient.FieldAccountID, "createdBy": patient.FieldCreatedByID}),
+	Columns: with(ent.PatientColumns, map[string]string{"age": patient.FieldDateOfBirth, "clinic": patient.FieldClinicID, "seenAs": patient.FieldClinicID, "account": patient.FieldAccountID, "createdBy": patient.FieldCreatedByID, "mergedIntoId": patient.FieldMergedIntoID}),
 	Orders: map[string]reading.Ordering[ent.Patient]{
 		"CREATED_AT":    reading.Instant(patient.FieldCreatedAt, func(p *ent.Patient) time.Time { return p.CreatedAt }),
 		"UPDATED_AT":    reading.Instant(patient.FieldUpdatedAt, func(p *ent.Patient) time.Time { return p.UpdatedAt }),
@@ -66,6 +66,9 @@ var patients = reading.Table[ent.Patient]{
 	Node:   (*ent.Patient).Node,
 	Bare:   func(id int) *ent.Patient { return &ent.Patient{ID: id} },
 	Values: with(ent.PatientValues, map[string]reading.Appender[ent.Patient]{
+		"mergedIntoId": func(b []byte, p *ent.Patient) []byte {
+			return reading.AppendOptional(b, p.MergedIntoID, reading.AppendID)
+		},
 		"age": func(b []byte, p *ent.Patient) []byte { return reading.AppendInt(b, p.DateOfBirth.Age(time.Now())) },
 		"gender": func(b []byte, p *ent.Patient) []byte {
 			return reading.AppendString(b, marshalNGender2caregraphᚋentᚋpatientᚐGenderF[p.Gender])

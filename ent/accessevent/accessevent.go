@@ -100,6 +100,7 @@ const (
 	ActionDELETE         Action = "DELETE"
 	ActionRESTORE        Action = "RESTORE"
 	ActionMERGE          Action = "MERGE"
+	ActionERASE          Action = "ERASE"
 	ActionASSIGN         Action = "ASSIGN"
 	ActionUNASSIGN       Action = "UNASSIGN"
 	ActionSIGN_IN        Action = "SIGN_IN"
@@ -116,7 +117,7 @@ func (a Action) String() string {
 // ActionValidator is a validator for the "action" field enum values. It is called by the builders before save.
 func ActionValidator(a Action) error {
 	switch a {
-	case ActionREAD, ActionLIST, ActionCREATE, ActionUPDATE, ActionDELETE, ActionRESTORE, ActionMERGE, ActionASSIGN, ActionUNASSIGN, ActionSIGN_IN, ActionSIGN_IN_FAILED, ActionSIGN_OUT, ActionEXPORT, ActionDENIED:
+	case ActionREAD, ActionLIST, ActionCREATE, ActionUPDATE, ActionDELETE, ActionRESTORE, ActionMERGE, ActionERASE, ActionASSIGN, ActionUNASSIGN, ActionSIGN_IN, ActionSIGN_IN_FAILED, ActionSIGN_OUT, ActionEXPORT, ActionDENIED:
 		return nil
 	default:
 		return fmt.Errorf("accessevent: invalid enum value for action field: %q", a)

@@ -13,7 +13,7 @@ var (
 	AccessEventsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "action", Type: field.TypeEnum, Enums: []string{"READ", "LIST", "CREATE", "UPDATE", "DELETE", "RESTORE", "MERGE", "ASSIGN", "UNASSIGN", "SIGN_IN", "SIGN_IN_FAILED", "SIGN_OUT", "EXPORT", "DENIED"}},
+		{Name: "action", Type: field.TypeEnum, Enums: []string{"READ", "LIST", "CREATE", "UPDATE", "DELETE", "RESTORE", "MERGE", "ERASE", "ASSIGN", "UNASSIGN", "SIGN_IN", "SIGN_IN_FAILED", "SIGN_OUT", "EXPORT", "DENIED"}},
 		{Name: "user_id", Type: field.TypeInt, Nullable: true},
 		{Name: "session_id", Type: field.TypeInt, Nullable: true},
 		{Name: "seen_as", Type: field.TypeEnum, Nullable: true, Enums: []string{"CLINIC", "STAFF", "TREATING", "SELF"}},
@@ -137,6 +137,20 @@ var (
 				Columns: []*schema.Column{DoctorsColumns[11]},
 			},
 		},
+	}
+	// ErasuresColumns holds the columns for the "erasures" table.
+	ErasuresColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeInt, Increment: true},
+		{Name: "patient_id", Type: field.TypeInt, Unique: true},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "actor_id", Type: field.TypeInt},
+		{Name: "reason", Type: field.TypeString},
+	}
+	// ErasuresTable holds the schema information for the "erasures" table.
+	ErasuresTable = &schema.Table{
+		Name:       "erasures",
+		Columns:    ErasuresColumns,
+		PrimaryKey: []*schema.Column{ErasuresColumns[0]},
 	}
 	// GuessesColumns holds the columns for the "guesses" table.
 	GuessesColumns = []*schema.Column{
@@ -316,6 +330,8 @@ var (
 		{Name: "blood_group", Type: field.TypeEnum, Nullable: true, Enums: []string{"A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"}},
 		{Name: "emergency_contact", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "medical_history", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "merged_into_id", Type: field.TypeInt, Nullable: true},
+		{Name: "last_merged_id", Type: field.TypeInt, Nullable: true},
 		{Name: "clinic_id", Type: field.TypeInt},
 		{Name: "created_by_id", Type: field.TypeInt},
 		{Name: "account_id", Type: field.TypeInt, Nullable: true},
@@ -328,19 +344,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "patients_clinics_patients",
-				Columns:    []*schema.Column{PatientsColumns[18]},
+				Columns:    []*schema.Column{PatientsColumns[20]},
 				RefColumns: []*schema.Column{ClinicsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "patients_users_patients",
-				Columns:    []*schema.Column{PatientsColumns[19]},
+				Columns:    []*schema.Column{PatientsColumns[21]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "patients_users_records",
-				Columns:    []*schema.Column{PatientsColumns[20]},
+				Columns:    []*schema.Column{PatientsColumns[22]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -349,7 +365,7 @@ var (
 			{
 				Name:    "patient_clinic_name",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[7], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[20], PatientsColumns[7], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					IncludeColumns: []string{
 						PatientsColumns[10].Name,
@@ -379,7 +395,7 @@ var (
 			{
 				Name:    "patient_phone_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[10], PatientsColumns[18]},
+				Columns: []*schema.Column{PatientsColumns[10], PatientsColumns[20]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -387,7 +403,7 @@ var (
 			{
 				Name:    "patient_email_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[9], PatientsColumns[18]},
+				Columns: []*schema.Column{PatientsColumns[9], PatientsColumns[20]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -395,7 +411,7 @@ var (
 			{
 				Name:    "patient_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[20]},
+				Columns: []*schema.Column{PatientsColumns[22]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "account_id IS NOT NULL",
 				},
@@ -403,12 +419,20 @@ var (
 			{
 				Name:    "patient_created_by_id_clinic_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[19], PatientsColumns[18]},
+				Columns: []*schema.Column{PatientsColumns[21], PatientsColumns[20]},
+			},
+			{
+				Name:    "patient_merged_into_id",
+				Unique:  false,
+				Columns: []*schema.Column{PatientsColumns[18]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "merged_into_id IS NOT NULL",
+				},
 			},
 			{
 				Name:    "patient_clinic_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[1], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[20], PatientsColumns[1], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -424,7 +448,7 @@ var (
 			{
 				Name:    "patient_clinic_id_updated_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[2], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[20], PatientsColumns[2], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -440,7 +464,7 @@ var (
 			{
 				Name:    "patient_clinic_id_date_of_birth_id",
 				Unique:  false,
-				Columns: []*schema.Column{PatientsColumns[18], PatientsColumns[11], PatientsColumns[0]},
+				Columns: []*schema.Column{PatientsColumns[20], PatientsColumns[11], PatientsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NULL",
 				},
@@ -534,7 +558,7 @@ var (
 		{Name: "doctor_id", Type: field.TypeInt, Nullable: true},
 		{Name: "mapping_id", Type: field.TypeInt, Nullable: true},
 		{Name: "version", Type: field.TypeInt},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"create", "update", "delete", "restore"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"create", "update", "delete", "restore", "merge"}},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "actor_id", Type: field.TypeInt, Nullable: true},
 		{Name: "diff", Type: field.TypeString, Size: 2147483647, Default: "{}"},
@@ -660,6 +684,7 @@ var (
 		AccessEventsTable,
 		ClinicsTable,
 		DoctorsTable,
+		ErasuresTable,
 		GuessesTable,
 		InvitationsTable,
 		MappingsTable,
@@ -698,6 +723,10 @@ func init() {
 		"doctors_name_valid":             "length(name) BETWEEN 1 AND 100",
 		"doctors_phone_valid":            "length(phone) BETWEEN 1 AND 32",
 		"doctors_specialization_valid":   "length(specialization) BETWEEN 1 AND 100",
+	}
+	ErasuresTable.Annotation = &entsql.Annotation{}
+	ErasuresTable.Annotation.Checks = map[string]string{
+		"erasures_reason_valid": "length(reason) BETWEEN 1 AND 300",
 	}
 	GuessesTable.Annotation = &entsql.Annotation{}
 	GuessesTable.Annotation.Checks = map[string]string{
@@ -747,7 +776,7 @@ func init() {
 	}
 	RevisionsTable.Annotation = &entsql.Annotation{}
 	RevisionsTable.Annotation.Checks = map[string]string{
-		"revisions_kind_valid":    "kind IN ('create', 'update', 'delete', 'restore')",
+		"revisions_kind_valid":    "kind IN ('create', 'update', 'delete', 'restore', 'merge')",
 		"revisions_version_valid": "CASE WHEN patient_id IS NULL THEN 0 ELSE 1 END + CASE WHEN doctor_id IS NULL THEN 0 ELSE 1 END + CASE WHEN mapping_id IS NULL THEN 0 ELSE 1 END = 1 AND version > 0",
 	}
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable

@@ -56,6 +56,10 @@ const (
 	FieldEmergencyContact = "emergency_contact"
 	// FieldMedicalHistory holds the string denoting the medical_history field in the database.
 	FieldMedicalHistory = "medical_history"
+	// FieldMergedIntoID holds the string denoting the merged_into_id field in the database.
+	FieldMergedIntoID = "merged_into_id"
+	// FieldLastMergedID holds the string denoting the last_merged_id field in the database.
+	FieldLastMergedID = "last_merged_id"
 	// EdgeClinic holds the string denoting the clinic edge name in mutations.
 	EdgeClinic = "clinic"
 	// EdgeCreatedBy holds the string denoting the created_by edge name in mutations.
@@ -128,6 +132,8 @@ var Columns = []string{
 	FieldBloodGroup,
 	FieldEmergencyContact,
 	FieldMedicalHistory,
+	FieldMergedIntoID,
+	FieldLastMergedID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -333,6 +339,16 @@ func ByEmergencyContact(opts ...sql.OrderTermOption) OrderOption {
 // ByMedicalHistory orders the results by the medical_history field.
 func ByMedicalHistory(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMedicalHistory, opts...).ToFunc()
+}
+
+// ByMergedIntoID orders the results by the merged_into_id field.
+func ByMergedIntoID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMergedIntoID, opts...).ToFunc()
+}
+
+// ByLastMergedID orders the results by the last_merged_id field.
+func ByLastMergedID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastMergedID, opts...).ToFunc()
 }
 
 // ByClinicField orders the results by clinic field.

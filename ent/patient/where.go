@@ -146,6 +146,16 @@ func MedicalHistory(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldMedicalHistory, v))
 }
 
+// MergedIntoID applies equality check predicate on the "merged_into_id" field. It's identical to MergedIntoIDEQ.
+func MergedIntoID(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldMergedIntoID, v))
+}
+
+// LastMergedID applies equality check predicate on the "last_merged_id" field. It's identical to LastMergedIDEQ.
+func LastMergedID(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldLastMergedID, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Patient {
 	return predicate.Patient(sql.FieldEQ(FieldCreatedAt, v))
@@ -1084,6 +1094,106 @@ func MedicalHistoryEqualFold(v string) predicate.Patient {
 // MedicalHistoryContainsFold applies the ContainsFold predicate on the "medical_history" field.
 func MedicalHistoryContainsFold(v string) predicate.Patient {
 	return predicate.Patient(sql.FieldContainsFold(FieldMedicalHistory, v))
+}
+
+// MergedIntoIDEQ applies the EQ predicate on the "merged_into_id" field.
+func MergedIntoIDEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDNEQ applies the NEQ predicate on the "merged_into_id" field.
+func MergedIntoIDNEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDIn applies the In predicate on the "merged_into_id" field.
+func MergedIntoIDIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldIn(FieldMergedIntoID, vs...))
+}
+
+// MergedIntoIDNotIn applies the NotIn predicate on the "merged_into_id" field.
+func MergedIntoIDNotIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldNotIn(FieldMergedIntoID, vs...))
+}
+
+// MergedIntoIDGT applies the GT predicate on the "merged_into_id" field.
+func MergedIntoIDGT(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldGT(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDGTE applies the GTE predicate on the "merged_into_id" field.
+func MergedIntoIDGTE(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldGTE(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDLT applies the LT predicate on the "merged_into_id" field.
+func MergedIntoIDLT(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldLT(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDLTE applies the LTE predicate on the "merged_into_id" field.
+func MergedIntoIDLTE(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldLTE(FieldMergedIntoID, v))
+}
+
+// MergedIntoIDIsNil applies the IsNil predicate on the "merged_into_id" field.
+func MergedIntoIDIsNil() predicate.Patient {
+	return predicate.Patient(sql.FieldIsNull(FieldMergedIntoID))
+}
+
+// MergedIntoIDNotNil applies the NotNil predicate on the "merged_into_id" field.
+func MergedIntoIDNotNil() predicate.Patient {
+	return predicate.Patient(sql.FieldNotNull(FieldMergedIntoID))
+}
+
+// LastMergedIDEQ applies the EQ predicate on the "last_merged_id" field.
+func LastMergedIDEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldEQ(FieldLastMergedID, v))
+}
+
+// LastMergedIDNEQ applies the NEQ predicate on the "last_merged_id" field.
+func LastMergedIDNEQ(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldNEQ(FieldLastMergedID, v))
+}
+
+// LastMergedIDIn applies the In predicate on the "last_merged_id" field.
+func LastMergedIDIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldIn(FieldLastMergedID, vs...))
+}
+
+// LastMergedIDNotIn applies the NotIn predicate on the "last_merged_id" field.
+func LastMergedIDNotIn(vs ...int) predicate.Patient {
+	return predicate.Patient(sql.FieldNotIn(FieldLastMergedID, vs...))
+}
+
+// LastMergedIDGT applies the GT predicate on the "last_merged_id" field.
+func LastMergedIDGT(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldGT(FieldLastMergedID, v))
+}
+
+// LastMergedIDGTE applies the GTE predicate on the "last_merged_id" field.
+func LastMergedIDGTE(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldGTE(FieldLastMergedID, v))
+}
+
+// LastMergedIDLT applies the LT predicate on the "last_merged_id" field.
+func LastMergedIDLT(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldLT(FieldLastMergedID, v))
+}
+
+// LastMergedIDLTE applies the LTE predicate on the "last_merged_id" field.
+func LastMergedIDLTE(v int) predicate.Patient {
+	return predicate.Patient(sql.FieldLTE(FieldLastMergedID, v))
+}
+
+// LastMergedIDIsNil applies the IsNil predicate on the "last_merged_id" field.
+func LastMergedIDIsNil() predicate.Patient {
+	return predicate.Patient(sql.FieldIsNull(FieldLastMergedID))
+}
+
+// LastMergedIDNotNil applies the NotNil predicate on the "last_merged_id" field.
+func LastMergedIDNotNil() predicate.Patient {
+	return predicate.Patient(sql.FieldNotNull(FieldLastMergedID))
 }
 
 // HasClinic applies the HasEdge predicate on the "clinic" edge.

@@ -15,6 +15,9 @@ type Clinic func(*sql.Selector)
 // Doctor is the predicate function for doctor builders.
 type Doctor func(*sql.Selector)
 
+// Erasure is the predicate function for erasure builders.
+type Erasure func(*sql.Selector)
+
 // Guess is the predicate function for guess builders.
 type Guess func(*sql.Selector)
 

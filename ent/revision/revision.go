@@ -81,6 +81,7 @@ const (
 	KindUpdate  Kind = "update"
 	KindDelete  Kind = "delete"
 	KindRestore Kind = "restore"
+	KindMerge   Kind = "merge"
 )
 
 func (k Kind) String() string {
@@ -90,7 +91,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindCreate, KindUpdate, KindDelete, KindRestore:
+	case KindCreate, KindUpdate, KindDelete, KindRestore, KindMerge:
 		return nil
 	default:
 		return fmt.Errorf("revision: invalid enum value for kind field: %q", k)

@@ -6,6 +6,7 @@ import (
 	"caregraph/ent/accessevent"
 	"caregraph/ent/clinic"
 	"caregraph/ent/doctor"
+	"caregraph/ent/erasure"
 	"caregraph/ent/guess"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
@@ -142,6 +143,24 @@ func init() {
 	doctorDescAvailability := doctorFields[11].Descriptor()
 	// doctor.AvailabilityValidator is a validator for the "availability" field. It is called by the builders before save.
 	doctor.AvailabilityValidator = doctorDescAvailability.Validators[0].(func(string) error)
+	erasure.Policy = privacy.NewPolicies(schema.Erasure{})
+	erasure.Hooks[0] = func(next ent.Mutator) ent.Mutator {
+		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+			if err := erasure.Policy.EvalMutation(ctx, m); err != nil {
+				return nil, err
+			}
+			return next.Mutate(ctx, m)
+		})
+	}
+	erasureHooks := schema.Erasure{}.Hooks()
+
+	erasure.Hooks[1] = erasureHooks[0]
+	erasureFields := schema.Erasure{}.Fields()
+	_ = erasureFields
+	// erasureDescReason is the schema descriptor for reason field.
+	erasureDescReason := erasureFields[3].Descriptor()
+	// erasure.ReasonValidator is a validator for the "reason" field. It is called by the builders before save.
+	erasure.ReasonValidator = erasureDescReason.Validators[0].(func(string) error)
 	guess.Policy = privacy.NewPolicies(schema.Guess{})
 	guess.Hooks[0] = func(next ent.Mutator) ent.Mutator {
 		return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {

@@ -22,7 +22,7 @@ func (AccessEvent) Fields() []ent.Field {
 	return []ent.Field{
 		field.Time("at").Immutable(),
 		field.Enum("action").Immutable().Values(
-			"READ", "LIST", "CREATE", "UPDATE", "DELETE", "RESTORE", "MERGE", "ASSIGN", "UNASSIGN",
+			"READ", "LIST", "CREATE", "UPDATE", "DELETE", "RESTORE", "MERGE", "ERASE", "ASSIGN", "UNASSIGN",
 			"SIGN_IN", "SIGN_IN_FAILED", "SIGN_OUT", "EXPORT", "DENIED",
 		),
 		field.Int("user_id").Optional().Nillable().Immutable().

@@ -27,7 +27,8 @@ func (Mapping) Fields() []ent.Field {
 			Comment("The patient's clinic. Set by the policy, never by a caller. No foreign key: that would lock the clinic after the patient, and who moves between clinics locks the clinic first."),
 		field.Int("created_by_id").Immutable().
 			Comment("Who assigned. Set by the policy, never by a caller."),
-		field.Int("patient_id").Immutable(),
+		field.Int("patient_id").
+			Comment("Changes when two records of one patient become one."),
 		field.Int("doctor_id").Immutable(),
 		field.Text("notes").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
 		field.Bool("is_active").Default(true),
@@ -40,7 +41,7 @@ func (Mapping) Fields() []ent.Field {
 func (Mapping) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("created_by", User.Type).Ref("created_mappings").Field("created_by_id").Unique().Required().Immutable(),
-		edge.From("patient", Patient.Type).Ref("mappings").Field("patient_id").Unique().Required().Immutable(),
+		edge.From("patient", Patient.Type).Ref("mappings").Field("patient_id").Unique().Required(),
 		edge.From("doctor", Doctor.Type).Ref("mappings").Field("doctor_id").Unique().Required().Immutable(),
 	}
 }
@@ -69,8 +70,8 @@ func (Mapping) Hooks() []ent.Hook {
 // Policy of the Mapping.
 func (Mapping) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.SeenMappingQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LiveMappingMutation(), rule.SeenMappingMutation(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), rule.LiveMappingQuery(), rule.AllowIfStaff(), rule.SeenMappingQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), rule.LiveMappingMutation(), rule.SeenMappingMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 

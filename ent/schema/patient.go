@@ -53,6 +53,10 @@ func (Patient) Fields() []ent.Field {
 		field.Text("emergency_contact").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)),
 		field.Text("medical_history").Optional().Nillable().Validate(scalar.Text(scalar.FreeText)).
 			Comment("NULL means never asked; empty means none."),
+		field.Int("merged_into_id").Optional().Nillable().
+			Comment("The record of the same person that this one became part of, which deleted it. No foreign key: that one may be purged."),
+		field.Int("last_merged_id").Optional().Nillable().
+			Comment("The last record that became part of this one. No foreign key, neither."),
 	}
 }
 
@@ -80,6 +84,7 @@ func (Patient) Indexes() []ent.Index {
 		index.Fields("email", "clinic_id").Annotations(live),
 		index.Fields("account_id").Annotations(entsql.IndexWhere("account_id IS NOT NULL")),
 		index.Fields("created_by_id", "clinic_id"),
+		index.Fields("merged_into_id").Annotations(entsql.IndexWhere("merged_into_id IS NOT NULL")),
 	}
 	for _, order := range []string{"created_at", "updated_at", "date_of_birth"} {
 		indexes = append(
@@ -104,8 +109,8 @@ func (Patient) Hooks() []ent.Hook {
 // Policy of the Patient.
 func (Patient) Policy() ent.Policy {
 	return privacy.Policy{
-		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.LivePatientQuery(), rule.SeenPatientQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.LivePatientMutation(), rule.SeenPatientMutation(), privacy.AlwaysDenyRule()},
+		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), rule.LivePatientQuery(), rule.SeenPatientQuery(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), rule.LivePatientMutation(), rule.SeenPatientMutation(), privacy.AlwaysDenyRule()},
 	}
 }
 

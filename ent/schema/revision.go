@@ -25,7 +25,7 @@ func (Revision) Fields() []ent.Field {
 			Comment("What was changed: one of the three."),
 		field.Int("version").Immutable().
 			Comment("The version that the change made."),
-		field.Enum("kind").Values("create", "update", "delete", "restore").Immutable(),
+		field.Enum("kind").Values("create", "update", "delete", "restore", "merge").Immutable(),
 		field.Time("at").Default(now).Immutable(),
 		field.Int("actor_id").Optional().Nillable().Immutable().
 			Comment("The user who made the change; NULL for one that was not made by a user of this application."),
@@ -43,18 +43,18 @@ func (Revision) Indexes() []ent.Index {
 	}
 }
 
-// Policy of the Revision: nobody but the triggers writes it.
+// Policy of the Revision: nobody but the triggers writes it, and staff erases what it says.
 func (Revision) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SeenRevisionQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), privacy.AlwaysDenyRule()},
 	}
 }
 
 // Annotations of the Revision: the limits that its table knows too.
 func (Revision) Annotations() []schema.Annotation {
 	return []schema.Annotation{limits("revisions", map[string]string{
-		"kind":    "kind IN ('create', 'update', 'delete', 'restore')",
+		"kind":    "kind IN ('create', 'update', 'delete', 'restore', 'merge')",
 		"version": "CASE WHEN patient_id IS NULL THEN 0 ELSE 1 END + CASE WHEN doctor_id IS NULL THEN 0 ELSE 1 END + CASE WHEN mapping_id IS NULL THEN 0 ELSE 1 END = 1 AND version > 0",
 	})}
 }

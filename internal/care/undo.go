@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	baseent "entgo.io/ent"
@@ -23,18 +24,25 @@ import (
 )
 
 // RestorePatient brings back a patient who was deleted within the window, with its mappings:
-// those that the deletion ended go on, unless their doctors are deleted. It fails with
-// fault.NotFound if the viewer may not bring the patient back, or there is nothing to bring
-// back.
+// those that the deletion ended go on, unless their doctors are deleted. If the record was
+// deleted by a merge, that is undone. It fails with fault.NotFound if the viewer may not
+// bring the patient back, or there is nothing to bring back, and with fault.Conflict if the
+// other record of the merge is deleted.
 func RestorePatient(ctx context.Context, id int, window time.Duration, now time.Time) (*ent.Patient, error) {
 	db := ent.FromContext(ctx)
 	deleted, err := db.Patient.Query().Where(patient.ID(id)).Modify(rule.Lock).Only(rule.Deleted(ctx, now.Add(-window)))
 	if err != nil {
 		return nil, fmt.Errorf("restore patient: %w", err)
 	}
-	p, err := db.Patient.UpdateOneID(id).ClearDeletedAt().Save(ctx)
+	p, err := db.Patient.UpdateOneID(id).ClearDeletedAt().ClearMergedIntoID().Save(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("restore patient: %w", err)
+	}
+	if deleted.MergedIntoID != nil {
+		if err := part(ctx, deleted); err != nil {
+			return nil, fmt.Errorf("restore patient: %w", err)
+		}
+		return p, nil
 	}
 	if err := db.Mapping.Update().Where(mapping.PatientID(id), mapping.DeletedAt(*deleted.DeletedAt)).ClearDeletedAt().Exec(ctx); err != nil {
 		return nil, fmt.Errorf("restore patient: %w", err)
@@ -132,9 +140,9 @@ func RevertPatient(ctx context.Context, id, revisionID int, expected *int) (*ent
 	}
 	before := map[string]json.RawMessage{}
 	for _, r := range since {
-		var changes map[string][2]json.RawMessage
-		if err := json.Unmarshal([]byte(r.Diff), &changes); err != nil {
-			return nil, fmt.Errorf("revision %d: %w", r.ID, err)
+		changes, err := diffOf(r)
+		if err != nil {
+			return nil, fmt.Errorf("revert patient: %w", err)
 		}
 		for column, values := range changes {
 			if _, later := before[column]; !later && slices.Contains(reverted, column) {
@@ -147,29 +155,43 @@ func RevertPatient(ctx context.Context, id, revisionID int, expected *int) (*ent
 	}
 	u := db.Patient.UpdateOneID(id)
 	for column, stored := range before {
-		value, err := patientValue(column, stored)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("revert patient: %w", err)
-		case value == nil:
-			err = u.Mutation().ClearField(column)
-		default:
-			err = u.Mutation().SetField(column, value)
-		}
-		if err != nil {
+		if err := setStored(u.Mutation(), column, stored); err != nil {
 			return nil, fmt.Errorf("revert patient: %w", err)
 		}
 	}
 	return u.Save(ctx)
 }
 
-// patientValue returns the value of a column that a revision of a patient has; nil for NULL.
-func patientValue(column string, stored json.RawMessage) (baseent.Value, error) {
-	if string(stored) == "null" {
-		return nil, nil
+// diff is what a revision changed: the values before and after, by their columns.
+type diff map[string][2]json.RawMessage
+
+func diffOf(r *ent.Revision) (diff, error) {
+	var d diff
+	if err := json.Unmarshal([]byte(r.Diff), &d); err != nil {
+		return nil, fmt.Errorf("revision %d: %w", r.ID, err)
 	}
-	if column == patient.FieldBirthDateEstimated { // SQLite writes it as a number
+	return d, nil
+}
+
+// setStored sets a column of a patient to a value that a revision has.
+func setStored(m *ent.PatientMutation, column string, stored json.RawMessage) error {
+	if string(stored) == "null" {
+		return m.ClearField(column)
+	}
+	value, err := patientValue(column, stored)
+	if err != nil {
+		return err
+	}
+	return m.SetField(column, value)
+}
+
+// patientValue returns the value of a column that a revision of a patient has.
+func patientValue(column string, stored json.RawMessage) (baseent.Value, error) {
+	switch column {
+	case patient.FieldBirthDateEstimated: // SQLite writes it as a number
 		return string(stored) == "true" || string(stored) == "1", nil
+	case patient.FieldAccountID:
+		return strconv.Atoi(string(stored))
 	}
 	var text string
 	err := json.Unmarshal(stored, &text)

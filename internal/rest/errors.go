@@ -26,6 +26,7 @@ type detail struct {
 	status    int
 	after     int             // seconds until a try makes sense
 	Detail    string          `json:"detail"`
+	Merged    json.RawMessage `json:"merged_into,omitempty"` // with 404: the id of the record that this one became part of
 	Code      string          `json:"code,omitempty"`
 	Messages  json.RawMessage `json:"messages,omitempty"`
 	RequestID string          `json:"request_id,omitempty"`
@@ -139,6 +140,9 @@ func failed(errs gqlerror.List, variables map[string]any, method string) error {
 	}
 	d := detail{status: kind(errs[0]).Status(), Detail: errs[0].Message}
 	d.after, _ = errs[0].Extensions["retryAfter"].(int)
+	if into, ok := errs[0].Extensions["mergedInto"].(string); ok {
+		d.Merged = json.RawMessage(into)
+	}
 	if d.Detail == auth.TextRefresh {
 		d.Code = badToken
 	}

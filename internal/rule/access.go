@@ -135,11 +135,24 @@ func actionOf(m interface {
 	return accessevent.ActionUPDATE
 }
 
+// patientActionOf returns what a mutation does to a patient.
+func patientActionOf(ctx context.Context, m *ent.PatientMutation) accessevent.Action {
+	_, duplicate := m.MergedIntoID()
+	_, kept := m.LastMergedID()
+	switch {
+	case erasing(ctx):
+		return accessevent.ActionERASE
+	case duplicate || kept:
+		return accessevent.ActionMERGE
+	}
+	return actionOf(m)
+}
+
 // TracePatient is the hook that notes in the access log what was done to patients.
 func TracePatient(next baseent.Mutator) baseent.Mutator {
 	return baseent.MutateFunc(func(ctx context.Context, mutation baseent.Mutation) (baseent.Value, error) {
 		m := mutation.(*ent.PatientMutation)
-		action := actionOf(m)
+		action := patientActionOf(ctx, m)
 		var several []int
 		if m.Op().Is(baseent.OpUpdate) {
 			var err error

@@ -34,7 +34,7 @@ func LivePatientQuery() privacy.QueryRule {
 		if err != nil {
 			return err
 		}
-		q.Where(patient.DeletedAtGT(since))
+		q.Where(patient.DeletedAtGT(since), notErased)
 		if !v.Staff {
 			q.Where(patient.ClinicID(v.ClinicID))
 		}
@@ -63,7 +63,7 @@ func LivePatientMutation() privacy.MutationRule {
 			if err != nil {
 				return err
 			}
-			m.Where(patient.DeletedAtNotNil())
+			m.Where(patient.DeletedAtNotNil(), notErased)
 			if !v.Staff {
 				m.Where(patient.ClinicID(v.ClinicID))
 			}

@@ -37,9 +37,10 @@ const (
 const memory = "sqlite::memory:"
 
 // pragmas of every SQLite connection. busy_timeout comes first: the others may
-// have to wait. Writers begin with a lock, so that none fails half-way.
+// have to wait. secure_delete leaves nothing of what was overwritten in the file. Writers
+// begin with a lock, so that none fails half-way.
 var pragmas = url.Values{
-	"_pragma":      {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"},
+	"_pragma":      {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)"},
 	"_txlock":      {"immediate"},
 	"_time_format": {"sqlite"},
 	"_timezone":    {"UTC"},
