@@ -18,7 +18,7 @@ export class Failure extends Error {
 }
 
 /** What the page refuses itself, for it cannot be sent. @param {string} field @param {string} message */
-export const refused = (field, message) => new Failure("BAD_USER_INPUT", [{ code: "", field, message, wait: 0 }]);
+export const refused = (field, message) => new Failure("BAD_USER_INPUT", [{ code: "", field, message, wait: 0, stale: false }]);
 
 /** Marks a document, for the tests of the server. @param {TemplateStringsArray} text */
 export const gql = (text) => text[0];
@@ -142,8 +142,8 @@ function read(text, changes) {
 	} catch {}
 	if (answer?.errors?.[0]) {
 		const faults = [].concat(answer.errors).map((/** @type {any} */ error) => {
-			const { code, field, retryAfter } = error?.extensions ?? {}, path = error?.path ?? [];
-			return { code: String(code), message: String(error?.message), field: field ?? (path[0] === "variable" ? path.at(-1) : ""), wait: Number(retryAfter) || 0 };
+			const { code, field, retryAfter, currentVersion, mergedInto } = error?.extensions ?? {}, path = error?.path ?? [];
+			return { code: String(code), message: String(error?.message), field: field ?? (path[0] === "variable" ? path.at(-1) : ""), wait: Number(retryAfter) || 0, stale: currentVersion > 0, merged: mergedInto };
 		});
 		throw new Failure(faults[0].code, faults);
 	}

@@ -19,6 +19,7 @@ const routes = [
 	[/^\/patients$/, "cg-patients", patients],
 	[/^\/patients\/deleted$/, "cg-deleted", trail],
 	[/^\/patients\/(\d{1,10})\/trail$/, "cg-trail", trail],
+	[/^\/patients\/(\d{1,10})\/merge\/(\d{1,10})$/, "cg-merge", () => import("./merge.js")],
 	[/^\/patients\/new$/, "cg-patient-form", patients],
 	[/^\/patients\/(\d{1,10})$/, "cg-patient", () => import("./patient.js")],
 	[/^\/patients\/(\d{1,10})\/edit$/, "cg-patient-form", patients],

@@ -24,7 +24,7 @@ const listDocument = gql`
 const readDocument = gql`
 	query DoctorRecord($id: ID!) {
 		doctor(id: $id) {
-			id account { username } name email phone specialization licenseNumber experienceYears consultationFee address availability
+			id version account { username } name email phone specialization licenseNumber experienceYears consultationFee address availability
 			patients(first: 50, orderBy: {field: NAME}) { totalCount nodes { id name age birthDateEstimated bloodGroup } }
 		}
 	}`;
@@ -33,7 +33,7 @@ const createDocument = gql`
 	mutation CreateDoctor($input: CreateDoctorInput!) { createDoctor(input: $input) { id } }`;
 
 const updateDocument = gql`
-	mutation UpdateDoctor($id: ID!, $input: UpdateDoctorInput!) { updateDoctor(id: $id, input: $input) { id } }`;
+	mutation UpdateDoctor($id: ID!, $input: UpdateDoctorInput!, $version: Int) { updateDoctor(id: $id, input: $input, expectedVersion: $version) { id } }`;
 
 const inviteDocument = gql`
 	mutation InviteDoctor($id: ID!) { inviteDoctor(doctorId: $id) { code } }`;
@@ -42,7 +42,7 @@ const removeAccountDocument = gql`
 	mutation RemoveDoctorAccount($id: ID!) { removeAccount(doctorId: $id) }`;
 
 const deleteDocument = gql`
-	mutation DeleteDoctor($id: ID!) { deleteDoctor(id: $id) }`;
+	mutation DeleteDoctor($id: ID!, $version: Int) { deleteDoctor(id: $id, expectedVersion: $version) }`;
 
 /** The specializations of the directory, as last read. @type {string[]} */
 let known = [];

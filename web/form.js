@@ -2,14 +2,14 @@
 import { Failure } from "./api.js";
 import { h, icon, update } from "./dom.js";
 import { said, say, t } from "./text.js";
-import { define, drafts, link } from "./view.js";
+import { bases, define, drafts, link } from "./view.js";
 
 /** What is wrong. @param {string} text @param {Props} [props] */
 export const problem = (text, props = { role: "alert" }) => h("p.error", props, icon("warn"), text);
 
 /** A field with its label, hint and error. @param {Field} field @param {string} [error] */
-export function field({ name, label, type = "text", options = [], hint, value, wide, auto = "off" }, error) {
-	const id = "field-" + name, says = [hint && id + "-hint", error && id + "-error"].filter(Boolean).join(" ") || null;
+export function field({ name, label, type = "text", options = [], hint, value, wide, meanwhile, auto = "off" }, error) {
+	const id = "field-" + name, says = [hint && id + "-hint", meanwhile && id + "-meanwhile", error && id + "-error"].filter(Boolean).join(" ") || null;
 	const props = { id, name, autocomplete: auto, "aria-describedby": says, "aria-invalid": error && "true", value: value ?? "" };
 	const radio = type === "radio", what = t(label);
 	return h(radio ? "fieldset" : "div", { class: wide && "wide", "aria-describedby": radio && says },
@@ -19,14 +19,30 @@ export function field({ name, label, type = "text", options = [], hint, value, w
 			: radio ? h("div.radios", ...options.map(([v, text]) => h("label", h("input", { type, name, value: v, checked: v === value }), h("span", text))))
 			: h("input", { ...props, type }),
 		hint && h("p.hint", { id: id + "-hint" }, t(hint)),
+		meanwhile && h("p.note", { id: id + "-meanwhile" }, meanwhile),
 		error && problem(error, { id: id + "-error" }));
 }
 
 /** What was typed into a form. @param {HTMLFormElement} form */
 export const typed = (form) => /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
 
-/** Keeps what was typed. @param {any} event */
-export const keep = (event) => drafts.set(location.pathname, typed(event.currentTarget));
+/** Keeps what was typed. @param {any} event @param {any} [base] what the form was filled with */
+export function keep(event, base) {
+	const { pathname } = location;
+	if (!drafts.has(pathname)) bases.set(pathname, base);
+	drafts.set(pathname, typed(event.currentTarget));
+}
+
+/**
+ * The fields with what was typed. What somebody else changed since is told; of a field in which nothing was typed, it is the value.
+ * @param {Field[]} fields as they are now @param {Field[]} before when typing began @param {Record<string, string>} draft
+ */
+const filled = (fields, before, draft) => fields.map((f) => {
+	const was = before.find(({ name }) => name === f.name)?.value ?? "", is = f.value ?? "", own = draft[f.name] ?? String(is);
+	/** @param {string} value */
+	const shown = (value) => f.options?.find(([option]) => option === value)?.[1] || String(value) || t("none");
+	return is === was ? { ...f, value: own } : { ...f, value: own === String(was) ? is : own, meanwhile: t("meanwhile", shown(was), shown(is)) };
+});
 
 /** The button that sends a form. @param {string} text @param {boolean} [busy] @param {string} [look] */
 export const sender = (text, busy, look = "primary") => h("button", { class: look, "aria-disabled": busy && "true", "data-busy": busy }, text);
@@ -62,10 +78,16 @@ export const submit = (v, names, save) => async (/** @type {any} */ event) => {
 export const form = (tag, { heading, load, back, fields, save, action = "save", below, oninput, beside }) => define(tag, {
 	heading, load, back, still: true,
 	content(data, v) {
-		const draft = back && drafts.get(location.pathname), { errors, wrong, busy } = v.state, all = fields(data);
+		const { pathname } = location, draft = back && drafts.get(pathname), { errors, wrong, busy } = v.state;
+		const all = draft ? filled(fields(data), fields(bases.get(pathname)), draft) : fields(data);
+		/** @param {Record<string, string>} values */
+		const run = (values) => save(values, v).catch(async (error) => {
+			if (error.faults?.[0]?.stale) await v.refresh();
+			throw error;
+		});
 		return [
-			h("form.card.form", { novalidate: true, oninput: back && ((e) => (keep(e), oninput?.(typed(e.currentTarget), v))), onsubmit: submit(v, () => all.map((f) => f.name), (values) => save(values, v)) },
-				h("div.fields", ...all.map((f) => field({ ...f, value: draft?.[f.name] ?? f.value }, errors?.[f.name]))),
+			h("form.card.form", { novalidate: true, oninput: back && ((e) => (keep(e, data), oninput?.(typed(e.currentTarget), v))), onsubmit: submit(v, () => all.map((f) => f.name), run) },
+				h("div.fields", ...all.map((f) => field(f, errors?.[f.name]))),
 				wrong && problem(wrong),
 				beside?.(v),
 				h("div.actions", sender(t(action), busy), back && link(back(v)[0], { class: "button", onclick: () => drafts.delete(location.pathname) }, t("cancel")))),

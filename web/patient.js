@@ -7,14 +7,14 @@ import { account } from "./invite.js";
 import "./picker.js";
 import { details, reach, remover } from "./record.js";
 import { t } from "./text.js";
-import { define, drafts, link } from "./view.js";
+import { define, drafts, go, link } from "./view.js";
 
 export const chartDocument = gql`
 	query PatientRecord($id: ID!) {
 		patient(id: $id) {
-			id seenAs clinic { id name } account { username } name email phone dateOfBirth birthDateEstimated age address gender bloodGroup emergencyContact medicalHistory createdAt
+			id version seenAs clinic { id name } account { username } name email phone dateOfBirth birthDateEstimated age address gender bloodGroup emergencyContact medicalHistory createdAt
 			createdBy { username }
-			mappings { id isActive assignedDate endedAt notes doctor { id name specialization availability } createdBy { username } }
+			mappings { id version isActive assignedDate endedAt notes doctor { id name specialization availability } createdBy { username } }
 		}
 	}`;
 
@@ -22,7 +22,7 @@ const assignDocument = gql`
 	mutation AssignDoctor($input: AssignDoctorInput!) { assignDoctor(input: $input) { id } }`;
 
 const noteDocument = gql`
-	mutation ChangeNotes($id: ID!, $notes: String) { updateMapping(id: $id, notes: $notes) { id } }`;
+	mutation ChangeNotes($id: ID!, $notes: String, $version: Int) { updateMapping(id: $id, notes: $notes, expectedVersion: $version) { id } }`;
 
 const inviteDocument = gql`
 	mutation InvitePatient($id: ID!) { invitePatient(patientId: $id) { code } }`;
@@ -34,7 +34,7 @@ const endDocument = gql`
 	mutation EndAssignment($id: ID!) { unassignDoctor(id: $id) { id } }`;
 
 const deleteDocument = gql`
-	mutation DeletePatient($id: ID!) { deletePatient(id: $id) }`;
+	mutation DeletePatient($id: ID!, $version: Int) { deletePatient(id: $id, expectedVersion: $version) }`;
 
 /** Whether the user may change everything of a patient. @param {any} p */
 export const mayAll = (p) => /CLINIC|STAFF/.test(p.seenAs);
@@ -45,7 +45,12 @@ export const home = (p) => p?.seenAs === "SELF" ? ["/record", t("record")] : p?.
 define("cg-patient", {
 	heading: (v) => v.data?.name ?? t("patient"),
 	back: (v) => home(v.data),
-	load: async (v, signal) => (await request(chartDocument, { id: v.ids[0] }, signal)).patient,
+	load: (v, signal) => request(chartDocument, { id: v.ids[0] }, signal).then(({ patient }) => patient, (error) => {
+		const into = error.faults?.[0]?.merged;
+		if (!into) throw error;
+		announce(t("becamePart"));
+		go("/patients/" + into, true);
+	}),
 	actions: (p, v) => p ? [
 		link(`/patients/${p.id}/edit`, { class: "button" }, t("edit")),
 		h("button", { type: "button", onclick: () => print() }, t("print")),
@@ -109,8 +114,15 @@ function assignment(v) {
 
 /** @param {any} m @param {View} v */
 async function note(m, v) {
-	const more = () => field({ name: "notes", label: "notes", type: "area", value: m.notes });
-	const run = (/** @type {HTMLFormElement} */ form) => request(noteDocument, { id: m.id, notes: typed(form).notes || null });
+	let now = m;
+	const more = () => field({ name: "notes", label: "notes", type: "area", value: m.notes, meanwhile: now.notes !== m.notes && t("meanwhile", m.notes || t("none"), now.notes || t("none")) });
+	const run = (/** @type {HTMLFormElement} */ form) => request(noteDocument, { id: m.id, version: now.version, notes: typed(form).notes || null }).catch(async (error) => {
+		if (error.faults?.[0]?.stale) {
+			await v.refresh();
+			now = v.data.mappings.find((/** @type {any} */ { id }) => id === m.id);
+		}
+		throw error;
+	});
 	if (await ask({ title: t("noteOn", m.doctor.name), text: t("noteText"), action: t("save"), more, run })) announce(t("saved"));
 	v.refresh();
 }

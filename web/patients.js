@@ -24,13 +24,13 @@ const createDocument = gql`
 	mutation CreatePatient($input: CreatePatientInput!) { createPatient(input: $input) { id } }`;
 
 const updateDocument = gql`
-	mutation UpdatePatient($id: ID!, $input: UpdatePatientInput!) { updatePatient(id: $id, input: $input) { id } }`;
+	mutation UpdatePatient($id: ID!, $input: UpdatePatientInput!, $version: Int) { updatePatient(id: $id, input: $input, expectedVersion: $version) { id } }`;
 
 const duplicatesDocument = gql`
 	query PossibleDuplicates($name: String!, $dateOfBirth: Date, $ageYears: Int, $phone: String, $email: String) {
 		possibleDuplicates(name: $name, dateOfBirth: $dateOfBirth, ageYears: $ageYears, phone: $phone, email: $email, first: 10) {
 			reasons
-			patient { id name dateOfBirth birthDateEstimated age phone }
+			patient { id name dateOfBirth birthDateEstimated age phone clinic { id } }
 		}
 	}`;
 
@@ -69,13 +69,13 @@ list("cg-patients", {
 /** When somebody was born, of a form: by a day, or else by an age. @param {Record<string, string>} values */
 const born = (values) => values.ageYears.trim() && !values.dateOfBirth.trim() ? { ageYears: readNumber(values.ageYears) } : { dateOfBirth: readDate(values.dateOfBirth) };
 
-/** Looks for patients who may be the new one, when enough of it was typed. @param {Record<string, string> | undefined} values @param {View} v */
+/** Looks for patients who may be the one of the form, when enough of it was typed. @param {Record<string, string> | undefined} values @param {View} v */
 function look(values, v) {
 	const { state } = v;
 	clearTimeout(state.waiting);
 	state.looking?.abort();
 	state.looked = undefined;
-	if (v.ids[0] || !values) return;
+	if (!values?.name) return;
 	const { name, phone, email } = values, { dateOfBirth: day, ageYears } = /** @type {any} */ (born(values));
 	const dateOfBirth = /^\d{4}-\d\d-\d\d$/.test(day) ? day : undefined;
 	/** @param {any[]} found */
@@ -96,7 +96,7 @@ function look(values, v) {
 		} catch (error) {
 			if (!(error instanceof Failure) && !signal.aborted) throw error;
 		}
-		if (!signal.aborted && v.isConnected) show(found.filter(({ reasons: [first, second] }) => second || first !== "SIMILAR_NAME").slice(0, 5).map(({ patient, reasons }) => ({ ...patient, reasons })));
+		if (!signal.aborted && v.isConnected) show(found.filter(({ patient: { id }, reasons: [first, second] }) => id !== v.ids[0] && (second || first !== "SIMILAR_NAME")).slice(0, 5).map(({ patient, reasons }) => ({ ...patient, reasons })));
 		done();
 	}, pause);
 }
@@ -107,32 +107,37 @@ const theirs = { TREATING: ["bloodGroup", "emergencyContact", "medicalHistory"],
 /** @param {any} p @param {string} name of a field */
 const mayChange = (p, name) => !p.seenAs || mayAll(p) || theirs[p.seenAs].includes(name);
 
+/** @param {any} p @returns {Field[]} */
+const fields = (p) => /** @type {Field[]} */ ([
+	{ name: "name", label: "name", value: p.name, wide: true },
+	{ name: "dateOfBirth", label: "dateOfBirth", value: typedDate(p.dateOfBirth), hint: "dateHint" },
+	{ name: "ageYears", label: "orAge", value: p.ageYears, hint: "ageHint" },
+	{ name: "phone", label: "phone", type: "tel", value: p.phone, hint: "phoneHint" },
+	{ name: "email", label: "email", type: "email", value: p.email, hint: "optional" },
+	{ name: "gender", label: "gender", type: "radio", value: p.gender, options: genders() },
+	{ name: "bloodGroup", label: "bloodGroup", type: "select", value: p.bloodGroup, options: [["", t("notKnown")], ...groups] },
+	{ name: "emergencyContact", label: "emergencyContact", value: p.emergencyContact, hint: "optional", wide: true },
+	{ name: "address", label: "address", type: "area", value: p.address, wide: true },
+	{ name: "medicalHistory", label: "medicalHistory", type: "area", value: p.medicalHistory, hint: "optional", wide: true },
+]).filter(({ name }) => mayChange(p, name));
+
 form("cg-patient-form", {
 	heading: (v) => t(v.ids[0] ? "editPatient" : "newPatient"),
 	back: (v) => v.data?.id ? ["/patients/" + v.data.id, v.data.name] : home(),
 	async load(v, signal) {
 		const [id] = v.ids, patient = id && (await request(chartDocument, { id }, signal)).patient;
-		if (!id) look(drafts.get(location.pathname), v);
-		return patient?.birthDateEstimated ? { ...patient, dateOfBirth: null, ageYears: patient.age } : patient ?? {};
+		const data = patient?.birthDateEstimated ? { ...patient, dateOfBirth: null, ageYears: String(patient.age) } : patient ?? {};
+		look(drafts.get(location.pathname) ?? Object.fromEntries(fields(data).map(({ name, value }) => [name, value ?? ""])), v);
+		return data;
 	},
-	fields: (p) => /** @type {Field[]} */ ([
-		{ name: "name", label: "name", value: p.name, wide: true },
-		{ name: "dateOfBirth", label: "dateOfBirth", value: typedDate(p.dateOfBirth), hint: "dateHint" },
-		{ name: "ageYears", label: "orAge", value: p.ageYears, hint: "ageHint" },
-		{ name: "phone", label: "phone", type: "tel", value: p.phone, hint: "phoneHint" },
-		{ name: "email", label: "email", type: "email", value: p.email, hint: "optional" },
-		{ name: "gender", label: "gender", type: "radio", value: p.gender, options: genders() },
-		{ name: "bloodGroup", label: "bloodGroup", type: "select", value: p.bloodGroup, options: [["", t("notKnown")], ...groups] },
-		{ name: "emergencyContact", label: "emergencyContact", value: p.emergencyContact, hint: "optional", wide: true },
-		{ name: "address", label: "address", type: "area", value: p.address, wide: true },
-		{ name: "medicalHistory", label: "medicalHistory", type: "area", value: p.medicalHistory, hint: "optional", wide: true },
-	]).filter(({ name }) => mayChange(p, name)),
+	fields,
 	oninput: look,
-	beside: ({ state: { found } }) => h("div", { role: "status" }, found?.[0] && h("section.found",
-		h("h2", icon("warn"), t("perhapsThere")),
+	beside: ({ data, state: { found } }) => h("div", { role: "status" }, found?.[0] && h("section.found",
+		h("h2", icon("warn"), t(data?.id ? "perhapsTwice" : "perhapsThere")),
 		rows("ul.people", found, (p) => [
 			h("div", h("strong", p.name), h("small", line(age(p), !p.birthDateEstimated && birth(p), phone(p.phone))), h("small", line(...p.reasons.map((/** @type {Key} */ r) => t(r))))),
-			link("/patients/" + p.id, { class: "button", onclick: () => drafts.delete(location.pathname) }, t("openInstead"))]))),
+			data?.id ? mayAll(data) && p.clinic.id === data.clinic.id && link(`/patients/${data.id}/merge/${p.id}`, { class: "button" }, t("merge"))
+				: link("/patients/" + p.id, { class: "button", onclick: () => drafts.delete(location.pathname) }, t("openInstead"))]))),
 	async save(values, v) {
 		const optional = ["email", "bloodGroup", "emergencyContact", "medicalHistory"].filter((name) => name in values);
 		if (!("name" in values)) return store(v, "/patients", values, optional, createDocument, updateDocument);
@@ -145,7 +150,7 @@ form("cg-patient-form", {
 		}
 		const { state } = v, known = state.found?.[0];
 		await state.looked; // a quick hand is told, too
-		if (state.found?.[0] && !known) throw refused("", t("lookFirst"));
+		if (state.found?.[0] && !known && !v.ids[0]) throw refused("", t("lookFirst"));
 		await store(v, "/patients", { ...rest, ...when }, optional, createDocument, updateDocument);
 	},
 });

@@ -16,14 +16,14 @@ export const reach = (phone, email) => [
 ];
 
 /**
- * Stores a record, and shows it. Of one that is there only what differs is sent, so that others' changes of the rest
- * stay. Optional fields in which nothing was typed are null, but empty if they were: asked for, and none.
+ * Stores a record, and shows it. Of one that is there only what differs is sent, and the version that it was read
+ * in. Optional fields in which nothing was typed are null, but empty if they were: asked for, and none.
  * @param {View} v @param {string} path of the list @param {any} input @param {string[]} optional @param {string} create @param {string} update documents
  */
 export async function store({ ids: [id], data }, path, input, optional, create, update) {
 	for (const name of optional) input[name] ||= data[name] === "" ? "" : null;
 	const changed = Object.entries(input).filter(([name, value]) => !id || value !== data[name]);
-	const stored = /** @type {any} */ (Object.values(await request(id ? update : create, { id, input: Object.fromEntries(changed) }))[0]);
+	const stored = /** @type {any} */ (Object.values(await request(id ? update : create, { id, version: data.version, input: Object.fromEntries(changed) }))[0]);
 	announce(t("saved"));
 	go(`${path}/${stored.id}`, true);
 }
@@ -32,7 +32,7 @@ export async function store({ ids: [id], data }, path, input, optional, create, 
 export const remover = (v, path, text, document) => h("button.danger.quiet", {
 	type: "button",
 	async onclick() {
-		const { id, name } = v.data, run = () => request(document, { id });
+		const { id, name, version } = v.data, run = () => request(document, { id, version });
 		if (!(await ask({ title: t("deleteTitle", name), text, action: t("delete"), name, run }))) return v.refresh();
 		announce(t("deleted"));
 		go(path, true);

@@ -1,4 +1,4 @@
-// What is said of a failure in Hindi, by its code or by the server's words. Beside hi.js, because no module has more than 16 KiB.
+// What is said of a failure in Hindi, by its code or by the server's words.
 export default {
 	NETWORK: "सर्वर तक नहीं पहुँच पाए। आपका लिखा यहीं है।",
 	SLOW: "सर्वर जवाब में बहुत देर कर रहा है। आपका लिखा यहीं है।",
@@ -8,6 +8,8 @@ export default {
 	"Only a user of role DOCTOR can be the account of a doctor.": "केवल डॉक्टर भूमिका वाले यह खाता ले सकते हैं।",
 	"This doctor has an account already.": "इन डॉक्टर का खाता पहले से है।",
 	"This patient has an account already.": "इस मरीज़ का खाता पहले से है।",
+	"The record was changed meanwhile. Look at it before you change it.": "किसी और ने इस बीच यह रिकॉर्ड बदला है। बदलाव देखें, फिर कोशिश करें।",
+	"The record that it became part of is deleted itself. Restore that one first.": "जिस रिकॉर्ड का यह हिस्सा बना, वह भी हटाया गया है। पहले उसे लौटाएँ।",
 	INTERNAL: "सर्वर में गड़बड़ी हुई।",
 	"Date has wrong format. Use one of these formats instead: YYYY-MM-DD.": "तारीख डालें, जैसे 15/05/1990।",
 	"Date of birth cannot be in the future.": "जन्म तिथि भविष्य में नहीं हो सकती।",

@@ -1,7 +1,7 @@
 // What was done to records: the changes of a patient and who looked, and deleted patients who can be brought back.
-import { gql, request } from "./api.js";
+import { gql, request, session } from "./api.js";
 import { h, rows } from "./dom.js";
-import { announce, ask } from "./form.js";
+import { announce, ask, field as input, typed } from "./form.js";
 import { age, birth, blood, call, date, dayOf, line, phone, timeOf } from "./format.js";
 import { mayAll } from "./patient.js";
 import { t } from "./text.js";
@@ -20,7 +20,10 @@ const revertDocument = gql`
 	mutation RevertPatient($id: ID!, $revision: ID!, $version: Int) { revertPatient(id: $id, revision: $revision, expectedVersion: $version) { id } }`;
 
 const deletedDocument = gql`
-	query DeletedPatients { deletedPatients(first: 100, orderBy: {field: UPDATED_AT, direction: DESC}) { nodes { id name dateOfBirth birthDateEstimated age phone updatedAt } } }`;
+	query DeletedPatients { deletedPatients(first: 100, orderBy: {field: UPDATED_AT, direction: DESC}) { nodes { id name mergedIntoId dateOfBirth birthDateEstimated age phone updatedAt } } }`;
+
+const eraseDocument = gql`
+	mutation ErasePatient($id: ID!, $reason: String!) { erasePatient(id: $id, reason: $reason) { at } }`;
 
 const restoreDocument = gql`
 	mutation RestorePatient($id: ID!) { restorePatient(id: $id) { id } }`;
@@ -38,6 +41,8 @@ const fields = {
 	medicalHistory: ["medicalHistory", (text) => text || t("none")],
 	accountId: ["account", (id) => "#" + id],
 	clinicId: ["clinic", (id) => "#" + id],
+	mergedIntoId: ["mergedWith", (id) => "#" + id],
+	lastMergedId: ["mergedWith", (id) => link("/patients/" + id, "#" + id)],
 };
 
 /** @param {string} at */
@@ -55,6 +60,7 @@ define("cg-trail", {
 	heading: (v) => v.data?.name ?? t("patient"),
 	back: (v) => ["/patients/" + v.ids[0], v.data?.name ?? t("patient")],
 	load: async (v, signal) => (await request(trailDocument, { id: v.ids[0] }, signal)).patient,
+	actions: (p) => [p && session.user?.isStaff && h("button.danger.quiet", { type: "button", onclick: () => erase(p) }, t("erase"))],
 	still: true, // to read the log leaves an entry in it
 	content: (p, v) => [
 		h("section.card", h("h2", t("changes")),
@@ -77,6 +83,15 @@ async function revert(p, revision, v) {
 	v.refresh();
 }
 
+/** @param {any} p */
+async function erase(p) {
+	const more = () => input({ name: "reason", label: "reason", hint: "reasonHint" });
+	const run = (/** @type {HTMLFormElement} */ form) => request(eraseDocument, { id: p.id, reason: typed(form).reason });
+	if (!(await ask({ title: t("eraseTitle", p.name), text: t("eraseText"), action: t("erase"), name: p.name, more, run }))) return;
+	announce(t("erased"));
+	go("/patients", true);
+}
+
 define("cg-deleted", {
 	heading: () => t("deletedRecords"),
 	back: () => ["/patients", t("patients")],
@@ -84,7 +99,7 @@ define("cg-deleted", {
 	content: (/** @type {any[]} */ patients, v) => [h("section.card",
 		h("p.muted", t(patients[0] ? "deletedText" : "noneDeleted")),
 		rows("ul.people", patients, (p) => [
-			h("div", h("strong", p.name), h("small", line(age(p), !p.birthDateEstimated && String(birth(p)), moment(p.updatedAt))), call(p.phone)),
+			h("div", h("strong", p.name), h("small", line(age(p), !p.birthDateEstimated && String(birth(p)), moment(p.updatedAt), p.mergedIntoId && t("partOf", p.mergedIntoId))), call(p.phone)),
 			h("div.actions", h("button", { type: "button", "aria-label": line(t("restore"), p.name), onclick: () => restore(p.id, v) }, t("restore")))]))],
 });
 

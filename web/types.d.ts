@@ -40,6 +40,8 @@ interface Fault {
 	message: string;
 	field: string;
 	wait: number; // seconds, with RATE_LIMITED
+	stale: boolean; // with CONFLICT: the record was changed meanwhile
+	merged?: string; // with NOT_FOUND: the record that this one became part of
 }
 
 /** What a view is made of. */
@@ -70,6 +72,8 @@ interface Field {
 	options?: Option[];
 	hint?: Key;
 	value?: string | null;
+	/** What somebody else changed meanwhile. */
+	meanwhile?: string | false;
 	wide?: boolean;
 	/** The attribute autocomplete. */
 	auto?: string;

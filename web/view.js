@@ -26,8 +26,11 @@ const known = new Map();
 /** What was typed into forms that are not sent yet, by path. @type {Map<string, Record<string, string>>} */
 export const drafts = new Map();
 
+/** What was read when somebody began to type into such a form, by path. @type {Map<string, any>} */
+export const bases = new Map();
+
 /** Forgets what was read and typed: somebody else may sign in. */
-export const forgetAll = () => [known, drafts].forEach((map) => map.clear());
+export const forgetAll = () => [known, drafts, bases].forEach((map) => map.clear());
 
 /** Defines a view as a custom element. @param {string} tag @param {Parts} parts */
 export const define = (tag, parts) => customElements.define(tag, class extends View {

@@ -658,6 +658,7 @@ var views = []struct{ name, path, shows string }{
 	{"trail", "/admin/patients/1/trail", "Who looked"},
 	{"deleted", "/admin/patients/deleted", "Nothing was deleted lately."},
 	{"patient-edit", "/admin/patients/1/edit", "Medical history"},
+	{"merge", "/admin/patients/1/merge/2", "One patient, two records"},
 	{"doctors", "/admin/doctors", "doctors"},
 	{"doctor", "/admin/doctors/1", "Your patients"},
 	{"doctor-new", "/admin/doctors/new", "License number"},
@@ -755,7 +756,7 @@ func TestDashboardAccessible(t *testing.T) {
 	w.photograph("patient-print")
 	send(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 	w.click("हिन्दी")
-	for _, view := range views[:8] {
+	for _, view := range views[:9] {
 		w.run(chromedp.Navigate(d.URL + view.path))
 		w.until(`document.querySelector("h1")?.innerText && !document.querySelector(".ghost")`)
 		check(w, view.name+"-hindi")
