@@ -18,6 +18,7 @@
 //	go run ./bench -growth
 //	go run ./bench -search
 //	go run ./bench -memory -soak 10m
+//	go run ./bench -trail 10000000
 package main
 
 import (
@@ -50,6 +51,7 @@ type options struct {
 	growth     bool
 	search     bool
 	memory     bool
+	trail      int
 	soak       time.Duration
 }
 
@@ -61,6 +63,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write CPU profiles of the server under the load to this folder, one for each operation")
 	flag.BoolVar(&o.growth, "growth", false, "measure how the cost grows with the page and with the tables instead")
 	flag.BoolVar(&o.search, "search", false, "measure how long a search takes in many patients of one owner instead")
+	flag.IntVar(&o.trail, "trail", 0, "measure reading and verifying an access log of so many events instead")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory under idle connections, parallel requests and a soak instead")
 	flag.DurationVar(&o.soak, "soak", time.Minute, "how long the soak of -memory takes")
 	floor := flag.String("floor", "", "serve a floor, hand or sql, on the database of DATABASE_URL (what the program starts itself)")
@@ -110,6 +113,8 @@ func (o *options) run(ctx context.Context) error {
 		return o.measureGrowth(ctx, binary, postgres)
 	case o.search:
 		return o.measureSearch(ctx, binary, postgres)
+	case o.trail > 0:
+		return o.measureTrail(ctx, binary, postgres, o.trail)
 	case o.memory:
 		return o.measureMemory(ctx, binary, postgres)
 	}

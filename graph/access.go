@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
 
 	"caregraph/ent"
@@ -32,16 +32,27 @@ func accessLogArguments(ctx context.Context, raw map[string]any) (map[string]any
 	return args, nil
 }
 
+// lately is how far back the events about one patient are looked for at first.
+const lately = 30 * 24 * time.Hour
+
 // accessLog is the source of the events about patients with these ids.
 func accessLog(_ context.Context, ids []int, where []reading.Where) reading.Source[ent.AccessEvent] {
 	return reading.Source[ent.AccessEvent]{
 		Rows: func(ctx context.Context, p *reading.Page[ent.AccessEvent]) (map[int][]*ent.AccessEvent, error) {
-			return accessEvents.Lists(rule.AboutPatients(ctx, ids), p, where, func(s *sql.Selector) {
-				p.Window(len(ids), rule.AccessPatient)(s)
-			})
+			since := now().Add(-lately)
+			if at, ok := p.After().(time.Time); ok {
+				since = at.Add(-lately)
+			}
+			if len(ids) == 1 {
+				lists, err := accessEvents.Lists(rule.AboutPatients(ctx, ids, since), p, where, p.Window(1, rule.AccessPatient))
+				if err != nil || p.Full(lists[ids[0]]) {
+					return lists, err
+				}
+			}
+			return accessEvents.Lists(rule.AboutPatients(ctx, ids, time.Time{}), p, where, p.Window(len(ids), rule.AccessPatient))
 		},
 		Counts: func(ctx context.Context) (map[int]int, error) {
-			return accessEvents.CountsBy(rule.AboutPatients(ctx, ids), rule.AccessPatient, where)
+			return accessEvents.CountsBy(rule.AboutPatients(ctx, ids, time.Time{}), rule.AccessPatient, where)
 		},
 	}
 }

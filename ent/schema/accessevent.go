@@ -52,8 +52,8 @@ func (AccessEvent) Fields() []ent.Field {
 	}
 }
 
-// Indexes of the AccessEvent. The one by which patients are found is in the migrations:
-// GIN on PostgreSQL, and a table on SQLite.
+// Indexes of the AccessEvent. Those by which the events about a patient are found are in the
+// migrations: GIN and BRIN on PostgreSQL, and a table on SQLite.
 func (AccessEvent) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("at", "id"),

@@ -50,6 +50,17 @@ func PageSize(ctx context.Context, first, last *int) (size int, backward bool, e
 	return defaultPage, false, nil
 }
 
+// After returns what the list is ordered by where the page begins; nil for the first page.
+func (p *Page[T]) After() any {
+	if p.after == nil {
+		return nil
+	}
+	return p.after.value
+}
+
+// Full tells whether the rows of a window fill the page, and tell that the list goes on.
+func (p *Page[T]) Full(rows []*T) bool { return len(rows) > p.size }
+
 // Window returns the modifier that cuts the page out of a query: out of the
 // whole list, or out of the list of each of several parents if column returns
 // the one that has their ids.

@@ -34,12 +34,18 @@ func RecordAccess() privacy.MutationRule {
 }
 
 // AboutPatients returns a context in which the access log tells of these patients, and of
-// nothing else.
-func AboutPatients(ctx context.Context, ids []int) context.Context {
-	return context.WithValue(ctx, aboutKey{}, ids)
+// nothing else. On PostgreSQL it tells of what happened since an instant, unless that is
+// zero: to read that part takes a fraction of the time.
+func AboutPatients(ctx context.Context, ids []int, since time.Time) context.Context {
+	return context.WithValue(ctx, aboutKey{}, about{ids, since})
 }
 
 type aboutKey struct{}
+
+type about struct {
+	patients []int
+	since    time.Time
+}
 
 // AccessPatient returns the column that has the patient, of a query in a context of
 // AboutPatients.
@@ -59,7 +65,7 @@ func SeenAccessQuery() privacy.QueryRule {
 		if err != nil {
 			return err
 		}
-		about, some := ctx.Value(aboutKey{}).([]int)
+		about, some := ctx.Value(aboutKey{}).(about)
 		switch {
 		case some:
 			q.Where(func(s *sql.Selector) { aboutPatients(s, v, about) })
@@ -72,9 +78,9 @@ func SeenAccessQuery() privacy.QueryRule {
 
 // aboutPatients narrows a query to the events about those of the patients of whom the viewer
 // may know who looked at them.
-func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
-	values := make([]any, len(ids))
-	for i, id := range ids {
+func aboutPatients(s *sql.Selector, v viewer.Viewer, about about) {
+	values := make([]any, len(about.patients))
+	for i, id := range about.patients {
 		values[i] = id
 	}
 	p := sql.Dialect(s.Dialect()).Table(patient.Table)
@@ -85,7 +91,7 @@ func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
 	}
 	asked := sql.Dialect(s.Dialect()).Select(p.C(patient.FieldID)).From(p).Where(may).As("about")
 	if s.Dialect() == dialect.Postgres {
-		told(s, ids)
+		told(s, about.patients, about.since)
 		s.Join(asked).OnP(sql.P(func(b *sql.Builder) {
 			b.Ident(s.C(accessevent.FieldPatients)).WriteString(" @> ARRAY[").Ident(AccessPatient(s)).WriteByte(']')
 		}))
@@ -95,21 +101,26 @@ func aboutPatients(s *sql.Selector, v viewer.Viewer, ids []int) {
 	s.Join(of).On(of.C("event_id"), s.C(accessevent.FieldID)).Join(asked).On(of.C("patient_id"), AccessPatient(s))
 }
 
-// told narrows a query of PostgreSQL to the events about any of the patients. It finds their
-// ids first: PostgreSQL would think that half a percent of all events are about a patient,
-// and so look for a page of them from the newest event on.
-func told(s *sql.Selector, patients []int) {
-	id := s.C(accessevent.FieldID)
-	s.Where(sql.P(func(b *sql.Builder) {
-		b.Ident(id).WriteString(" = ANY(ARRAY(SELECT e.id FROM access_events AS e WHERE e.patients && ").Arg(scalar.IDs(patients)).WriteString("))")
-	}))
+// told narrows a query of PostgreSQL to the events about any of the patients since an
+// instant. It reads from a part of the table, which is found by their index before
+// anything else: PostgreSQL would think that half a percent of all events are about a
+// patient, and so look for a page of them from the newest event on.
+func told(s *sql.Selector, patients []int, since time.Time) {
+	t := sql.Dialect(s.Dialect()).Table(accessevent.Table)
+	about := sql.P(func(b *sql.Builder) {
+		b.Ident(t.C(accessevent.FieldPatients)).WriteString(" && ").Arg(scalar.IDs(patients))
+	})
+	if !since.IsZero() {
+		about = sql.And(about, sql.GTE(t.C(accessevent.FieldAt), since))
+	}
+	s.From(sql.Dialect(s.Dialect()).Select("*").From(t).Where(about).Offset(0).As(accessevent.Table))
 }
 
 // OfPatient is the condition of the events about a patient.
 func OfPatient(id int) predicate.AccessEvent {
 	return func(s *sql.Selector) {
 		if s.Dialect() == dialect.Postgres {
-			told(s, []int{id})
+			told(s, []int{id}, time.Time{})
 			return
 		}
 		of := sql.Dialect(s.Dialect()).Table(accessEventPatients)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func TestAccessLogPlans(t *testing.T) {
 	free := storetest.Open(t, url) // without the limits of a server
 	exec(t, free.DB, `ALTER TABLE access_events DISABLE TRIGGER access_head;
 		INSERT INTO access_events (at, action, user_id, seen_as, door, operation, request_id, address, user_agent, patients, writer, batch)
-			SELECT now() - i * interval '2 seconds', 'LIST', 1 + i % 100, 'CLINIC', 'GRAPHQL', 'Patients', '', '', '', ARRAY(SELECT 1 + (i * 7919::bigint + k * 104729) % 10000 FROM generate_series(1, 20) k), 1, i
+			SELECT now() - i * interval '2 minutes', 'LIST', 1 + i % 100, 'CLINIC', 'GRAPHQL', 'Patients', '', '', '', ARRAY(SELECT 1 + (i * 7919::bigint + k * 104729) % 10000 FROM generate_series(1, 20) k), 1, i
 			FROM generate_series(1, 100000) i;
 		ALTER TABLE access_events ENABLE TRIGGER access_head;
 		ANALYZE access_events`)
@@ -57,7 +58,7 @@ func TestAccessLogPlans(t *testing.T) {
 		by              harness.Caller
 		document, index string
 	}{
-		{asha, `{ patient(id: 1) { accessLog(first: 5) { nodes { at action actor { username } } } } }`, "access_event_patients"},
+		{asha, `{ patient(id: 1) { accessLog(first: 5) { nodes { at action actor { username } } } } }`, "access_event_day"},
 		{asha, `{ patient(id: 1) { accessLog(first: 5, actions: [UPDATE], userId: 1) { totalCount } } }`, "access_event_patients"},
 		{asha, `{ patients { nodes { accessLog(first: 5) { nodes { at } } } } }`, "access_event_patients"},
 		{tara, `{ accessLog(first: 5, filter: {patientId: 1}) { totalCount nodes { at } } }`, "access_event_patients"},
@@ -87,5 +88,40 @@ func TestAccessLogPlans(t *testing.T) {
 				t.Errorf("%s\n%s\n%s", tt.document, query, &plan)
 			}
 		}
+	}
+
+	// Page by page it is the whole log, the newest first, over a month without any events, too.
+	exec(t, free.DB, "UPDATE access_events SET at = at - interval '100 days' WHERE at < now() - interval '50 days' AND writer = 1")
+	var seen []string
+	ids := map[string]bool{}
+	variables := map[string]any{}
+	for more := true; more; {
+		var in struct {
+			Data struct {
+				Patient struct {
+					AccessLog struct {
+						PageInfo struct {
+							HasNextPage bool
+							EndCursor   string
+						}
+						Nodes []struct{ ID, At string }
+					}
+				}
+			}
+		}
+		a.Read(t, asha, `query($after: Cursor) { patient(id: 1) { accessLog(first: 17, after: $after, actions: [LIST]) { pageInfo { hasNextPage endCursor } nodes { id at } } } }`, variables, &in)
+		log := in.Data.Patient.AccessLog
+		for _, e := range log.Nodes {
+			seen, ids[e.ID] = append(seen, e.At), true
+		}
+		variables["after"], more = log.PageInfo.EndCursor, log.PageInfo.HasNextPage
+	}
+	var want int
+	if err := db.QueryRow("SELECT count(*) FROM access_events WHERE patients @> ARRAY[1::bigint] AND action = 'LIST'").Scan(&want); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(seen)
+	if len(seen) != len(ids) || len(ids) != want || !slices.IsSorted(seen) {
+		t.Errorf("%d events, %d different ones of %d, in order: %v", len(seen), len(ids), want, slices.IsSorted(seen))
 	}
 }

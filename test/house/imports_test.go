@@ -47,7 +47,7 @@ var allowed = map[string]string{
 	"internal/viewer":           "",
 	"web":                       "",
 
-	"bench":              "internal/auth internal/sample internal/scalar internal/server internal/store internal/storetest internal/viewer",
+	"bench":              "internal/audit internal/auth internal/sample internal/scalar internal/server internal/store internal/storetest internal/viewer",
 	"internal/storetest": "internal/store",
 	"test/harness":       "ent internal/auth internal/command internal/fault internal/server internal/store",
 }

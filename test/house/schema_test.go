@@ -46,7 +46,7 @@ func TestNoDrift(t *testing.T) {
 }
 
 // forgetOlderVersions drops what is there for servers of older versions alone, see
-// 0012_clinics.sql, and the index that ent/schema does not describe: SQLite has a table
+// 0012_clinics.sql, and the indexes that ent/schema does not describe: SQLite has a table
 // instead.
 func forgetOlderVersions(t *testing.T, db *store.DB) {
 	t.Helper()
@@ -54,7 +54,7 @@ func forgetOlderVersions(t *testing.T, db *store.DB) {
 		return
 	}
 	if _, err := db.ExecContext(t.Context(), `DROP TRIGGER users_in_clinic ON users; DROP TRIGGER patients_in_clinic ON patients;
-		DROP TRIGGER mappings_in_clinic ON mappings; ALTER TABLE mappings DROP COLUMN owner_id; DROP INDEX access_event_patients`); err != nil {
+		DROP TRIGGER mappings_in_clinic ON mappings; ALTER TABLE mappings DROP COLUMN owner_id; DROP INDEX access_event_patients; DROP INDEX access_event_day`); err != nil {
 		t.Fatal(err)
 	}
 }
