@@ -62,9 +62,6 @@ func take[V any](v *V, set func(V), clear func()) {
 // may not change them, and with fault.Stale if one has another version than expected.
 func (m Merge) Do(ctx context.Context, now time.Time) (*ent.Patient, error) {
 	db := ent.FromContext(ctx)
-	if m.KeepID == m.DuplicateID {
-		return nil, &fault.Error{Kind: fault.Invalid, Field: "duplicate_id", Message: "Give two different records."}
-	}
 	// The locks come first: who assigns meanwhile waits, and finds the duplicate deleted.
 	found, err := db.Patient.Query().Where(patient.IDIn(m.KeepID, m.DuplicateID)).Order(patient.ByID()).Modify(rule.Lock).All(ctx)
 	if err != nil {
@@ -93,6 +90,8 @@ func (m Merge) Do(ctx context.Context, now time.Time) (*ent.Patient, error) {
 		return nil, err
 	case errDuplicate != nil:
 		return nil, errDuplicate
+	case keep == duplicate:
+		return nil, &fault.Error{Kind: fault.Invalid, Field: "duplicate_id", Message: "Give two different records."}
 	case keep.ClinicID != duplicate.ClinicID:
 		return nil, &fault.Error{Kind: fault.Invalid, Field: "duplicate_id", Message: "The records belong to different clinics."}
 	}

@@ -277,6 +277,12 @@ var changes = []struct {
 	{`mutation($dRao: ID!) { deleteDoctor(id: $dRao) }`, outcomes{"tara": `{"deleteDoctor":"$dRao"}`, "*": harness.Conflict}},
 	{`mutation($dShah: ID!) { deleteDoctor(id: $dShah) }`, outcomes{"*": `{"deleteDoctor":"$dShah"}`}},
 	{`mutation { updateClinic(name: "Town") { name } }`, outcomes{"chitra": forbidden, "*": `{"updateClinic":{"name":"Town"}}`}},
+	{`mutation($pBela: ID!, $pChirag: ID!) { mergePatients(keepId: $pBela, duplicateId: $pChirag) { name account { username } } }`, outcomes{
+		"asha chitra tara": `{"mergePatients":{"name":"Bela","account":{"username":"bina"}}}`, "bina": forbidden, "*": "NOT_FOUND:keepId NOT_FOUND:duplicateId",
+	}},
+	{`mutation($pArjun: ID!) { erasePatient(id: $pArjun, reason: "Asked for") { patientId items { left } } }`, outcomes{
+		"tara": `{"erasePatient":{"patientId":"$pArjun","items":[{"left":0},{"left":0},{"left":0},{"left":0}]}}`, "*": forbidden,
+	}},
 	{`mutation { inviteMember(role: ADMIN) { invitation { role } } }`, outcomes{"chitra": forbidden, "*": `{"inviteMember":{"invitation":{"role":"ADMIN"}}}`}},
 	{`mutation($dRao: ID!) { inviteDoctor(doctorId: $dRao) { invitation { doctor { name } } } }`, outcomes{
 		"asha chitra om": harness.Conflict, "*": `{"inviteDoctor":{"invitation":{"doctor":{"name":"Dr. Rao"}}}}`, // to a clinic of their own
@@ -395,7 +401,7 @@ func TestAccess(t *testing.T) {
 					}
 				}
 				if strings.HasPrefix(document, "mutation") {
-					w.reset(t)
+					w.Reset(t)
 				}
 			}
 		}
@@ -473,7 +479,7 @@ func TestAccessREST(t *testing.T) {
 					t.Errorf("%s, %s: %s", caller, row.request, reply)
 				}
 				if method != "GET" {
-					w.reset(t)
+					w.Reset(t)
 				}
 			}
 		}

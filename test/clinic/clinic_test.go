@@ -3,7 +3,6 @@
 package clinic_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -87,26 +86,8 @@ func newWorld(t testing.TB, a *harness.API) *world {
 	a.Read(t, c["asha"], `{ viewer { clinic { id } } }`, nil, &in)
 	w.ids["city"] = in.Data.Viewer.Clinic.ID
 	w.exec(t, "UPDATE users SET phone = '9123456780' WHERE username = 'asha'")
-	for _, table := range tables {
-		w.exec(t, "CREATE TABLE kept_"+table+" AS SELECT * FROM "+table)
-	}
+	w.Keep(t)
 	return w
-}
-
-// tables are what mutations of the tests change, in the order of their foreign keys.
-var tables = strings.Fields("clinics users sessions doctors patients mappings practices invitations revisions")
-
-// reset puts everything back to where it was.
-func (w *world) reset(t testing.TB) {
-	t.Helper()
-	var all strings.Builder
-	for i := range tables {
-		fmt.Fprintf(&all, "DELETE FROM %s; ", tables[len(tables)-1-i])
-	}
-	for _, table := range tables { // triggers write revisions
-		fmt.Fprintf(&all, "DELETE FROM %s; INSERT INTO %[1]s SELECT * FROM kept_%[1]s; ", table)
-	}
-	w.exec(t, all.String())
 }
 
 func (w *world) exec(t testing.TB, statement string) {

@@ -477,11 +477,9 @@ func TestModel(t *testing.T) {
 			users = append(users, modelUser{w.RegisterAs(t, name, role), name, role == "doctor", i + 1, true})
 		}
 		doctors := []int{w.CreateDoctor(t, users[0].Caller, "Dr. Rao", "R-1"), w.CreateDoctor(t, users[0].Caller, "Dr. Shah", "S-1")}
-		for _, table := range tables {
-			w.exec(t, "CREATE TABLE kept_"+table+" AS SELECT * FROM "+table)
-		}
+		w.Keep(t)
 		rapid.Check(t, func(r *rapid.T) {
-			w.reset(t)
+			w.Reset(t)
 			m := &model{t: r, tb: t, a: w.API, doctors: doctors, clinics: len(users), patients: map[int]*modelPatient{}, mappings: map[int]*modelMapping{}, accounts: map[account]*modelUser{}}
 			for _, u := range users {
 				m.users = append(m.users, &u)

@@ -42,7 +42,7 @@ func TestRightsEndAtOnce(t *testing.T) {
 				other.Expect(t, tt.mutation, w.callers[tt.of], page, variables, `{"data":{"patients":{"totalCount":0,"pageInfo":{"endCursor":null},"nodes":[]}}}`)
 			}
 			other.Expect(t, tt.mutation, w.callers[tt.of], `query($pArjun: ID!) { patient(id: $pArjun) { name } }`, map[string]any{"pArjun": w.ids["pArjun"]}, harness.NotFound)
-			w.reset(t)
+			w.Reset(t)
 		}
 	})
 }
