@@ -225,3 +225,27 @@ func TestMergeMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+// TestMergeAtOnce merges two records into each other at once: one merge wins.
+func TestMergeAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		a := harness.New(t, db)
+		asha := a.Register(t, "asha")
+		for range 8 {
+			one, two := a.CreatePatient(t, asha, "Bela"), a.CreatePatient(t, asha, "Bella")
+			replies := make(chan string, 2)
+			for _, pair := range [][2]int{{one, two}, {two, one}} {
+				go func() {
+					replies <- a.Query(t, asha, merge, map[string]any{"keep": pair[0], "duplicate": pair[1]})
+				}()
+			}
+			first, second := <-replies, <-replies
+			if strings.Contains(first, `"errors"`) {
+				first, second = second, first
+			}
+			if strings.Contains(first, `"errors"`) || !strings.HasPrefix(mergedInto(t, second), "NOT_FOUND ") {
+				t.Fatalf("%s and %s", first, second)
+			}
+		}
+	})
+}
