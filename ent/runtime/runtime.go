@@ -257,6 +257,8 @@ func init() {
 	patient.Hooks[4] = patientHooks[2]
 
 	patient.Hooks[5] = patientHooks[3]
+
+	patient.Hooks[6] = patientHooks[4]
 	patientMixinFields0 := patientMixin[0].Fields()
 	_ = patientMixinFields0
 	patientMixinFields2 := patientMixin[2].Fields()
@@ -321,6 +323,8 @@ func init() {
 	practiceHooks := schema.Practice{}.Hooks()
 
 	practice.Hooks[1] = practiceHooks[0]
+
+	practice.Hooks[2] = practiceHooks[1]
 	practiceFields := schema.Practice{}.Fields()
 	_ = practiceFields
 	// practiceDescCreatedAt is the schema descriptor for created_at field.
@@ -370,6 +374,9 @@ func init() {
 			return next.Mutate(ctx, m)
 		})
 	}
+	sessionHooks := schema.Session{}.Hooks()
+
+	session.Hooks[1] = sessionHooks[0]
 	sessionFields := schema.Session{}.Fields()
 	_ = sessionFields
 	// sessionDescUserAgent is the schema descriptor for user_agent field.
@@ -400,6 +407,8 @@ func init() {
 	user.Hooks[2] = userHooks[1]
 
 	user.Hooks[3] = userHooks[2]
+
+	user.Hooks[4] = userHooks[3]
 	userFields := schema.User{}.Fields()
 	_ = userFields
 	// userDescUsername is the schema descriptor for username field.

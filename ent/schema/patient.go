@@ -100,6 +100,7 @@ func (Patient) Indexes() []ent.Index {
 func (Patient) Hooks() []ent.Hook {
 	return []ent.Hook{
 		rule.TracePatient,
+		rule.Touches("account_id"),
 		checked(Patient{}.Fields(), text{"email": scalar.NormalEmail, "phone": scalar.NormalPhone}, dates{"date_of_birth": scalar.BirthDate}),
 		keyed("name", "name_key", scalar.Fold),
 		keyed("name", "name_sound", scalar.SoundKey),

@@ -44,7 +44,7 @@ func (Practice) Indexes() []ent.Index {
 }
 
 // Hooks of the Practice.
-func (Practice) Hooks() []ent.Hook { return []ent.Hook{rule.TracePractice} }
+func (Practice) Hooks() []ent.Hook { return []ent.Hook{rule.TracePractice, rule.Touches("user_id")} }
 
 // Policy of the Practice: the clinic and the account see and end it. Practices are
 // made by internal/auth alone.

@@ -55,6 +55,9 @@ func (Session) Indexes() []ent.Index {
 	}
 }
 
+// Hooks of the Session.
+func (Session) Hooks() []ent.Hook { return []ent.Hook{rule.Touches("ended_at")} }
+
 // Policy of the Session: a viewer sees and ends its own. They are made by
 // internal/auth alone.
 func (Session) Policy() ent.Policy {

@@ -72,6 +72,7 @@ func (User) Indexes() []ent.Index {
 func (User) Hooks() []ent.Hook {
 	return []ent.Hook{
 		rule.TraceUser,
+		rule.Touches("role", "is_active", "is_staff", "clinic_id", "clinic_role"),
 		checked(User{}.Fields(), text{"username": scalar.NormalUsername, "email": scalar.NormalEmail, "phone": scalar.NormalPhone}, nil),
 		keyed("username", "username_key", scalar.Fold),
 	}

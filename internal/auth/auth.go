@@ -19,6 +19,7 @@ import (
 	"caregraph/ent/session"
 	"caregraph/ent/user"
 	"caregraph/internal/audit"
+	"caregraph/internal/bus"
 	"caregraph/internal/fault"
 	"caregraph/internal/limit"
 	"caregraph/internal/request"
@@ -34,6 +35,9 @@ type Options struct {
 	Refresh time.Duration // lifetime of a refresh token, and so of a session
 	Rotate  bool          // a refresh answers with a new refresh token, and spends the old one
 	Limit   int           // failed sign-ins of an account from an address without a wait; 0 for no limit
+
+	Remember int      // of how many access tokens it is remembered for whom they stand
+	Changes  *bus.Bus // tells when that changes; nil: nothing is remembered
 }
 
 // Service authenticates users. Its methods may be called concurrently. Those
@@ -45,6 +49,7 @@ type Service struct {
 	limit     int
 	addresses *limit.Buckets // registrations, refreshes and password changes
 	parser    *jwt.Parser
+	known     *known
 	now       func() time.Time
 }
 
@@ -56,7 +61,7 @@ const (
 
 // New returns a service for the users of the client's database.
 func New(client *ent.Client, o Options) *Service {
-	s := &Service{Options: o, client: client, key: o.Key, limit: o.Limit, now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
+	s := &Service{Options: o, client: client, key: o.Key, limit: o.Limit, known: newKnown(o.Remember, o.Changes), now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }}
 	rate := addressRate
 	if o.Limit == 0 {
 		rate = 0

@@ -180,15 +180,26 @@ var (
 const usedEvery = 5 * time.Minute
 
 // Viewer returns who the access token stands for, by one statement, in the
-// transaction of the context if there is one. It fails
+// transaction of the context if there is one, or without any if that is known. It fails
 // with ErrToken, ErrTokenType, ErrUserGone or ErrUserInactive, each of which is
 // also a viewer.ErrBadToken, or with the database's error.
 func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, error) {
+	if v, ok := s.known.get(access, s.now()); ok {
+		return v, nil
+	}
 	c, err := s.parse(access, accessToken)
 	if err != nil {
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, err)
 	}
-	return s.viewer(ctx, c.SessionID, c.UserID)
+	remember := s.known.asking(access)
+	v, until, err := s.viewer(ctx, c.SessionID, c.UserID)
+	if err == nil && ent.TxFromContext(ctx) == nil { // what a transaction sees may be undone
+		if c.ExpiresAt.Before(until) {
+			until = c.ExpiresAt.Time
+		}
+		remember(v, until)
+	}
+	return v, err
 }
 
 // Again returns the viewer as it is now, after its rights have changed. It fails as Viewer.
@@ -197,10 +208,13 @@ func (s *Service) Again(ctx context.Context) (viewer.Viewer, error) {
 	if err != nil {
 		return viewer.Viewer{}, err
 	}
-	return s.viewer(ctx, v.SessionID, v.UserID)
+	v, _, err = s.viewer(ctx, v.SessionID, v.UserID)
+	return v, err
 }
 
-func (s *Service) viewer(ctx context.Context, sessionID, userID int) (viewer.Viewer, error) {
+// viewer returns whom the session stands for, and until when at most, if nothing is changed:
+// then it expires, or its last use is to be stored again.
+func (s *Service) viewer(ctx context.Context, sessionID, userID int) (v viewer.Viewer, until time.Time, err error) {
 	var rows []struct {
 		Role        string
 		CurrentRole string `sql:"current_role"`
@@ -213,12 +227,13 @@ func (s *Service) viewer(ctx context.Context, sessionID, userID int) (viewer.Vie
 		Records     bool
 		Live        bool
 		LastUsedAt  time.Time `sql:"last_used_at"`
+		ExpiresAt   time.Time `sql:"expires_at"`
 	}
 	all := unrestricted(ctx)
-	err := s.db(ctx).Session.Query().Where(session.ID(sessionID), session.UserID(userID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
+	err = s.db(ctx).Session.Query().Where(session.ID(sessionID), session.UserID(userID)).Select(session.FieldID).Modify(func(q *sql.Selector) { // which replaces the selection
 		u := sql.Table(user.Table)
 		q.Join(u).On(q.C(session.FieldUserID), u.C(user.FieldID))
-		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), u.C(user.FieldClinicID), u.C(user.FieldClinicRole), q.C(session.FieldLastUsedAt))
+		q.Select(q.C(session.FieldRole), sql.As(u.C(user.FieldRole), "current_role"), q.C(session.FieldStaff), u.C(user.FieldIsStaff), u.C(user.FieldIsActive), u.C(user.FieldClinicID), u.C(user.FieldClinicRole), q.C(session.FieldLastUsedAt), q.C(session.FieldExpiresAt))
 		account := func(table, column string) string {
 			return "EXISTS (SELECT 1 FROM " + table + " WHERE " + table + "." + column + " = " + u.C(user.FieldID) + ")"
 		}
@@ -229,30 +244,34 @@ func (s *Service) viewer(ctx context.Context, sessionID, userID int) (viewer.Vie
 		}), "live")
 	}).Scan(all, &rows)
 	if err != nil {
-		return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
+		return viewer.Viewer{}, until, fmt.Errorf("viewer: %w", err)
 	}
 	if len(rows) == 0 {
 		known, err := s.client.User.Query().Where(user.ID(userID)).Exist(all)
 		if err != nil {
-			return viewer.Viewer{}, fmt.Errorf("viewer: %w", err)
+			return viewer.Viewer{}, until, fmt.Errorf("viewer: %w", err)
 		}
 		if !known {
-			return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserGone)
+			return viewer.Viewer{}, until, errors.Join(viewer.ErrBadToken, ErrUserGone)
 		}
-		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrToken)
+		return viewer.Viewer{}, until, errors.Join(viewer.ErrBadToken, ErrToken)
 	}
 	switch row := rows[0]; {
 	case !row.IsActive:
-		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrUserInactive)
+		return viewer.Viewer{}, until, errors.Join(viewer.ErrBadToken, ErrUserInactive)
 	case !row.Live, row.Role != row.CurrentRole, row.Staff != row.IsStaff:
-		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, ErrToken)
+		return viewer.Viewer{}, until, errors.Join(viewer.ErrBadToken, ErrToken)
 	case row.LastUsedAt.Before(s.now().Add(-usedEvery)):
+		rows[0].LastUsedAt = s.now()
 		err = store.InTx(ctx, s.client, func(ctx context.Context) error {
 			return ent.FromContext(ctx).Session.UpdateOneID(sessionID).SetLastUsedAt(s.now()).Exec(all)
 		})
 	}
+	if until = rows[0].LastUsedAt.Add(usedEvery); rows[0].ExpiresAt.Before(until) {
+		until = rows[0].ExpiresAt
+	}
 	return viewer.Viewer{
 		UserID: userID, SessionID: sessionID, Staff: rows[0].IsStaff,
 		ClinicID: rows[0].ClinicID, Admin: rows[0].ClinicRole == string(user.ClinicRoleAdmin), Practices: rows[0].Practices, Records: rows[0].Records,
-	}, err
+	}, until, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"caregraph/internal/auth"
+	"caregraph/internal/bus"
 	"caregraph/internal/graphqlhttp"
 	"caregraph/internal/request"
 	"caregraph/internal/store"
@@ -59,8 +61,9 @@ type Listening struct {
 
 // Database is where records are stored.
 type Database struct {
-	DatabaseURL     string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
-	DatabaseURLFile string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
+	DatabaseURL       string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
+	DatabaseListenURL string `hidden:"" placeholder:"URL" help:"Another URL of the same PostgreSQL, on which LISTEN works: for a pooler that lends connections for a transaction."`
+	DatabaseURLFile   string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
 }
 
 // Undoing is about what was deleted.
@@ -75,6 +78,7 @@ type SigningIn struct {
 	AccessTokenLifetime  time.Duration `default:"24h" help:"How long an access token is good."`
 	RefreshTokenLifetime time.Duration `default:"168h" help:"How long a refresh token is good."`
 	RotateRefreshTokens  bool          `hidden:"" help:"A refresh replaces the refresh token."`
+	SignInCache          int           `default:"10000" hidden:"" help:"Of how many access tokens a server on PostgreSQL remembers for whom they stand. What changes that is heard at once; if it cannot be heard, the database is asked for each request. 0: always."`
 	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of one account from one address before a client must wait."`
 }
 
@@ -122,6 +126,7 @@ func (c *Config) Complete() []error {
 			errs = append(errs, fmt.Errorf("TRUSTED_DOCUMENTS: %w", err))
 		}
 	}
+	failIf(c.DatabaseListenURL != "" && !(strings.HasPrefix(c.DatabaseListenURL, "postgres") && strings.HasPrefix(c.DatabaseURL, "postgres")), "DATABASE_LISTEN_URL is for PostgreSQL: postgres://USER:PASSWORD@HOST/DATABASE, of the database of DATABASE_URL")
 	failIf(c.AuditRetention < minRetention, "AUDIT_RETENTION must be at least 9600h, which is 400 days: the law asks for access logs of a year")
 	failIf((c.TLSCert == "") != (c.TLSKey == ""), "TLS_CERT and TLS_KEY must both be set: the files of a certificate and its key")
 	failIf(c.AllowCredentials && slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS must name the origins when ALLOW_CREDENTIALS is true; * is every page of the internet")
@@ -167,7 +172,16 @@ func (c Config) PlaygroundOn() bool {
 
 // Auth returns what is configured about signing in.
 func (c Config) Auth() auth.Options {
-	return auth.Options{Key: c.Key, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
+	return auth.Options{Remember: c.SignInCache, Key: c.Key, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
+}
+
+// changes returns what hears what changes in PostgreSQL; nil with SQLite, or if nothing is to
+// be remembered.
+func (c Config) changes(log *slog.Logger) (*bus.Bus, error) {
+	if c.SignInCache == 0 || !strings.HasPrefix(c.DatabaseURL, "postgres") {
+		return nil, nil
+	}
+	return bus.New(cmp.Or(c.DatabaseListenURL, c.DatabaseURL), log)
 }
 
 func (c Config) documents() graphqlhttp.Documents {

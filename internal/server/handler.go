@@ -13,6 +13,7 @@ import (
 
 	"caregraph/graph"
 	"caregraph/internal/auth"
+	"caregraph/internal/bus"
 	"caregraph/internal/graphqlhttp"
 	"caregraph/internal/limit"
 	"caregraph/internal/request"
@@ -24,9 +25,16 @@ import (
 // Handler returns the whole HTTP surface of the database. It limits how long
 // statements on the database may take from now on.
 func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
+	return handler(db, cfg, log, nil)
+}
+
+// handler is Handler of a server that hears what changes, unless changes is nil.
+func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) http.Handler {
 	db.Limit()
 	client := db.Client()
-	authn := auth.New(client, cfg.Auth())
+	options := cfg.Auth()
+	options.Changes = changes
+	authn := auth.New(client, options)
 	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
 		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
 	})
@@ -54,7 +62,10 @@ func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
 	if cfg.PlaygroundOn() {
 		servePlayground(mux, cfg.Demo)
 	}
-	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(mux))), cfg.TrustedProxies, log, api.Failed)
+	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(bus.NewContext(r.Context(), changes)))
+	})
+	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed)
 }
 
 // pageForBrowsers sends a browser in which somebody opens the address of the door

@@ -68,8 +68,13 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
 	go sweep(ctx, db, auth.New(db.Client(), cfg.Auth()), cfg.AuditRetention, log)
+	changes, err := cfg.changes(log)
+	if err != nil {
+		return err
+	}
+	go changes.Run(ctx)
 	server := &http.Server{
-		Handler:           Handler(db, cfg, log),
+		Handler:           handler(db, cfg, log, changes),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

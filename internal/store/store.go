@@ -22,6 +22,7 @@ import (
 	"caregraph/ent"
 	_ "caregraph/ent/runtime" // hooks and policies; without it every statement fails
 	"caregraph/internal/audit"
+	"caregraph/internal/bus"
 	"caregraph/internal/fault"
 )
 
@@ -175,7 +176,7 @@ func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error
 			tx.Rollback()
 		}
 	}()
-	inside := ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx)
+	inside, heard := bus.Begin(ent.NewTxContext(ent.NewContext(ctx, tx.Client()), tx))
 	if err := f(inside); err != nil {
 		return err
 	}
@@ -186,6 +187,7 @@ func InTx(ctx context.Context, client *ent.Client, f func(context.Context) error
 	committing = true
 	err = tx.Commit()
 	stored(err == nil)
+	heard()
 	if unknown(err) {
 		return fmt.Errorf("%w: %w", fault.Unknown, err)
 	} else if err != nil {
