@@ -1,12 +1,14 @@
 // Bench measures the server against what a careful engineer would write by
 // hand for one operation. It starts a private PostgreSQL with the data of a
-// large clinic, the server, and two floors over the same data and behind the
-// same token check:
+// large clinic, the server, and three floors over the same data, with the server's
+// settings of the garbage collector:
 //
 //   - hand: a handler of net/http and lib/pq for each operation: one prepared
-//     statement for each table it reads, structs and encoding/json;
+//     statement for each table it reads, structs and encoding/json, behind a token
+//     check that asks the database for each request;
+//   - open: the same without a token check, as other servers are measured;
 //   - sql: one prepared statement for each operation that builds the JSON in
-//     PostgreSQL.
+//     PostgreSQL, behind the same token check.
 //
 // Each is a process of its own. Their answers are compared before anything is
 // measured. Then they take turns under the same load, so that a machine that
@@ -66,7 +68,7 @@ func main() {
 	flag.IntVar(&o.trail, "trail", 0, "measure reading and verifying an access log of so many events instead")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory under idle connections, parallel requests and a soak instead")
 	flag.DurationVar(&o.soak, "soak", time.Minute, "how long the soak of -memory takes")
-	floor := flag.String("floor", "", "serve a floor, hand or sql, on the database of DATABASE_URL (what the program starts itself)")
+	floor := flag.String("floor", "", "serve a floor, hand, open or sql, on the database of DATABASE_URL (what the program starts itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -118,7 +120,7 @@ func (o *options) run(ctx context.Context) error {
 	case o.memory:
 		return o.measureMemory(ctx, binary, postgres)
 	}
-	b, err := start(ctx, binary, postgres, "clinic", sample.Full, "server", "hand", "sql")
+	b, err := start(ctx, binary, postgres, "clinic", sample.Full, "server", "hand", "open", "sql")
 	if err != nil {
 		return err
 	}

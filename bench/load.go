@@ -66,7 +66,7 @@ const (
 func (b *bench) measure(ctx context.Context, op operation, length time.Duration, profile string) ([]result, error) {
 	var targets []*process
 	for _, t := range b.targets {
-		if t.name == "server" || op.floors[t.name] != nil {
+		if t.name == "server" || op.floor(t.name) != nil {
 			targets = append(targets, t)
 		}
 	}

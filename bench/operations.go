@@ -27,6 +27,14 @@ type operation struct {
 	floors map[string]floor
 }
 
+// floor returns what answers the operation on the floor of the name, or nil.
+func (op *operation) floor(name string) floor {
+	if name == "open" {
+		name = "hand"
+	}
+	return op.floors[name]
+}
+
 // operations are those of the dashboards, and single records.
 var operations = []operation{
 	{

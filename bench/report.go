@@ -11,7 +11,7 @@ type report struct{ w *tabwriter.Writer }
 
 func newReport(w io.Writer) *report {
 	r := &report{tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	fmt.Fprintln(r.w, "operation\ttarget\trequests/s\tp50 ms\tp99 ms\tserver CPU ms\tPostgreSQL CPU ms\tsum\tallocations\tsum to hand\tto sql\t")
+	fmt.Fprintln(r.w, "operation\ttarget\trequests/s\tp50 ms\tp99 ms\tserver CPU ms\tPostgreSQL CPU ms\tsum\tallocations\tsum to hand\tto open\tto sql\t")
 	return r
 }
 
@@ -20,7 +20,7 @@ func newReport(w io.Writer) *report {
 func (r *report) add(results []result) {
 	for _, t := range results {
 		fmt.Fprintf(r.w, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.3f\t%.3f\t%.3f\t%.0f\t", t.Operation, t.Target, t.Rate, t.Median, t.Slow, t.Server, t.Postgres, t.cpu(), t.Allocs)
-		for _, floor := range []string{"hand", "sql"} {
+		for _, floor := range []string{"hand", "open", "sql"} {
 			if ratio := t.ratios[floor]; ratio > 0 && floor != t.Target {
 				fmt.Fprintf(r.w, "%.2f", ratio)
 			}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"caregraph/internal/fault"
+	"caregraph/internal/server"
 	"caregraph/internal/store"
 )
 
@@ -57,25 +57,11 @@ func (p *process) complete(settings interface{ Complete() []error }) error {
 	return errors.Join(append(p.wrong, settings.Complete()...)...)
 }
 
-// How the garbage collector works unless GOGC and GOMEMLIMIT say otherwise. An
-// answer is thousands of short-lived values on a heap of a few megabytes, for
-// which Go's own pace spends a quarter of the CPU time. At the memory limit the
-// collector works as often as it must.
-const (
-	collectAt   = 800       // percent of what is in use
-	memoryLimit = 224 << 20 // bytes
-)
-
 // Main runs the command that args name until it ends or the process is asked to
 // stop (SIGINT, SIGTERM). It returns the exit status, and has told on stderr what
 // failed.
 func Main(args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) int {
-	if getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
-	if getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	server.TuneMemory(getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := Run(ctx, args, getenv, stdin, stdout, stderr); err != nil {
