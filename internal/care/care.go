@@ -82,13 +82,23 @@ func DeletePatient(ctx context.Context, id int, expected *int, now time.Time) (i
 	if err != nil {
 		return 0, fmt.Errorf("delete patient: %w", err)
 	}
-	if err := db.Invitation.Update().Where(invitation.PatientID(id), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {
+	if err := endCare(ctx, []int{id}, now); err != nil {
 		return 0, fmt.Errorf("delete patient: %w", err)
 	}
-	if err := db.Mapping.Update().Where(mapping.PatientID(id), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
-		return 0, fmt.Errorf("delete patient: %w", err)
+	return id, nil
+}
+
+// endCare revokes the invitations of patients, ends those of their mappings that go on, and
+// deletes all of them.
+func endCare(ctx context.Context, patients []int, now time.Time) error {
+	db := ent.FromContext(ctx)
+	if err := db.Invitation.Update().Where(invitation.PatientIDIn(patients...), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx); err != nil {
+		return err
 	}
-	return id, db.Mapping.Update().Where(mapping.PatientID(id)).SetDeletedAt(now).Exec(ctx)
+	if err := db.Mapping.Update().Where(mapping.PatientIDIn(patients...), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx); err != nil {
+		return err
+	}
+	return db.Mapping.Update().Where(mapping.PatientIDIn(patients...), mapping.DeletedAtIsNil()).SetDeletedAt(now).Exec(ctx)
 }
 
 // DeleteDoctor deletes a doctor, ends its active mappings and accounts, and revokes its

@@ -9,7 +9,6 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/erasure"
-	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
 	"caregraph/ent/predicate"
@@ -45,15 +44,7 @@ func ErasePatient(ctx context.Context, id int, reason string, now time.Time) err
 		return fmt.Errorf("erase patient: %w", err)
 	}
 	for _, step := range []func() error{
-		func() error {
-			return db.Invitation.Update().Where(invitation.PatientIDIn(ids...), invitation.EndedAtIsNil()).SetEndedAt(now).Exec(ctx)
-		},
-		func() error {
-			return db.Mapping.Update().Where(mapping.PatientIDIn(ids...), mapping.IsActive(true)).SetIsActive(false).SetEndedAt(now).Exec(ctx)
-		},
-		func() error {
-			return db.Mapping.Update().Where(mapping.PatientIDIn(ids...), mapping.DeletedAtIsNil()).SetDeletedAt(now).Exec(ctx)
-		},
+		func() error { return endCare(ctx, ids, now) },
 		func() error {
 			return db.Mapping.Update().Where(mapping.PatientIDIn(ids...), mapping.NotesNotNil()).ClearNotes().Exec(ctx)
 		},
