@@ -1598,8 +1598,8 @@ type Mutation {
   """
   Brings a deleted patient back as it was, with the assignments that the deletion ended; for the clinic and staff. If a
   merge deleted it, the merge is undone: the record that was kept gives back its assignments, and its fields as far as they
-  were not changed since; CONFLICT when that record is deleted itself. NOT_FOUND when the patient is not deleted, or was
-  longer ago than the server allows (30 days, unless it is set otherwise).
+  were not changed since; CONFLICT when that record is deleted itself, or another became part of it later. NOT_FOUND when
+  the patient is not deleted, or was longer ago than the server allows (30 days, unless it is set otherwise).
   """
   restorePatient(
     "Its id, one of deletedPatients."

@@ -43,11 +43,12 @@ func (Revision) Indexes() []ent.Index {
 	}
 }
 
-// Policy of the Revision: nobody but the triggers writes it, and staff erases what it says.
+// Policy of the Revision: nobody but the triggers writes it; staff erases what it says, and who
+// parts two records what one took from the other.
 func (Revision) Policy() ent.Policy {
 	return privacy.Policy{
 		Query:    privacy.QueryPolicy{rule.DenyIfAnonymous(), rule.AllowIfStaff(), rule.SeenRevisionQuery(), privacy.AlwaysDenyRule()},
-		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), privacy.AlwaysDenyRule()},
+		Mutation: privacy.MutationPolicy{rule.DenyIfAnonymous(), rule.StaffErases(), rule.PartsRevisions(), privacy.AlwaysDenyRule()},
 	}
 }
 

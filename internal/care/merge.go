@@ -2,13 +2,16 @@ package care
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 
 	"caregraph/ent"
+	"caregraph/ent/accessevent"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -113,31 +116,99 @@ func (m Merge) Do(ctx context.Context, now time.Time) (*ent.Patient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merge: %w", err)
 	}
-	treats, later := map[int]bool{}, []int(nil)
+	treats, later := map[int]bool{}, map[int][]int{} // of a patient
 	for _, a := range active {
 		if treats[a.DoctorID] {
-			later = append(later, a.ID)
+			later[a.PatientID] = append(later[a.PatientID], a.ID)
 		}
 		treats[a.DoctorID] = true
 	}
-	if err := db.Mapping.Update().Where(mapping.IDIn(later...)).SetIsActive(false).SetEndedAt(now).SetUpdatedAt(now).Exec(ctx); err != nil {
-		return nil, fmt.Errorf("merge: %w", err)
+	// Each mapping is changed once, so that its revision tells all of it.
+	for _, patient := range []int{keep.ID, duplicate.ID} {
+		err := db.Mapping.Update().Where(mapping.IDIn(later[patient]...)).SetIsActive(false).SetEndedAt(now).SetPatientID(keep.ID).SetUpdatedAt(now).Exec(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("merge: %w", err)
+		}
 	}
 	return keep, db.Mapping.Update().Where(mapping.PatientID(duplicate.ID)).SetPatientID(keep.ID).SetUpdatedAt(now).Exec(ctx)
 }
 
 // part undoes a merge: what the record that was kept took from the duplicate goes back, as
-// far as nothing was changed since. It fails with fault.Conflict if that record is not there.
+// far as nothing was changed since, and its history forgets what that was. The duplicate must
+// be locked after the other record, and live again. It fails with fault.Conflict if that
+// record is not there, or another became part of it later.
 func part(ctx context.Context, duplicate *ent.Patient) error {
 	db, merged := ent.FromContext(ctx), *duplicate.DeletedAt
-	keep, err := db.Patient.Query().Where(patient.ID(*duplicate.MergedIntoID)).Modify(rule.Lock).Only(ctx)
+	keep, err := db.Patient.Query().Where(patient.ID(*duplicate.MergedIntoID)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return &fault.Error{Kind: fault.Conflict, Message: "The record that it became part of is deleted itself. Restore that one first."}
 	}
 	if err != nil {
 		return err
 	}
-	changes, err := db.Revision.Query().Where(revision.PatientID(keep.ID)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
+	later, err := db.Patient.Query().Where(patient.MergedIntoID(keep.ID), patient.DeletedAtGT(merged)).Exist(rule.Deleted(ctx, merged))
+	if err != nil {
+		return err
+	}
+	if later {
+		return &fault.Error{Kind: fault.Conflict, Message: "Another record became part of the same one later. Restore that one first."}
+	}
+	if err := giveBack(ctx, keep, duplicate); err != nil {
+		return err
+	}
+	own, err := db.Mapping.Query().Where(mapping.PatientID(keep.ID)).Order(mapping.ByID()).All(ctx)
+	if err != nil {
+		return err
+	}
+	var ids, moved, ended []int
+	for _, m := range own {
+		ids = append(ids, m.ID)
+	}
+	moves, err := db.Revision.Query().Where(revision.MappingIDIn(ids...)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
+	if err != nil {
+		return err
+	}
+	came := map[int]bool{} // from the duplicate, and did not go back since
+	for _, r := range moves {
+		d, err := diffOf(r)
+		if err != nil {
+			return err
+		}
+		switch values := d[mapping.FieldPatientID]; strconv.Itoa(duplicate.ID) {
+		case string(values[0]):
+			came[*r.MappingID] = true
+		case string(values[1]):
+			came[*r.MappingID] = false
+		}
+	}
+	for _, m := range own {
+		if came[m.ID] {
+			moved = append(moved, m.ID)
+		}
+		over := slices.ContainsFunc(own, func(other *ent.Mapping) bool { // that care was ended since
+			return other.DoctorID == m.DoctorID && other.EndedAt != nil && other.EndedAt.After(merged)
+		})
+		if !m.IsActive && m.EndedAt.Equal(merged) && !over {
+			ended = append(ended, m.ID)
+		}
+	}
+	if err := db.Mapping.Update().Where(mapping.IDIn(moved...)).SetPatientID(duplicate.ID).Exec(ctx); err != nil {
+		return err
+	}
+	if _, err := resume(ctx, mapping.IDIn(ended...), merged); err != nil {
+		return err
+	}
+	return rule.Trace(ctx, accessevent.ActionUPDATE, map[int]int{keep.ID: keep.ClinicID})
+}
+
+// born are the columns that tell together when a patient was born.
+var born = []string{patient.FieldDateOfBirth, patient.FieldBirthDateEstimated}
+
+// giveBack sets what a record took from a duplicate back to what it was, as far as nothing was
+// changed since. An account that was taken and removed since is not the duplicate's either.
+func giveBack(ctx context.Context, keep, duplicate *ent.Patient) error {
+	db := ent.FromContext(ctx)
+	taken, since, err := sinceMerge(ctx, keep.ID, duplicate)
 	if err != nil {
 		return err
 	}
@@ -145,22 +216,20 @@ func part(ctx context.Context, duplicate *ent.Patient) error {
 	if keep.LastMergedID != nil && *keep.LastMergedID == duplicate.ID {
 		u.ClearLastMergedID()
 	}
-	back := diff{}
-	for _, r := range changes {
-		d, err := diffOf(r)
-		if err != nil {
-			return err
-		}
-		if r.Kind == revision.KindMerge && r.At.Equal(merged) {
-			back = d
-			continue
-		}
-		for column := range d {
-			delete(back, column)
-		}
+	changed := func(columns ...string) bool {
+		return slices.ContainsFunc(since, func(d diff) bool {
+			return slices.ContainsFunc(columns, func(column string) bool { _, ok := d[column]; return ok })
+		})
 	}
-	for column, values := range back {
-		if column != patient.FieldLastMergedID {
+	for column, values := range taken {
+		switch {
+		case column == patient.FieldLastMergedID:
+		case column == patient.FieldAccountID && changed(column):
+			if err := db.Patient.UpdateOneID(duplicate.ID).ClearAccountID().Exec(ctx); err != nil {
+				return err
+			}
+		case changed(column), slices.Contains(born, column) && changed(born...):
+		default:
 			if err := setStored(u.Mutation(), column, values[0]); err != nil {
 				return err
 			}
@@ -171,42 +240,71 @@ func part(ctx context.Context, duplicate *ent.Patient) error {
 			return err
 		}
 	}
-	own, err := db.Mapping.Query().Where(mapping.PatientID(keep.ID)).Order(mapping.ByID()).Modify(rule.Lock).All(ctx)
+	return forgetTaken(ctx, keep.ID, duplicate)
+}
+
+// sinceMerge returns what a record took when a duplicate became part of it, and what was
+// changed of it since.
+func sinceMerge(ctx context.Context, keep int, duplicate *ent.Patient) (taken diff, since []diff, err error) {
+	revisions, err := ent.FromContext(ctx).Revision.Query().Where(revision.PatientID(keep)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range revisions {
+		d, err := diffOf(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Kind == revision.KindMerge && r.At.Equal(*duplicate.DeletedAt) {
+			taken, since = d, nil
+		} else if taken != nil {
+			since = append(since, d)
+		}
+	}
+	return taken, since, nil
+}
+
+// forgetTaken removes what a record took from a duplicate from its history: the values that
+// the merge set, and that were there before the next change of each. They are the
+// duplicate's again, and its history has them.
+func forgetTaken(ctx context.Context, keep int, duplicate *ent.Patient) error {
+	db := ent.FromContext(ctx)
+	revisions, err := db.Revision.Query().Where(revision.PatientID(keep)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
 	if err != nil {
 		return err
 	}
-	var ids, moved, ended []int
-	for _, m := range own {
-		ids = append(ids, m.ID)
-	}
-	moves, err := db.Revision.Query().Where(revision.MappingIDIn(ids...), revision.At(merged)).All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range moves {
+	var left map[string]bool // columns whose next change still tells
+	for _, r := range revisions {
 		d, err := diffOf(r)
 		if err != nil {
 			return err
 		}
-		if string(d[mapping.FieldPatientID][0]) == fmt.Sprint(duplicate.ID) {
-			moved = append(moved, *r.MappingID)
+		merge, known := r.Kind == revision.KindMerge && r.At.Equal(*duplicate.DeletedAt), len(d)
+		for column := range d {
+			switch {
+			case merge && column != patient.FieldLastMergedID:
+				if left == nil {
+					left = map[string]bool{}
+				}
+				left[column] = true
+				delete(d, column)
+			case left[column]:
+				delete(left, column)
+				delete(d, column)
+			}
+		}
+		if len(d) == known {
+			continue
+		}
+		text, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		if err := db.Revision.UpdateOneID(r.ID).SetDiff(string(text)).Exec(rule.Parting(ctx)); err != nil {
+			return err
 		}
 	}
-	if err := db.Mapping.Update().Where(mapping.IDIn(moved...)).SetPatientID(duplicate.ID).Exec(ctx); err != nil {
-		return err
-	}
-	treats := func(m *ent.Mapping) bool { // the patient's again, or still
-		return slices.ContainsFunc(own, func(other *ent.Mapping) bool {
-			return other.IsActive && other.DoctorID == m.DoctorID && slices.Contains(moved, other.ID) == slices.Contains(moved, m.ID)
-		})
-	}
-	for _, m := range own {
-		if !m.IsActive && m.EndedAt.Equal(merged) && !treats(m) {
-			ended = append(ended, m.ID)
-		}
-	}
-	_, err = resume(ctx, mapping.IDIn(ended...), merged)
-	return err
+	return nil
 }
 
 // MergedInto returns the record that a patient's record became part of, directly or through

@@ -29,8 +29,14 @@ import (
 // bring the patient back, or there is nothing to bring back, and with fault.Conflict if the
 // other record of the merge is deleted.
 func RestorePatient(ctx context.Context, id int, window time.Duration, now time.Time) (*ent.Patient, error) {
-	db := ent.FromContext(ctx)
-	deleted, err := db.Patient.Query().Where(patient.ID(id)).Modify(rule.Lock).Only(rule.Deleted(ctx, now.Add(-window)))
+	db, among := ent.FromContext(ctx), rule.Deleted(ctx, now.Add(-window))
+	deleted, err := db.Patient.Query().Where(patient.ID(id)).Only(among)
+	if err == nil && deleted.MergedIntoID != nil { // locked first, as by who erases
+		_, err = db.Patient.Query().Where(patient.ID(*deleted.MergedIntoID)).Modify(rule.Lock).IDs(ctx)
+	}
+	if err == nil {
+		deleted, err = db.Patient.Query().Where(patient.ID(id)).Modify(rule.Lock).Only(among)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("restore patient: %w", err)
 	}
@@ -42,7 +48,7 @@ func RestorePatient(ctx context.Context, id int, window time.Duration, now time.
 		if err := part(ctx, deleted); err != nil {
 			return nil, fmt.Errorf("restore patient: %w", err)
 		}
-		return p, nil
+		return db.Patient.Get(ctx, id)
 	}
 	if err := db.Mapping.Update().Where(mapping.PatientID(id), mapping.DeletedAt(*deleted.DeletedAt)).ClearDeletedAt().Exec(ctx); err != nil {
 		return nil, fmt.Errorf("restore patient: %w", err)
@@ -75,12 +81,13 @@ func RestoreDoctor(ctx context.Context, id int, window time.Duration, now time.T
 	return d, rule.Trace(ctx, accessevent.ActionASSIGN, clinics)
 }
 
-// resume lets the mappings go on that a deletion ended, as far as neither patient nor doctor
-// is deleted; both stay locked against deletion until the transaction ends. It returns the
-// clinics of the patients.
-func resume(ctx context.Context, of predicate.Mapping, deletedAt time.Time) (clinics map[int]int, err error) {
+// resume lets the mappings go on that a deletion or a merge ended, as far as neither patient
+// nor doctor is deleted; both stay locked against deletion until the transaction ends. Of
+// several of one patient and doctor the earliest goes on, and none if one is active. It
+// returns the clinics of the patients.
+func resume(ctx context.Context, of predicate.Mapping, endedAt time.Time) (clinics map[int]int, err error) {
 	db := ent.FromContext(ctx)
-	ended, err := db.Mapping.Query().Where(of, mapping.EndedAt(deletedAt), mapping.IsActive(false)).All(ctx)
+	ended, err := db.Mapping.Query().Where(of, mapping.EndedAt(endedAt), mapping.IsActive(false)).Order(mapping.ByAssignedDate(), mapping.ByID()).All(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +103,20 @@ func resume(ctx context.Context, of predicate.Mapping, deletedAt time.Time) (cli
 	if err != nil {
 		return nil, err
 	}
+	active, err := db.Mapping.Query().Where(mapping.PatientIDIn(patients...), mapping.IsActive(true)).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type pair struct{ patient, doctor int }
+	treats := map[pair]bool{}
+	for _, m := range active {
+		treats[pair{m.PatientID, m.DoctorID}] = true
+	}
 	clinics, ids := map[int]int{}, []int(nil)
 	for _, m := range ended {
-		if slices.Contains(doctors, m.DoctorID) && slices.Contains(patients, m.PatientID) {
+		of := pair{m.PatientID, m.DoctorID}
+		if slices.Contains(doctors, m.DoctorID) && slices.Contains(patients, m.PatientID) && !treats[of] {
+			treats[of] = true
 			ids = append(ids, m.ID)
 			clinics[m.PatientID] = m.ClinicID
 		}

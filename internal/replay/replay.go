@@ -24,6 +24,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/accessevent"
+	"caregraph/ent/erasure"
 	"caregraph/ent/replay"
 	"caregraph/ent/user"
 	"caregraph/internal/audit"
@@ -191,7 +192,8 @@ func (a *Answers) seal(ctx context.Context, viewer int, key string, answer []byt
 	return aead.Seal(nonce, nonce, text, nil), nil
 }
 
-// open returns the answer, and notes that it is seen once more.
+// open returns the answer, and notes that it is seen once more. It fails with fault.NotFound
+// if the data of a patient whom it shows were erased.
 func (a *Answers) open(ctx context.Context, viewer int, key string, sealed []byte) ([]byte, error) {
 	aead, err := a.cipher(viewer, key)
 	if err != nil {
@@ -207,6 +209,13 @@ func (a *Answers) open(ctx context.Context, viewer int, key string, sealed []byt
 	}
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
+	}
+	erased, err := ent.FromContext(ctx).Erasure.Query().Where(erasure.PatientIDIn(t.Patients...)).Exist(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	if erased {
+		return nil, &fault.Error{Kind: fault.NotFound, Message: fault.TextNotFound}
 	}
 	if len(t.Patients) > 0 {
 		audit.Change(ctx, accessevent.ActionREAD, "", t.Patients...)

@@ -76,3 +76,26 @@ func refersTo(column, table string, seen func(*sql.SelectTable) *sql.Predicate) 
 		s.Where(sql.Exists(sql.Dialect(s.Dialect()).Select(t.C("id")).From(t).Where(sql.And(sql.ColumnsEQ(t.C("id"), s.C(column)), seen(t)))))
 	}
 }
+
+// Parting returns a context in which who may change a patient removes from the history of the
+// record what it took from another that is parted from it again.
+func Parting(ctx context.Context) context.Context { return context.WithValue(ctx, partingKey{}, true) }
+
+type partingKey struct{}
+
+// PartsRevisions decides in a context of Parting.
+func PartsRevisions() privacy.MutationRule {
+	return privacy.RevisionMutationRuleFunc(func(ctx context.Context, m *ent.RevisionMutation) error {
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		if ctx.Value(partingKey{}) == nil || !m.Op().Is(baseent.OpUpdateOne) {
+			return privacy.Skip
+		}
+		if !v.Staff {
+			m.Where(refersTo(revision.FieldPatientID, patient.Table, func(p *sql.SelectTable) *sql.Predicate { return sql.EQ(p.C(patient.FieldClinicID), v.ClinicID) }))
+		}
+		return privacy.Allow
+	})
+}
