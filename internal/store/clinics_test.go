@@ -71,8 +71,8 @@ func TestClinics(t *testing.T) {
 							return
 						default:
 							user(id, fmt.Sprintf("user%d", id))
-							patient(id, id)
-							patient(id+5000, id%users+1)
+							patient(2*id, id)
+							patient(2*id+1, id%users+1)
 							added += 2
 							time.Sleep(time.Millisecond)
 						}
@@ -85,8 +85,8 @@ func TestClinics(t *testing.T) {
 			close(done)
 			others.Wait()
 			if kind == dialect.Postgres {
-				user(9000, "ben")
-				patient(9000, 9000)
+				user(1500, "ben")
+				patient(1500, 1500)
 				added++
 				if added < 3 {
 					t.Error("no server of an older version wrote meanwhile")
