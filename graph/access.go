@@ -171,7 +171,7 @@ func namedBy(ctx context.Context, f graphql.CollectedField) map[string]int {
 		}
 	}
 	args := given(ctx, f)
-	if strings.HasSuffix(strings.ToLower(f.Name), "patient") {
+	if strings.HasSuffix(strings.ToLower(f.Name), "patient") || f.Name == "patientChanged" {
 		add("", args["id"])
 	}
 	input, _ := args["input"].(map[string]any)

@@ -38,16 +38,20 @@ type ResolverRoot interface {
 	AccessEvent() AccessEventResolver
 	Clinic() ClinicResolver
 	Doctor() DoctorResolver
+	DoctorChange() DoctorChangeResolver
 	Invitation() InvitationResolver
 	Mapping() MappingResolver
+	MappingChange() MappingChangeResolver
 	Mutation() MutationResolver
 	NewInvitation() NewInvitationResolver
 	Patient() PatientResolver
+	PatientChange() PatientChangeResolver
 	PossibleDuplicate() PossibleDuplicateResolver
 	Practice() PracticeResolver
 	Query() QueryResolver
 	Revision() RevisionResolver
 	Session() SessionResolver
+	Subscription() SubscriptionResolver
 	User() UserResolver
 }
 
@@ -78,6 +82,9 @@ type DoctorResolver interface {
 
 	History(ctx context.Context, obj *ent.Doctor, first *int, after *string) (*reading.Connection[ent.Revision], error)
 }
+type DoctorChangeResolver interface {
+	Doctor(ctx context.Context, obj *DoctorChange) (*ent.Doctor, error)
+}
 type InvitationResolver interface {
 	Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error)
 	Doctor(ctx context.Context, obj *ent.Invitation) (*ent.Doctor, error)
@@ -91,6 +98,9 @@ type MappingResolver interface {
 	CreatedBy(ctx context.Context, obj *ent.Mapping) (*ent.User, error)
 
 	History(ctx context.Context, obj *ent.Mapping, first *int, after *string) (*reading.Connection[ent.Revision], error)
+}
+type MappingChangeResolver interface {
+	Mapping(ctx context.Context, obj *MappingChange) (*ent.Mapping, error)
 }
 type MutationResolver interface {
 	Register(ctx context.Context, input RegisterInput) (*AuthPayload, error)
@@ -142,6 +152,9 @@ type PatientResolver interface {
 	History(ctx context.Context, obj *ent.Patient, first *int, after *string) (*reading.Connection[ent.Revision], error)
 	AccessLog(ctx context.Context, obj *ent.Patient, first *int, after *string, actions []accessevent.Action, userID *int) (*reading.Connection[ent.AccessEvent], error)
 }
+type PatientChangeResolver interface {
+	Patient(ctx context.Context, obj *PatientChange) (*ent.Patient, error)
+}
 type PossibleDuplicateResolver interface {
 	Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error)
 }
@@ -172,6 +185,11 @@ type RevisionResolver interface {
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *ent.Session) (bool, error)
+}
+type SubscriptionResolver interface {
+	PatientChanged(ctx context.Context, id *int) (<-chan *PatientChange, error)
+	MappingChanged(ctx context.Context, patientID *int, doctorID *int) (<-chan *MappingChange, error)
+	DoctorChanged(ctx context.Context, id *int) (<-chan *DoctorChange, error)
 }
 type UserResolver interface {
 	Clinic(ctx context.Context, obj *ent.User) (*ent.Clinic, error)
@@ -270,6 +288,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithLazyInputUnmarshalerIndex(ctx, inputUnmarshalers)
 			data := _Mutation(ctx, ec, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := _Subscription(ctx, ec, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -1783,6 +1818,78 @@ type Mutation {
     patientId: ID
   ): Boolean!
 }
+
+"What happened to a record."
+enum ChangeKind {
+  "It is new."
+  CREATED
+  "Some of it is another than before."
+  UPDATED
+  "It was deleted, merged into another, or erased."
+  DELETED
+  "It was brought back after it had been deleted."
+  RESTORED
+  "The assignment has ended."
+  ENDED
+  "Changes may have been missed, or other records may be in sight than before: ask again for what is shown."
+  RESYNC
+}
+
+"A change of a patient."
+type PatientChange {
+  "What happened."
+  kind: ChangeKind!
+  "Which patient; null at RESYNC."
+  id: ID
+  "The patient as it is now, to the last change; null if it is deleted, out of sight, or at RESYNC."
+  patient: Patient
+}
+
+"A change of an assignment."
+type MappingChange {
+  "What happened."
+  kind: ChangeKind!
+  "Which mapping; null at RESYNC."
+  id: ID
+  "The mapping as it is now, to the last change; null if it is deleted, out of sight, or at RESYNC."
+  mapping: Mapping
+}
+
+"A change of a doctor."
+type DoctorChange {
+  "What happened."
+  kind: ChangeKind!
+  "Which doctor; null at RESYNC."
+  id: ID
+  "The doctor as it is now, to the last change; null if it is deleted, or at RESYNC."
+  doctor: Doctor
+}
+
+"""
+What others change, as it happens: over a WebSocket by the protocol graphql-transport-ws, or as Server-Sent Events, both at
+/graphql. A viewer is told of what it may see at that moment, whoever changed it, on whichever server. Ask for what a page
+shows after subscribing, and again at RESYNC and whenever the connection was lost; then nothing is missed. Several changes of
+one record may be told as one, of the last kind.
+"""
+type Subscription {
+  "Changes of patients. NOT_FOUND for an id that is out of sight."
+  patientChanged(
+    "Only this patient."
+    id: ID
+  ): PatientChange!
+  "Changes of assignments. NOT_FOUND for an id that is out of sight."
+  mappingChanged(
+    "Only those of this patient."
+    patientId: ID
+    "Only those of this doctor."
+    doctorId: ID
+  ): MappingChange!
+  "Changes of doctors. NOT_FOUND for an id that is out of sight."
+  doctorChanged(
+    "Only this doctor."
+    id: ID
+  ): DoctorChange!
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -1919,6 +2026,18 @@ func childFields_Doctor(ctx context.Context, ec *executionContext, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Doctor", field.Name)
 }
 
+func childFields_DoctorChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_DoctorChange_kind(ctx, ec, field)
+	case "id":
+		return fieldContext_DoctorChange_id(ctx, ec, field)
+	case "doctor":
+		return fieldContext_DoctorChange_doctor(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DoctorChange", field.Name)
+}
+
 func childFields_DoctorConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -2037,6 +2156,18 @@ func childFields_Mapping(ctx context.Context, ec *executionContext, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Mapping", field.Name)
 }
 
+func childFields_MappingChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_MappingChange_kind(ctx, ec, field)
+	case "id":
+		return fieldContext_MappingChange_id(ctx, ec, field)
+	case "mapping":
+		return fieldContext_MappingChange_mapping(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MappingChange", field.Name)
+}
+
 func childFields_MappingConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -2137,6 +2268,18 @@ func childFields_Patient(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Patient_accessLog(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Patient", field.Name)
+}
+
+func childFields_PatientChange(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_PatientChange_kind(ctx, ec, field)
+	case "id":
+		return fieldContext_PatientChange_id(ctx, ec, field)
+	case "patient":
+		return fieldContext_PatientChange_patient(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PatientChange", field.Name)
 }
 
 func childFields_PatientConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3761,6 +3904,56 @@ func field_Query_users_args(ctx context.Context, ec *executionContext, rawArgs m
 	return args, nil
 }
 
+func field_Subscription_doctorChanged_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func field_Subscription_mappingChanged_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "patientId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["patientId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "doctorId",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["doctorId"] = arg1
+	return args, nil
+}
+
+func field_Subscription_patientChanged_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOID2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func field_User_activity_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5125,6 +5318,84 @@ func fieldContext_Doctor_history(ctx context.Context, ec *executionContext, fiel
 	return fc, nil
 }
 
+func _DoctorChange_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *DoctorChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DoctorChange_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ChangeKind) graphql.Marshaler {
+			return marshalNChangeKind2caregraphᚋgraphᚐChangeKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_DoctorChange_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DoctorChange", field, false, false, "ChangeKind")
+}
+
+func _DoctorChange_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *DoctorChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DoctorChange_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOID2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DoctorChange_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DoctorChange", field, false, false, "ID")
+}
+
+func _DoctorChange_doctor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *DoctorChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_DoctorChange_doctor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.DoctorChange().Doctor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Doctor) graphql.Marshaler {
+			return marshalODoctor2ᚖcaregraphᚋentᚐDoctor(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_DoctorChange_doctor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DoctorChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Doctor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _DoctorConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Doctor]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6106,6 +6377,84 @@ func fieldContext_Mapping_history(ctx context.Context, ec *executionContext, fie
 	if fc.Args, err = field_Mapping_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func _MappingChange_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *MappingChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingChange_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ChangeKind) graphql.Marshaler {
+			return marshalNChangeKind2caregraphᚋgraphᚐChangeKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingChange_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MappingChange", field, false, false, "ChangeKind")
+}
+
+func _MappingChange_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *MappingChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingChange_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOID2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_MappingChange_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MappingChange", field, false, false, "ID")
+}
+
+func _MappingChange_mapping(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *MappingChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingChange_mapping(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.MappingChange().Mapping(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Mapping) graphql.Marshaler {
+			return marshalOMapping2ᚖcaregraphᚋentᚐMapping(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_MappingChange_mapping(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MappingChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Mapping(ctx, ec, field)
+		},
 	}
 	return fc, nil
 }
@@ -8434,6 +8783,84 @@ func fieldContext_Patient_accessLog(ctx context.Context, ec *executionContext, f
 	return fc, nil
 }
 
+func _PatientChange_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientChange_kind(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ChangeKind) graphql.Marshaler {
+			return marshalNChangeKind2caregraphᚋgraphᚐChangeKind(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PatientChange_kind(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientChange", field, false, false, "ChangeKind")
+}
+
+func _PatientChange_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientChange_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return marshalOID2ᚖint(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PatientChange_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PatientChange", field, false, false, "ID")
+}
+
+func _PatientChange_patient(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PatientChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PatientChange_patient(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PatientChange().Patient(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Patient) graphql.Marshaler {
+			return marshalOPatient2ᚖcaregraphᚋentᚐPatient(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PatientChange_patient(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PatientChange",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Patient(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _PatientConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *reading.Connection[ent.Patient]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10213,6 +10640,138 @@ func _SpecializationStat_averageConsultationFee(ctx context.Context, ec *executi
 }
 func fieldContext_SpecializationStat_averageConsultationFee(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SpecializationStat", field, false, false, "Rupees")
+}
+
+func _Subscription_patientChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_patientChanged(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().PatientChanged(ctx, fc.Args["id"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PatientChange) graphql.Marshaler {
+			return marshalNPatientChange2ᚖcaregraphᚋgraphᚐPatientChange(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_patientChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PatientChange(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_patientChanged_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Subscription_mappingChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_mappingChanged(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().MappingChanged(ctx, fc.Args["patientId"].(*int), fc.Args["doctorId"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *MappingChange) graphql.Marshaler {
+			return marshalNMappingChange2ᚖcaregraphᚋgraphᚐMappingChange(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_mappingChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MappingChange(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_mappingChanged_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Subscription_doctorChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_doctorChanged(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().DoctorChanged(ctx, fc.Args["id"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *DoctorChange) graphql.Marshaler {
+			return marshalNDoctorChange2ᚖcaregraphᚋgraphᚐDoctorChange(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_doctorChanged(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_DoctorChange(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_doctorChanged_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func _User_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *ent.User) (ret graphql.Marshaler) {
@@ -13614,6 +14173,50 @@ func _Doctor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 	return out
 }
 
+var doctorChangeImplementors = []string{"DoctorChange"}
+
+func _DoctorChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *DoctorChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, doctorChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DoctorChange")
+		case "kind":
+			out.Values[i] = _DoctorChange_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "id":
+			out.Values[i] = _DoctorChange_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "doctor":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _DoctorChange_doctor(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var doctorConnectionImplementors = []string{"DoctorConnection"}
 
 func _DoctorConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *reading.Connection[ent.Doctor]) graphql.Marshaler {
@@ -13993,6 +14596,50 @@ func _Mapping(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Mapping_history(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var mappingChangeImplementors = []string{"MappingChange"}
+
+func _MappingChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *MappingChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mappingChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MappingChange")
+		case "kind":
+			out.Values[i] = _MappingChange_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "id":
+			out.Values[i] = _MappingChange_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mapping":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _MappingChange_mapping(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -14579,6 +15226,50 @@ func _Patient(ctx context.Context, ec *executionContext, sel ast.SelectionSet, o
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Patient_accessLog(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var patientChangeImplementors = []string{"PatientChange"}
+
+func _PatientChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PatientChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, patientChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PatientChange")
+		case "kind":
+			out.Values[i] = _PatientChange_kind(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "id":
+			out.Values[i] = _PatientChange_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "patient":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PatientChange_patient(ctx, ec, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -15232,6 +15923,30 @@ func _SpecializationStat(ctx context.Context, ec *executionContext, sel ast.Sele
 	}
 
 	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func _Subscription(ctx context.Context, ec *executionContext, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "patientChanged":
+		return _Subscription_patientChanged(ctx, ec, fields[0])
+	case "mappingChanged":
+		return _Subscription_mappingChanged(ctx, ec, fields[0])
+	case "doctorChanged":
+		return _Subscription_doctorChanged(ctx, ec, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
 }
 
 var userImplementors = []string{"User"}
@@ -15994,6 +16709,16 @@ func marshalNBoolean2bool(ctx context.Context, ec *executionContext, sel ast.Sel
 	return res
 }
 
+func unmarshalNChangeKind2caregraphᚋgraphᚐChangeKind(ctx context.Context, ec *executionContext, v any) (ChangeKind, error) {
+	var res ChangeKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNChangeKind2caregraphᚋgraphᚐChangeKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v ChangeKind) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNChangePasswordInput2caregraphᚋgraphᚐChangePasswordInput(ctx context.Context, ec *executionContext, v any) (ChangePasswordInput, error) {
 	res, err := unmarshalInputChangePasswordInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16103,6 +16828,14 @@ func marshalNDoctor2ᚖcaregraphᚋentᚐDoctor(ctx context.Context, ec *executi
 		return graphql.Null
 	}
 	return graphql.WrapContextMarshaler(ctx, v)
+}
+
+func marshalNDoctorChange2ᚖcaregraphᚋgraphᚐDoctorChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *DoctorChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DoctorChange!")
+		return graphql.Null
+	}
+	return _DoctorChange(ctx, ec, sel, v)
 }
 
 func marshalNDoctorConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Doctor]) graphql.Marshaler {
@@ -16383,6 +17116,14 @@ func marshalNMapping2ᚖcaregraphᚋentᚐMapping(ctx context.Context, ec *execu
 	return graphql.WrapContextMarshaler(ctx, v)
 }
 
+func marshalNMappingChange2ᚖcaregraphᚋgraphᚐMappingChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *MappingChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "MappingChange!")
+		return graphql.Null
+	}
+	return _MappingChange(ctx, ec, sel, v)
+}
+
 func marshalNMappingConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Mapping]) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "MappingConnection!")
@@ -16504,6 +17245,14 @@ var (
 		accessevent.SeenAsSTAFF:    "STAFF",
 	}
 )
+
+func marshalNPatientChange2ᚖcaregraphᚋgraphᚐPatientChange(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PatientChange) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PatientChange!")
+		return graphql.Null
+	}
+	return _PatientChange(ctx, ec, sel, v)
+}
 
 func marshalNPatientConnection2ᚖcaregraphᚋinternalᚋreadingᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *reading.Connection[ent.Patient]) graphql.Marshaler {
 	if v == nil {

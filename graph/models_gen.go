@@ -241,6 +241,13 @@ type SpecializationStat struct {
 	AverageConsultationFee scalar.Rupees `json:"averageConsultationFee"`
 }
 
+// What others change, as it happens: over a WebSocket by the protocol graphql-transport-ws, or as Server-Sent Events, both at
+// /graphql. A viewer is told of what it may see at that moment, whoever changed it, on whichever server. Ask for what a page
+// shows after subscribing, and again at RESYNC and whenever the connection was lost; then nothing is missed. Several changes of
+// one record may be told as one, of the last kind.
+type Subscription struct {
+}
+
 // Which users: those that match all that is given.
 type UserFilter struct {
 	// Words, each of which is a part of the username, email or phone, in any order; without regard to case, accents,
@@ -262,6 +269,76 @@ type UserOrder struct {
 	Direction OrderDirection `json:"direction"`
 	// What to order by.
 	Field UserOrderField `json:"field"`
+}
+
+// What happened to a record.
+type ChangeKind string
+
+const (
+	// It is new.
+	ChangeKindCreated ChangeKind = "CREATED"
+	// Some of it is another than before.
+	ChangeKindUpdated ChangeKind = "UPDATED"
+	// It was deleted, merged into another, or erased.
+	ChangeKindDeleted ChangeKind = "DELETED"
+	// It was brought back after it had been deleted.
+	ChangeKindRestored ChangeKind = "RESTORED"
+	// The assignment has ended.
+	ChangeKindEnded ChangeKind = "ENDED"
+	// Changes may have been missed, or other records may be in sight than before: ask again for what is shown.
+	ChangeKindResync ChangeKind = "RESYNC"
+)
+
+var AllChangeKind = []ChangeKind{
+	ChangeKindCreated,
+	ChangeKindUpdated,
+	ChangeKindDeleted,
+	ChangeKindRestored,
+	ChangeKindEnded,
+	ChangeKindResync,
+}
+
+func (e ChangeKind) IsValid() bool {
+	switch e {
+	case ChangeKindCreated, ChangeKindUpdated, ChangeKindDeleted, ChangeKindRestored, ChangeKindEnded, ChangeKindResync:
+		return true
+	}
+	return false
+}
+
+func (e ChangeKind) String() string {
+	return string(e)
+}
+
+func (e *ChangeKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ChangeKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ChangeKind", str)
+	}
+	return nil
+}
+
+func (e ChangeKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ChangeKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ChangeKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // What doctors are ordered by.

@@ -74,9 +74,12 @@ func Contract(client *ent.Client, authn *auth.Service, key []byte, window time.D
 			}
 			return store.InTx(ctx, client, f)
 		},
-		Enter:  answers.Enter,
-		Once:   answers.Once,
-		Settle: settle,
+		Enter:    answers.Enter,
+		Once:     answers.Once,
+		Settle:   settle,
+		Sight:    sight,
+		Share:    audit.Share,
+		Personal: []string{"User", "Session", "AccessEvent"},
 	}
 }
 

@@ -50,6 +50,10 @@ func (r *doctorResolver) History(ctx context.Context, obj *ent.Doctor, first *in
 	return reading.Value[*reading.Connection[ent.Revision]](ctx, &doctors, obj)
 }
 
+func (r *doctorChangeResolver) Doctor(ctx context.Context, obj *DoctorChange) (*ent.Doctor, error) {
+	return inSight(ctx, &doctors, obj.ID)
+}
+
 func (r *invitationResolver) Role(ctx context.Context, obj *ent.Invitation) (*user.ClinicRole, error) {
 	return invitedRole(obj), nil
 }
@@ -80,6 +84,10 @@ func (r *mappingResolver) CreatedBy(ctx context.Context, obj *ent.Mapping) (*ent
 
 func (r *mappingResolver) History(ctx context.Context, obj *ent.Mapping, first *int, after *string) (*reading.Connection[ent.Revision], error) {
 	return reading.Value[*reading.Connection[ent.Revision]](ctx, &mappings, obj)
+}
+
+func (r *mappingChangeResolver) Mapping(ctx context.Context, obj *MappingChange) (*ent.Mapping, error) {
+	return inSight(ctx, &mappings, obj.ID)
 }
 
 func (r *mutationResolver) Register(ctx context.Context, input RegisterInput) (*AuthPayload, error) {
@@ -246,6 +254,10 @@ func (r *patientResolver) AccessLog(ctx context.Context, obj *ent.Patient, first
 	return reading.Value[*reading.Connection[ent.AccessEvent]](ctx, &patients, obj)
 }
 
+func (r *patientChangeResolver) Patient(ctx context.Context, obj *PatientChange) (*ent.Patient, error) {
+	return inSight(ctx, &patients, obj.ID)
+}
+
 func (r *possibleDuplicateResolver) Patient(ctx context.Context, obj *PossibleDuplicate) (*ent.Patient, error) {
 	return reading.Value[*ent.Patient](ctx, &duplicates, obj)
 }
@@ -330,6 +342,18 @@ func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, 
 	return reading.Value[bool](ctx, &sessions, obj)
 }
 
+func (r *subscriptionResolver) PatientChanged(ctx context.Context, id *int) (<-chan *PatientChange, error) {
+	return patientChanged(ctx, id)
+}
+
+func (r *subscriptionResolver) MappingChanged(ctx context.Context, patientID *int, doctorID *int) (<-chan *MappingChange, error) {
+	return mappingChanged(ctx, patientID, doctorID)
+}
+
+func (r *subscriptionResolver) DoctorChanged(ctx context.Context, id *int) (<-chan *DoctorChange, error) {
+	return doctorChanged(ctx, id)
+}
+
 func (r *userResolver) Clinic(ctx context.Context, obj *ent.User) (*ent.Clinic, error) {
 	return reading.Value[*ent.Clinic](ctx, &users, obj)
 }
@@ -364,15 +388,21 @@ func (r *Resolver) Clinic() ClinicResolver { return &clinicResolver{r} }
 
 func (r *Resolver) Doctor() DoctorResolver { return &doctorResolver{r} }
 
+func (r *Resolver) DoctorChange() DoctorChangeResolver { return &doctorChangeResolver{r} }
+
 func (r *Resolver) Invitation() InvitationResolver { return &invitationResolver{r} }
 
 func (r *Resolver) Mapping() MappingResolver { return &mappingResolver{r} }
+
+func (r *Resolver) MappingChange() MappingChangeResolver { return &mappingChangeResolver{r} }
 
 func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) NewInvitation() NewInvitationResolver { return &newInvitationResolver{r} }
 
 func (r *Resolver) Patient() PatientResolver { return &patientResolver{r} }
+
+func (r *Resolver) PatientChange() PatientChangeResolver { return &patientChangeResolver{r} }
 
 func (r *Resolver) PossibleDuplicate() PossibleDuplicateResolver {
 	return &possibleDuplicateResolver{r}
@@ -386,21 +416,27 @@ func (r *Resolver) Revision() RevisionResolver { return &revisionResolver{r} }
 
 func (r *Resolver) Session() SessionResolver { return &sessionResolver{r} }
 
+func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
+
 func (r *Resolver) User() UserResolver { return &userResolver{r} }
 
 type (
 	accessEventResolver       struct{ *Resolver }
 	clinicResolver            struct{ *Resolver }
 	doctorResolver            struct{ *Resolver }
+	doctorChangeResolver      struct{ *Resolver }
 	invitationResolver        struct{ *Resolver }
 	mappingResolver           struct{ *Resolver }
+	mappingChangeResolver     struct{ *Resolver }
 	mutationResolver          struct{ *Resolver }
 	newInvitationResolver     struct{ *Resolver }
 	patientResolver           struct{ *Resolver }
+	patientChangeResolver     struct{ *Resolver }
 	possibleDuplicateResolver struct{ *Resolver }
 	practiceResolver          struct{ *Resolver }
 	queryResolver             struct{ *Resolver }
 	revisionResolver          struct{ *Resolver }
 	sessionResolver           struct{ *Resolver }
+	subscriptionResolver      struct{ *Resolver }
 	userResolver              struct{ *Resolver }
 )

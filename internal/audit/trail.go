@@ -44,10 +44,11 @@ type trail struct {
 	door Door
 
 	mu      sync.Mutex
-	viewer  context.Context // whose viewer it is; nil: that of the request
-	read    map[int]int     // the clinics of the patients who were asked for, by their ids
-	listed  map[int]int     // and of those who came in lists
-	changed map[int]bool    // the patients of whom an event tells that they were changed
+	viewer  context.Context   // whose viewer it is; nil: that of the request
+	others  []context.Context // whose viewers get the answer, too
+	read    map[int]int       // the clinics of the patients who were asked for, by their ids
+	listed  map[int]int       // and of those who came in lists
+	changed map[int]bool      // the patients of whom an event tells that they were changed
 	events  []event
 }
 
@@ -85,6 +86,15 @@ func Become(ctx context.Context) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.viewer = ctx
+	}
+}
+
+// Share makes the viewers of others get the answer, too: each looks at what it holds.
+func Share(ctx context.Context, others []context.Context) {
+	if t := of(ctx); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.others = others
 	}
 }
 
@@ -184,11 +194,28 @@ func (t *trail) take(ctx context.Context, looks bool) ([]event, error) {
 	if utf8.RuneCountInString(operation) > maxOperation {
 		operation = string([]rune(operation)[:maxOperation])
 	}
-	client, at := request.ClientOf(ctx), time.Now().UTC().Truncate(time.Microsecond)
-	for i := range events {
-		e := &events[i]
-		e.at, e.door, e.operation, e.request = at, t.door.Name, operation, request.ID(ctx)
-		e.address, e.client = client.Address.String(), client.UserAgent
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	of := func(ctx context.Context, events []event) {
+		client := request.ClientOf(ctx)
+		for i := range events {
+			e := &events[i]
+			e.at, e.door, e.operation, e.request = at, t.door.Name, operation, request.ID(ctx)
+			e.address, e.client = client.Address.String(), client.UserAgent
+		}
+	}
+	of(ctx, events)
+	own := events
+	for _, other := range t.others {
+		v, err := viewer.FromContext(other)
+		if err != nil {
+			return nil, err
+		}
+		theirs := slices.Clone(own)
+		for i := range theirs {
+			theirs[i].user, theirs[i].session = v.UserID, v.SessionID
+		}
+		of(other, theirs)
+		events = append(events, theirs...)
 	}
 	return events, nil
 }

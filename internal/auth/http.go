@@ -23,12 +23,13 @@ const checkTimeout = 5 * time.Second
 // anonymous: what it asks for decides whether that is enough.
 func (s *Service) Authenticate(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(s.identify(r.Context(), r.Header.Get("Authorization"))))
+		h.ServeHTTP(w, r.WithContext(s.Identify(r.Context(), r.Header.Get("Authorization"))))
 	})
 }
 
-// identify returns a context whose viewer is the bearer of the header's token.
-func (s *Service) identify(ctx context.Context, header string) context.Context {
+// Identify returns a context whose viewer is the bearer of the token in the value of a header
+// Authorization, as Authenticate says.
+func (s *Service) Identify(ctx context.Context, header string) context.Context {
 	parts := strings.Fields(header)
 	switch {
 	case len(parts) == 0:

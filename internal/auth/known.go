@@ -37,7 +37,7 @@ func newKnown(size int, b *bus.Bus) *known {
 	if k.byUse, err = simplelru.NewLRU(size, k.gone); err != nil {
 		panic(err) // the size is positive
 	}
-	b.OnChange(k.forget, k.forgetAll)
+	b.Listen(bus.Listener{User: k.forget, Missed: k.forgetAll})
 	return k
 }
 

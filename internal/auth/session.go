@@ -193,9 +193,12 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 	}
 	remember := s.known.asking(access)
 	v, until, err := s.viewer(ctx, c.SessionID, c.UserID)
+	if c.ExpiresAt.Before(v.Expires) {
+		v.Expires = c.ExpiresAt.Time
+	}
 	if err == nil && ent.TxFromContext(ctx) == nil { // what a transaction sees may be undone
-		if c.ExpiresAt.Before(until) {
-			until = c.ExpiresAt.Time
+		if v.Expires.Before(until) {
+			until = v.Expires
 		}
 		remember(v, until)
 	}
@@ -273,5 +276,6 @@ func (s *Service) viewer(ctx context.Context, sessionID, userID int) (v viewer.V
 	return viewer.Viewer{
 		UserID: userID, SessionID: sessionID, Staff: rows[0].IsStaff,
 		ClinicID: rows[0].ClinicID, Admin: rows[0].ClinicRole == string(user.ClinicRoleAdmin), Practices: rows[0].Practices, Records: rows[0].Records,
+		Expires: rows[0].ExpiresAt,
 	}, until, err
 }

@@ -1,17 +1,20 @@
-// Package bus tells a server at once what other servers, or anybody, changed in a PostgreSQL
-// database. Triggers announce a change in the transaction that makes it; PostgreSQL delivers
-// it when that is committed, to each server over a connection of its own.
+// Package bus tells a server at once what other servers, or anybody, changed in the database.
 //
-// A server knows at any moment whether it can have missed something: it sends itself a beat
-// over the same connection, four times a second, which arrives behind everything that was
-// committed before it was sent.
+// On PostgreSQL, triggers announce a change in the transaction that makes it; it is delivered
+// when that is committed, to each server over a connection of its own. A server knows at any
+// moment whether it can have missed something: it sends itself a beat over the same
+// connection, four times a second, which arrives behind everything that was committed before
+// it was sent.
+//
+// On SQLite, where one transaction writes at a time, what changed is read from the revisions
+// that each change leaves, in their order.
 package bus
 
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -21,6 +24,7 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+	"modernc.org/sqlite"
 )
 
 const (
@@ -33,10 +37,28 @@ const (
 	againMost    = 5 * time.Second        // at most
 )
 
+// Change is what happened to a record. It has nothing of what the record holds.
+type Change struct {
+	Type            string // Patient, Doctor or Mapping
+	ID              int
+	Kind            string // CREATED, UPDATED, DELETED, RESTORED, or ENDED of a mapping
+	Clinic          int    // 0 for a doctor, and for what is gone altogether
+	Patient, Doctor int    // of a mapping
+}
+
+// Listener is told what changes, in the order of the changes. Each of its functions may be
+// nil, and must be quick.
+type Listener struct {
+	Changed func(Change)   // once it is committed
+	User    func(user int) // whose sign-ins or rights changed; 0 if that may be anybody
+	Missed  func()         // others may have changed, too
+}
+
 // Bus hears what changes. Its methods may be called concurrently. The zero of *Bus is one
 // that never hears anything and never is sure.
 type Bus struct {
-	url, beat string
+	url, beat string  // of PostgreSQL
+	db        *sql.DB // of SQLite
 	log       *slog.Logger
 	begun     time.Time
 	kick      chan struct{} // sends a beat at once
@@ -47,8 +69,7 @@ type Bus struct {
 	mu        sync.Mutex
 	listening bool
 	flushes   []flush
-	dropped   []func(user int)
-	missed    []func()
+	listeners []Listener
 }
 
 // flush waits for a beat that is sent at an instant since begun or later.
@@ -70,12 +91,52 @@ func New(databaseURL string, log *slog.Logger) (*Bus, error) {
 	return &Bus{url: u.String(), beat: "caregraph_beat_" + strings.ToLower(rand.Text()), log: log, begun: time.Now(), kick: make(chan struct{}, 1)}, nil
 }
 
-// OnChange calls dropped with each user whose sign-ins or rights changed, and missed when
-// others may have, too. Both are called in the order of the changes, and must be quick.
-func (b *Bus) OnChange(dropped func(user int), missed func()) {
+// Watch returns a bus that hears what changes in the SQLite database, as long as Run runs. It
+// is never sure.
+func Watch(db *sql.DB, log *slog.Logger) *Bus { return &Bus{db: db, log: log} }
+
+// Listen tells the listener what changes from now on.
+func (b *Bus) Listen(l Listener) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.dropped, b.missed = append(b.dropped, dropped), append(b.missed, missed)
+	b.listeners = append(b.listeners, l)
+}
+
+// each tells all listeners.
+func (b *Bus) each(tell func(Listener)) {
+	b.mu.Lock()
+	listeners := b.listeners
+	b.mu.Unlock()
+	for _, l := range listeners {
+		tell(l)
+	}
+}
+
+func (b *Bus) changed(c Change) {
+	b.each(func(l Listener) {
+		if l.Changed != nil {
+			l.Changed(c)
+		}
+	})
+}
+
+func (b *Bus) user(id int) {
+	b.each(func(l Listener) {
+		if l.User != nil {
+			l.User(id)
+		}
+	})
+}
+
+func (b *Bus) missed() {
+	b.each(func(l Listener) {
+		if l.Missed != nil {
+			l.Missed()
+		}
+	})
 }
 
 // Sure tells whether everything was heard that was committed longer than a second ago.
@@ -90,7 +151,7 @@ func (b *Bus) Sure() bool {
 // Flush returns when everything was heard that was committed before it was called. If that
 // takes longer than a second, the bus is not sure any more until it has begun anew.
 func (b *Bus) Flush() {
-	if b == nil {
+	if b == nil || b.db != nil {
 		return
 	}
 	f := flush{time.Since(b.begun), make(chan struct{})}
@@ -130,9 +191,13 @@ func (b *Bus) Run(ctx context.Context) {
 		return
 	}
 	again, told := againFirst, false
+	run := b.listen
+	if b.db != nil {
+		run = b.watch
+	}
 	for ctx.Err() == nil {
 		start := time.Now()
-		err := b.listen(ctx)
+		err := run(ctx)
 		b.end()
 		if ctx.Err() != nil {
 			return
@@ -141,7 +206,7 @@ func (b *Bus) Run(ctx context.Context) {
 			again, told = againFirst, false
 		}
 		if !told {
-			b.log.Warn("changes of other servers are not heard; sign-ins are looked up for each request", "err", safe(err))
+			b.log.Warn("changes are not heard; sign-ins are looked up for each request, and pages do not update themselves", "err", safe(err))
 			told = true
 		}
 		select {
@@ -158,6 +223,10 @@ func safe(err error) string {
 	if errors.As(err, &postgres) {
 		return "postgres " + string(postgres.Code)
 	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return "sqlite " + strconv.Itoa(lite.Code())
+	}
 	if errors.Is(err, errSilent) {
 		return err.Error()
 	}
@@ -165,110 +234,6 @@ func safe(err error) string {
 }
 
 var errSilent = errors.New("no answer")
-
-// listen hears over one connection until that is lost.
-func (b *Bus) listen(ctx context.Context) error {
-	arrived := make(chan *pq.Notification, 64)
-	conn, err := pq.NewListenerConn(b.url, arrived)
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	heard := make(chan struct{})
-	go func() {
-		defer close(heard)
-		for n := range arrived {
-			b.hear(n)
-		}
-	}()
-	defer func() {
-		conn.Close()
-		<-heard
-	}()
-	execute := func(query string) error {
-		defer time.AfterFunc(lostAfter, func() { conn.Close() }).Stop()
-		_, err := conn.ExecSimpleQuery(query)
-		return err
-	}
-	for _, name := range []string{channel, b.beat} {
-		if err := execute("LISTEN " + name); err != nil {
-			return err
-		}
-	}
-	b.mu.Lock()
-	b.listening = true
-	missed := b.missed
-	b.mu.Unlock()
-	for _, f := range missed {
-		f()
-	}
-	began := time.Since(b.begun)
-	ticker := time.NewTicker(beatEvery)
-	defer ticker.Stop()
-	for {
-		now := time.Since(b.begun)
-		if err := execute(fmt.Sprintf("NOTIFY %s, '%d'", b.beat, now)); err != nil {
-			return err
-		}
-		if now-max(began, time.Duration(b.sure.Load())) > lostAfter { // a pooler may take LISTEN and deliver nothing
-			return errSilent
-		}
-		select {
-		case <-heard:
-			return errors.Join(conn.Err(), errSilent)
-		case <-ticker.C:
-		case <-b.kick:
-		}
-		b.mu.Lock()
-		listening := b.listening
-		b.mu.Unlock()
-		if !listening {
-			return errSilent
-		}
-	}
-}
-
-// hear takes what PostgreSQL delivers.
-func (b *Bus) hear(n *pq.Notification) {
-	if n.Channel == b.beat {
-		b.returned(n.Extra)
-		return
-	}
-	kind, id, _ := strings.Cut(n.Extra, " ")
-	user, err := strconv.Atoi(id)
-	if n.Channel != channel || kind != "User" || err != nil {
-		b.rubbish.Do(func() {
-			b.log.Warn("what was announced on the channel of this server makes no sense", "channel", channel)
-		})
-		return
-	}
-	b.mu.Lock()
-	dropped := b.dropped
-	b.mu.Unlock()
-	for _, f := range dropped {
-		f(user)
-	}
-}
-
-// returned takes a beat that came back.
-func (b *Bus) returned(sent string) {
-	at, err := strconv.ParseInt(sent, 10, 64)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil || !b.listening || at <= b.sure.Load() || time.Duration(at) > time.Since(b.begun) {
-		return
-	}
-	b.sure.Store(at)
-	var later []flush
-	for _, f := range b.flushes {
-		if f.at <= time.Duration(at) {
-			close(f.done)
-		} else {
-			later = append(later, f)
-		}
-	}
-	b.flushes = later
-}
 
 type (
 	busKey     struct{}

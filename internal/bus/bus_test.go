@@ -26,7 +26,7 @@ func TestFlush(t *testing.T) {
 	}
 	var heard sync.Map
 	var missed atomic.Int64
-	b.OnChange(func(user int) { heard.Store(user, true) }, func() { missed.Add(1) })
+	b.Listen(bus.Listener{User: func(user int) { heard.Store(user, true) }, Missed: func() { missed.Add(1) }})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { b.Run(ctx) })

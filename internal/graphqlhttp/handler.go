@@ -48,6 +48,17 @@ type Contract struct {
 	// fails, the answer is this failure instead.
 	Settle func(ctx context.Context, answer *graphql.Response) error
 
+	// Sight returns the clinics to which the records belong that the caller of the context may
+	// see, and nil if those may be all. It may name more, never fewer.
+	Sight func(ctx context.Context) ([]int, error)
+
+	// Share is called before an operation is executed whose answer goes to the callers of
+	// others, too, who have the same right.
+	Share func(ctx context.Context, others []context.Context)
+
+	// Personal names the types of which each user sees another part.
+	Personal []string
+
 	// Alone names the mutations that check a password or cost much CPU time. Each
 	// must be the only field of its operation, so that every attempt counts against
 	// its limit; and each opens its own transaction, so that no database connection
@@ -61,12 +72,34 @@ type Options struct {
 	TellCost   bool // tell the cost of each operation in the answer's extensions
 	Limits     Limits
 	Documents  Documents
+	Streams    Streams
+}
+
+// Streams are what operations over long connections need that a request has around it.
+type Streams struct {
+	// Identify returns a context whose viewer is the bearer of the token in the value of a
+	// header Authorization.
+	Identify func(ctx context.Context, authorization string) context.Context
+
+	// Admit lets the caller of the context execute an operation in the context that it returns,
+	// and leave must be called after it.
+	Admit func(ctx context.Context) (admitted context.Context, leave func(), refused *fault.Error)
+
+	// Sure tells whether every change was told to Changed, Doubt or Missed that is older than a
+	// second.
+	Sure func() bool
+
+	Origins []string // whose pages may connect, beside the server's own
+	Most    int      // subscriptions, and connections, of a user; 0 for no limit
 }
 
 // Handler answers GraphQL requests. Its methods may be called concurrently.
 type Handler struct {
-	exec     *executor.Executor
-	contract Contract
+	exec          *executor.Executor
+	contract      Contract
+	streams       Streams
+	subscriptions *subscriptions
+	connections   *connections
 }
 
 // New returns the handler of a contract.
@@ -86,7 +119,9 @@ func New(contract Contract, log *slog.Logger, o Options) *Handler {
 	} else {
 		exec.Use(unexplored{})
 	}
-	return &Handler{exec, contract}
+	h := &Handler{exec: exec, contract: contract, streams: o.Streams, connections: newConnections()}
+	h.subscriptions = newSubscriptions(h)
+	return h
 }
 
 // Use adds an extension of gqlgen.
@@ -109,6 +144,26 @@ func (h *Handler) Rehearse(ctx context.Context, params *graphql.RawParams) *grap
 
 // execute runs an operation unless refuse, if given, returns an error for it.
 func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse func(*ast.OperationDefinition) *gqlerror.Error) *graphql.Response {
+	ctx, operation, refusal := h.prepare(ctx, params, func(o *ast.OperationDefinition) *gqlerror.Error {
+		if refuse != nil {
+			if err := refuse(o); err != nil {
+				return err
+			}
+		}
+		if o.Operation == ast.Subscription {
+			return refused(fault.Invalid, "Subscribe over a WebSocket (graphql-transport-ws), or with Accept: text/event-stream.", nil)
+		}
+		return nil
+	})
+	if refusal != nil {
+		return refusal
+	}
+	return h.run(ctx, operation)
+}
+
+// prepare returns what is executed, in the context in which it is, or what is wrong with it:
+// what refuse returns, too.
+func (h *Handler) prepare(ctx context.Context, params *graphql.RawParams, refuse func(*ast.OperationDefinition) *gqlerror.Error) (context.Context, *graphql.OperationContext, *graphql.Response) {
 	ctx = h.contract.Begin(ctx, own(ctx))
 	now := graphql.Now()
 	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
@@ -122,14 +177,19 @@ func (h *Handler) execute(ctx context.Context, params *graphql.RawParams, refuse
 	case operation.Doc != nil:
 		errs = gqlerror.List{noOperation(params.OperationName)}
 	}
-	if errs == nil && refuse != nil {
+	if errs == nil {
 		if err := refuse(operation.Operation); err != nil {
 			errs = gqlerror.List{err}
 		}
 	}
 	if errs != nil {
-		return h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), maxErrors)])
+		return ctx, nil, h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), maxErrors)])
 	}
+	return ctx, operation, nil
+}
+
+// run executes a query or a mutation.
+func (h *Handler) run(ctx context.Context, operation *graphql.OperationContext) *graphql.Response {
 	responses, ctx := h.exec.DispatchOperation(ctx, operation)
 	response := responses(ctx)
 	if response == nil { // the caller left, or time is up
@@ -149,8 +209,16 @@ func noOperation(name string) *gqlerror.Error {
 	return refused(fault.Invalid, "The document has no operation "+shorten(name)+".", nil)
 }
 
-// ServeHTTP answers a request of GraphQL over HTTP.
+// ServeHTTP answers a request of GraphQL over HTTP, and those of long connections.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case isSocket(r):
+		h.serveSocket(w, r)
+		return
+	case isEventStream(r):
+		h.serveEvents(w, r)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), maxDuration)
 	defer cancel()
 	serve(w, r.WithContext(graphql.StartOperationTrace(ctx)), h.execute)

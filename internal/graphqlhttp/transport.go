@@ -133,6 +133,15 @@ func refuse(w http.ResponseWriter, media string, status int, message string) {
 }
 
 func write(w http.ResponseWriter, media string, status int, response *graphql.Response) {
+	answer := body(response)
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(status)
+	w.Write(answer)
+}
+
+// body returns a response as JSON.
+func body(response *graphql.Response) []byte {
 	body := make([]byte, 0, len(response.Data)+256)
 	body = append(body, '{')
 	if len(response.Errors) > 0 {
@@ -145,10 +154,7 @@ func write(w http.ResponseWriter, media string, status int, response *graphql.Re
 		body = append(appendJSON(append(body, `"extensions":`...), response.Extensions), ',')
 	}
 	body[len(body)-1] = '}'
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	return body
 }
 
 // appendJSON appends what gqlgen has of errors and extensions, which is JSON.

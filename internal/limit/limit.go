@@ -77,6 +77,14 @@ func Take(ctx context.Context, n int) State {
 	return take(n)
 }
 
+// Context returns a context whose calls of Take take from the bucket of the key.
+func (b *Buckets) Context(ctx context.Context, key string) context.Context {
+	if b.rate == 0 {
+		return ctx
+	}
+	return context.WithValue(ctx, takeKey{}, func(n int) State { return b.Take(key, n, time.Now()) })
+}
+
 // Requests takes one for each request to h, from the bucket that keyOf
 // names, and more if the request calls Take. It tells in the headers RateLimit-Limit,
 // RateLimit-Remaining and RateLimit-Reset (in seconds) what is left. If nothing
@@ -95,8 +103,7 @@ func (b *Buckets) Requests(h http.Handler, keyOf func(*http.Request) string, ref
 			refused(w, r, state.Wait)
 			return
 		}
-		take := func(n int) State { return b.Take(key, n, time.Now()) }
-		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), takeKey{}, take)))
+		h.ServeHTTP(w, r.WithContext(b.Context(r.Context(), key)))
 	})
 }
 

@@ -38,14 +38,27 @@ func (p *Places) Requests(h http.Handler, refused http.HandlerFunc) http.Handler
 			return
 		}
 		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(read), failing{err}))
-		select {
-		case p.taken <- struct{}{}:
-			defer func() { <-p.taken }()
-			h.ServeHTTP(w, r)
-		default:
+		leave, ok := p.Take()
+		if !ok {
 			refused(w, r)
+			return
 		}
+		defer leave()
+		h.ServeHTTP(w, r)
 	})
+}
+
+// Take takes a place until leave is called, if there is one.
+func (p *Places) Take() (leave func(), ok bool) {
+	if cap(p.taken) == 0 {
+		return func() {}, true
+	}
+	select {
+	case p.taken <- struct{}{}:
+		return func() { <-p.taken }, true
+	default:
+		return nil, false
+	}
 }
 
 var errFull = errors.New("no room for more bodies")

@@ -97,9 +97,9 @@ func (o *operation) all() []any {
 	return o.batches
 }
 
-// isQuery tells whether a query is executed.
+// isQuery tells whether a query is executed, or what a subscription tells of one event.
 func isQuery(ctx context.Context) bool {
-	return graphql.GetOperationContext(ctx).Operation.Operation == ast.Query
+	return graphql.GetOperationContext(ctx).Operation.Operation != ast.Mutation
 }
 
 // remember keeps what a statement read for the root field that is being resolved.

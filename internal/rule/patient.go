@@ -34,9 +34,15 @@ func LivePatientQuery() privacy.QueryRule {
 		if err != nil {
 			return err
 		}
-		q.Where(patient.DeletedAtGT(since), notErased)
+		q.Where(patient.DeletedAtGT(since))
+		ways := []predicate.Patient{patient.ClinicID(v.ClinicID)}
+		if ctx.Value(goneKey{}) != nil {
+			ways = append(ways, patient.AccountID(v.UserID), treatedToTheEnd(v))
+		} else {
+			q.Where(notErased)
+		}
 		if !v.Staff {
-			q.Where(patient.ClinicID(v.ClinicID))
+			q.Where(patient.Or(ways...))
 		}
 		return privacy.Allow
 	})
@@ -49,6 +55,15 @@ func Deleted(ctx context.Context, since time.Time) context.Context {
 }
 
 type deletedKey struct{}
+
+// Gone is Deleted, whenever that was, with the patients who were erased, and also for those who
+// treated a patient until the record was deleted, or are the patient: nothing of the record may
+// be shown to who asks so, but that it is gone.
+func Gone(ctx context.Context) context.Context {
+	return context.WithValue(Deleted(ctx, time.Time{}), goneKey{}, true)
+}
+
+type goneKey struct{}
 
 // LivePatientMutation keeps deleted patients as they are, but for who brings them back: their
 // clinic, and staff.
@@ -220,6 +235,19 @@ func treated(v viewer.Viewer) func(dialect string) *sql.Selector {
 		return sql.Dialect(dialect).Select(m.C(mapping.FieldPatientID)).From(p).
 			Join(m).OnP(sql.And(sql.ColumnsEQ(m.C(mapping.FieldDoctorID), p.C(practice.FieldDoctorID)), sql.ColumnsEQ(m.C(mapping.FieldClinicID), p.C(practice.FieldClinicID)))).
 			Where(sql.And(sql.EQ(p.C(practice.FieldUserID), v.UserID), sql.EQ(m.C(mapping.FieldIsActive), true), sql.IsNull(m.C(mapping.FieldDeletedAt))))
+	}
+}
+
+// treatedToTheEnd is the predicate of the deleted patients whom the viewer treated until the
+// deletion, which ends the assignments at the same instant.
+func treatedToTheEnd(v viewer.Viewer) predicate.Patient {
+	return func(s *sql.Selector) {
+		d := sql.Dialect(s.Dialect())
+		p, m := d.Table(practice.Table).As("own"), d.Table(mapping.Table).As("care")
+		s.Where(sql.Exists(d.Select(m.C(mapping.FieldID)).From(p).
+			Join(m).OnP(sql.And(sql.ColumnsEQ(m.C(mapping.FieldDoctorID), p.C(practice.FieldDoctorID)), sql.ColumnsEQ(m.C(mapping.FieldClinicID), p.C(practice.FieldClinicID)))).
+			Where(sql.And(sql.EQ(p.C(practice.FieldUserID), v.UserID),
+				sql.ColumnsEQ(m.C(mapping.FieldPatientID), s.C(patient.FieldID)), sql.ColumnsEQ(m.C(mapping.FieldEndedAt), s.C(patient.FieldDeletedAt))))))
 	}
 }
 

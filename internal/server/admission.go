@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,20 +23,46 @@ type admission struct {
 	places *limit.Places
 }
 
+// caller names who makes the request of the context.
+func caller(ctx context.Context) string {
+	if v, err := viewer.FromContext(ctx); err == nil {
+		return "user " + strconv.Itoa(v.UserID)
+	}
+	return request.ClientOf(ctx).Network()
+}
+
+// unavailable is the refusal of a request for which the server has no room.
+func unavailable() *fault.Error {
+	return &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second}
+}
+
+// refuser answers a request that is not let in.
+type refuser = func(http.ResponseWriter, *http.Request, *fault.Error)
+
 // admit lets a request through a door if the server has room for it and its
 // caller has not made too many; refuse answers the others in the door's own
 // way.
-func (a admission) admit(door http.Handler, refuse func(http.ResponseWriter, *http.Request, *fault.Error)) http.Handler {
-	caller := func(r *http.Request) string {
-		if v, err := viewer.FromContext(r.Context()); err == nil {
-			return "user " + strconv.Itoa(v.UserID)
-		}
-		return request.ClientOf(r.Context()).Network()
-	}
-	limited := a.rates.Requests(door, caller, func(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+func (a admission) admit(door http.Handler, refuse refuser) http.Handler {
+	return a.places.Requests(a.connect(door, refuse), func(w http.ResponseWriter, r *http.Request) { refuse(w, r, unavailable()) })
+}
+
+// connect is admit for connections that stay: only what they ask for takes a place.
+func (a admission) connect(door http.Handler, refuse refuser) http.Handler {
+	limited := a.rates.Requests(door, func(r *http.Request) string { return caller(r.Context()) }, func(w http.ResponseWriter, r *http.Request, wait time.Duration) {
 		refuse(w, r, fault.TooMany(wait))
 	})
-	return a.places.Requests(a.authn.Authenticate(limited), func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
-	})
+	return a.authn.Authenticate(limited)
+}
+
+// operation is admit for an operation of a connection that stays.
+func (a admission) operation(ctx context.Context) (admitted context.Context, leave func(), refused *fault.Error) {
+	key := caller(ctx)
+	if state := a.rates.Take(key, 1, time.Now()); state.Wait > 0 {
+		return nil, nil, fault.TooMany(state.Wait)
+	}
+	leave, ok := a.places.Take()
+	if !ok {
+		return nil, nil, unavailable()
+	}
+	return a.rates.Context(ctx, key), leave, nil
 }

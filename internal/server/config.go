@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"entgo.io/ent/dialect"
+
 	"caregraph/internal/auth"
 	"caregraph/internal/bus"
 	"caregraph/internal/graphqlhttp"
@@ -95,6 +97,7 @@ const minRetention = 400 * 24 * time.Hour
 type Limiting struct {
 	RateLimit          int `default:"50" help:"Requests per second of one viewer."`
 	MaxConcurrency     int `default:"256" help:"Requests at once. More are refused with 503."`
+	MaxSubscriptions   int `default:"100" help:"GraphQL subscriptions of one user at once; and WebSockets and event streams."`
 	graphqlhttp.Limits `embed:"" prefix:"max-"`
 }
 
@@ -175,11 +178,19 @@ func (c Config) Auth() auth.Options {
 	return auth.Options{Remember: c.SignInCache, Key: c.Key, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
 }
 
-// changes returns what hears what changes in PostgreSQL; nil with SQLite, or if nothing is to
-// be remembered.
-func (c Config) changes(log *slog.Logger) (*bus.Bus, error) {
-	if c.SignInCache == 0 || !strings.HasPrefix(c.DatabaseURL, "postgres") {
-		return nil, nil
+// origins returns the origins whose pages may use the API.
+func (c Config) origins() []string {
+	origins := make([]string, len(c.AllowedOrigins))
+	for i, o := range c.AllowedOrigins {
+		origins[i] = string(o)
+	}
+	return origins
+}
+
+// changes returns what hears what changes in the database.
+func (c Config) changes(db *store.DB, log *slog.Logger) (*bus.Bus, error) {
+	if db.Dialect == dialect.SQLite {
+		return bus.Watch(db.DB, log), nil
 	}
 	return bus.New(cmp.Or(c.DatabaseListenURL, c.DatabaseURL), log)
 }
@@ -208,6 +219,7 @@ func (c Config) Unguarded() []string {
 	say(c.LoginLimit == 0, "LOGIN_LIMIT is off: passwords can be guessed")
 	say(c.RateLimit == 0, "RATE_LIMIT is off")
 	say(c.MaxConcurrency == 0, "MAX_CONCURRENCY is off")
+	say(c.MaxSubscriptions == 0, "MAX_SUBSCRIPTIONS is off")
 	for limit, n := range reflect.ValueOf(c.Limits).Fields() {
 		say(n.IsZero(), "MAX_"+strings.ToUpper(wordEnd.ReplaceAllString(limit.Name, "${1}_$2"))+" is off")
 	}

@@ -4,11 +4,13 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
 
+	"entgo.io/ent/dialect"
 	"github.com/swaggest/swgui/v5emb"
 
 	"caregraph/graph"
@@ -23,26 +25,51 @@ import (
 )
 
 // Handler returns the whole HTTP surface of the database. It limits how long
-// statements on the database may take from now on.
+// statements on the database may take from now on. Who subscribes is told nothing.
 func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
-	return handler(db, cfg, log, nil)
+	all, _ := handler(db, cfg, log, nil)
+	return all
 }
 
-// handler is Handler of a server that hears what changes, unless changes is nil.
-func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) http.Handler {
+// Live is Handler of a server that hears what changes until ctx ends, and tells who subscribes.
+// shutdown ends the connections of those, and returns when they have ended or its context has.
+// It fails if the URL of PostgreSQL cannot be read.
+func Live(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger) (all http.Handler, shutdown func(context.Context), err error) {
+	changes, err := cfg.changes(db, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, shutdown = handler(db, cfg, log, changes)
+	go changes.Run(ctx)
+	return all, shutdown, nil
+}
+
+// handler is Live, with what hears what changes.
+func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) (all http.Handler, shutdown func(context.Context)) {
 	db.Limit()
 	client := db.Client()
-	options := cfg.Auth()
-	options.Changes = changes
+	options, sure := cfg.Auth(), func() bool { return true } // on SQLite all changes are read
+	if db.Dialect == dialect.Postgres {
+		options.Changes, sure = changes, changes.Sure
+	}
 	authn := auth.New(client, options)
+	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
 	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
 		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
+		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
 	})
+	changes.Listen(bus.Listener{Changed: func(c bus.Change) { gql.Changed(graph.Event(c)) }, User: gql.Doubt, Missed: gql.Missed})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}
-	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
 
 	mux := http.NewServeMux()
-	graphQL := admission.admit(gql, gql.Refuse)
+	requests, connections := admission.admit(gql, gql.Refuse), admission.connect(gql, gql.Refuse)
+	var graphQL http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if gql.Streaming(r) {
+			connections.ServeHTTP(w, r)
+			return
+		}
+		requests.ServeHTTP(w, r)
+	})
 	if cfg.PlaygroundOn() {
 		graphQL = pageForBrowsers(graphQL)
 	}
@@ -62,10 +89,10 @@ func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) http.
 	if cfg.PlaygroundOn() {
 		servePlayground(mux, cfg.Demo)
 	}
-	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	all = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(bus.NewContext(r.Context(), changes)))
 	})
-	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed)
+	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed), gql.Shutdown
 }
 
 // pageForBrowsers sends a browser in which somebody opens the address of the door

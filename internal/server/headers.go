@@ -57,10 +57,7 @@ func page(h http.Handler) http.Handler {
 // crossOrigin lets the pages of other origins use the API if the configuration
 // names them; none by default.
 func crossOrigin(cfg Config) *cors.Cors {
-	allowed := make([]string, len(cfg.AllowedOrigins))
-	for i, o := range cfg.AllowedOrigins {
-		allowed[i] = string(o)
-	}
+	allowed := cfg.origins()
 	if len(allowed) == 0 {
 		allowed = []string{"null:"} // no browser sends this origin; an empty list would allow all of them
 	}

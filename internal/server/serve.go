@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"caregraph/internal/auth"
@@ -68,13 +69,12 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
 	go sweep(ctx, db, auth.New(db.Client(), cfg.Auth()), cfg.AuditRetention, log)
-	changes, err := cfg.changes(log)
+	handler, shutdown, err := Live(ctx, db, cfg, log)
 	if err != nil {
 		return err
 	}
-	go changes.Run(ctx)
 	server := &http.Server{
-		Handler:           handler(db, cfg, log, changes),
+		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -93,6 +93,9 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	log.Info("stopping; requests in flight finish")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
+	var connections sync.WaitGroup
+	connections.Go(func() { shutdown(ending) })
+	defer connections.Wait()
 	return server.Shutdown(ending)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Errors of a caller who is not signed in. A privacy rule wraps them in its
@@ -30,10 +31,23 @@ type Viewer struct {
 	Admin     bool // says who is in the clinic
 	Practices bool // is the account of a doctor, in one clinic or several
 	Records   bool // is the account of a patient, or of several
+
+	Expires time.Time // when the token that was shown, or its session, ends
 }
 
 // Beyond tells whether the viewer may see records of other clinics than its own.
 func (v Viewer) Beyond() bool { return v.Staff || v.Practices || v.Records }
+
+// Right returns what decides which records the viewer sees, and what of them: the answers to
+// viewers of one right are the same. personal tells that users, sign-ins or the access log are
+// among what is asked for: each user sees other things of those.
+func (v Viewer) Right(personal bool) Viewer {
+	v.SessionID, v.Expires = 0, time.Time{}
+	if !personal && !v.Practices && !v.Records {
+		v.UserID = 0
+	}
+	return v
+}
 
 type key struct{}
 

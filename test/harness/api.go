@@ -79,6 +79,12 @@ var timeless = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.At
 // who used it.
 func New(t testing.TB, db *store.DB, changes ...func(*server.Config)) *API {
 	t.Helper()
+	return serve(t, db, func(cfg server.Config, log *slog.Logger) http.Handler { return server.Handler(db, cfg, log) }, changes)
+}
+
+// serve serves the database by a handler that is made of the configuration.
+func serve(t testing.TB, db *store.DB, handler func(server.Config, *slog.Logger) http.Handler, changes []func(*server.Config)) *API {
+	t.Helper()
 	cfg, err := command.Config(func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +102,7 @@ func New(t testing.TB, db *store.DB, changes ...func(*server.Config)) *API {
 			}
 		})
 	}
-	h := httptest.NewServer(server.Handler(db, a.Cfg, slog.New(slog.NewJSONHandler(a.Log, timeless))))
+	h := httptest.NewServer(handler(a.Cfg, slog.New(slog.NewJSONHandler(a.Log, timeless))))
 	t.Cleanup(func() {
 		h.Close()
 		for _, planted := range []string{"example.com", Password, "98765", "Arjun", "eyJ"} {

@@ -27,7 +27,7 @@ var allowed = map[string]string{
 	"internal/command":          "ent internal/audit internal/auth internal/django internal/fault internal/sample internal/server internal/store",
 	"internal/server":           "graph internal/audit internal/auth internal/bus internal/fault internal/graphqlhttp internal/limit internal/request internal/rest internal/sample internal/store internal/viewer web",
 	"graph/internal/connection": "ent internal/reading",
-	"graph":                     "ent internal/audit internal/auth internal/care internal/fault internal/graphqlhttp internal/reading internal/replay internal/rule internal/scalar internal/store internal/viewer",
+	"graph":                     "ent internal/audit internal/auth internal/bus internal/care internal/fault internal/graphqlhttp internal/reading internal/replay internal/rule internal/scalar internal/store internal/viewer",
 	"internal/rest":             "internal/auth internal/fault internal/request internal/scalar internal/viewer",
 	"internal/graphqlhttp":      "internal/fault internal/limit internal/reading internal/request internal/viewer",
 	"internal/reading":          "",
@@ -50,7 +50,7 @@ var allowed = map[string]string{
 
 	"bench":              "internal/audit internal/auth internal/sample internal/scalar internal/server internal/store internal/storetest internal/viewer",
 	"internal/storetest": "internal/store",
-	"test/harness":       "ent internal/auth internal/command internal/fault internal/server internal/store",
+	"test/harness":       "ent internal/auth internal/command internal/fault internal/server internal/store internal/storetest",
 }
 
 // TestImports checks that the packages import what the table above allows, and

@@ -1,0 +1,413 @@
+package graphqlhttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/coder/websocket"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"golang.org/x/time/rate"
+
+	"caregraph/internal/fault"
+	"caregraph/internal/request"
+)
+
+// subprotocol is what is spoken over a WebSocket, by the protocol of the package graphql-ws
+// (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
+const subprotocol = "graphql-transport-ws"
+
+// Codes with which a connection ends: those of RFC 6455, 7.4.1, and of graphql-transport-ws.
+const (
+	closeGoingAway    = 1001
+	closePolicy       = 1008
+	closeInternal     = 1011
+	closeInvalid      = 4400
+	closeUnauthorized = 4401
+	closeForbidden    = 4403
+	closeSubprotocol  = 4406
+	closeInitTimeout  = 4408
+	closeExists       = 4409
+	closeManyInits    = 4429
+)
+
+// Limits of a connection.
+const (
+	initTimeout  = 5 * time.Second
+	sendTimeout  = 10 * time.Second
+	pingEvery    = 25 * time.Second
+	pongTimeout  = 10 * time.Second
+	maxInit      = 8 << 10   // bytes of messages before somebody has signed in
+	maxText      = 256 << 10 // bytes after it
+	maxID        = 64        // bytes of the id of an operation
+	maxOperation = 10        // queries and mutations at once
+	messageRate  = 100       // messages a second, on average
+	messageBurst = 400
+	maxStrangers = 1000 // connections in which nobody has signed in yet
+)
+
+// connections are what must end before the server does.
+type connections struct {
+	closing chan struct{} // is closed when the server ends
+	ended   chan struct{} // is closed after that, when none is open any more
+
+	mu              sync.Mutex
+	closed          bool
+	open, strangers int
+}
+
+func newConnections() *connections {
+	return &connections{closing: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// enter counts a connection. It returns false if the server ends, or if nobody has signed in
+// yet in too many connections. signedIn says that somebody has, and leave that it is over.
+func (c *connections) enter() (signedIn, leave func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.strangers >= maxStrangers {
+		return nil, nil, false
+	}
+	c.open++
+	c.strangers++
+	signedIn = sync.OnceFunc(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.strangers--
+	})
+	return signedIn, func() {
+		signedIn()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.open--; c.open == 0 && c.closed {
+			close(c.ended)
+		}
+	}, true
+}
+
+// Shutdown ends the long connections, after the answers to what clients asked, and returns when
+// they have ended or ctx does. It may be called once.
+func (h *Handler) Shutdown(ctx context.Context) {
+	c := h.connections
+	c.mu.Lock()
+	c.closed = true
+	close(c.closing)
+	if c.open == 0 {
+		close(c.ended)
+	}
+	c.mu.Unlock()
+	select {
+	case <-c.ended:
+	case <-ctx.Done():
+	}
+}
+
+// Streaming tells whether the request begins a long connection.
+func (h *Handler) Streaming(r *http.Request) bool { return isSocket(r) || isEventStream(r) }
+
+func isSocket(r *http.Request) bool {
+	return r.Method == http.MethodGet && slices.ContainsFunc(r.Header.Values("Upgrade"), func(v string) bool { return strings.EqualFold(v, "websocket") })
+}
+
+// socket is one WebSocket.
+type socket struct {
+	*caller
+	h        *Handler
+	conn     *websocket.Conn
+	joined   bool
+	inFlight sync.WaitGroup
+	slots    chan struct{} // taken by queries and mutations
+
+	mu      sync.Mutex
+	running map[string]context.CancelFunc // operations by their id
+}
+
+// serveSocket serves a WebSocket until one side ends it.
+func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
+	signedIn, leave, ok := h.connections.enter()
+	if !ok {
+		h.Refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
+		return
+	}
+	defer leave()
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: h.streams.Origins})
+	if err != nil {
+		return // it has been answered
+	}
+	defer conn.CloseNow()
+	if conn.Subprotocol() != subprotocol {
+		conn.Close(closeSubprotocol, "Subprotocol not acceptable")
+		return
+	}
+	conn.SetReadLimit(maxInit)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := &socket{
+		caller: &caller{ctx: ctx, out: newOutbox()}, h: h, conn: conn,
+		slots: make(chan struct{}, maxOperation), running: map[string]context.CancelFunc{},
+	}
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		s.write(ctx)
+		cancel()
+	})
+	defer writing.Wait()
+	defer h.subscriptions.leave(s.caller)
+	defer cancel()
+	stopInit := time.AfterFunc(initTimeout, func() { s.out.end(closeInitTimeout, "Connection initialisation timeout") })
+	defer stopInit.Stop()
+	pace := rate.NewLimiter(messageRate, messageBurst) // what comes faster waits
+	for {
+		kind, data, err := conn.Read(ctx)
+		if err != nil || pace.Wait(ctx) != nil {
+			return
+		}
+		if kind != websocket.MessageText || !s.receive(data) {
+			s.out.end(closeInvalid, "Invalid message received")
+		}
+		if s.joined {
+			signedIn()
+			stopInit.Stop()
+		}
+	}
+}
+
+// write sends what there is to send, until the connection ends.
+func (s *socket) write(ctx context.Context) {
+	closing := s.h.connections.closing
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for {
+		messages, code, reason := s.out.take()
+		for _, m := range messages {
+			sending, cancel := context.WithTimeout(ctx, sendTimeout)
+			err := s.conn.Write(sending, websocket.MessageText, m.text())
+			cancel()
+			if err != nil {
+				s.conn.CloseNow()
+				return
+			}
+		}
+		if code != 0 {
+			s.conn.Close(websocket.StatusCode(code), reason)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-closing:
+			closing = nil
+			go func() {
+				s.inFlight.Wait()
+				s.out.end(closeGoingAway, "The server is going away.")
+			}()
+		case <-s.out.wake:
+		case <-ticker.C:
+			go func() {
+				waiting, cancel := context.WithTimeout(ctx, pongTimeout)
+				defer cancel()
+				if s.conn.Ping(waiting) != nil {
+					s.conn.CloseNow()
+				}
+			}()
+		}
+	}
+}
+
+// text returns the message as graphql-transport-ws has it.
+func (m *message) text() []byte {
+	b := make([]byte, 0, len(m.payload)+len(m.id)+48)
+	b = append(append(append(b, `{"type":"`...), m.kind...), '"')
+	if m.id != "" {
+		b = appendJSON(append(b, `,"id":`...), m.id)
+	}
+	if m.payload != nil {
+		b = append(append(b, `,"payload":`...), m.payload...)
+	}
+	return append(b, '}')
+}
+
+// receive acts on a message. It returns false if it is none of the protocol.
+func (s *socket) receive(data []byte) bool {
+	value, err := request.JSON(data)
+	members, ok := value.(map[string]any)
+	if err != nil || !ok {
+		return false
+	}
+	kind, _ := members["type"].(string)
+	id, _ := members["id"].(string)
+	payload, ok := members["payload"].(map[string]any)
+	switch {
+	case !ok && members["payload"] != nil:
+		return false
+	case kind == "ping":
+		s.out.send("pong", "", nil)
+	case kind == "pong":
+	case kind == "connection_init":
+		s.init(payload)
+	case kind != "subscribe" && kind != "complete", id == "", len(id) > maxID:
+		return false
+	case !s.joined:
+		s.out.end(closeUnauthorized, "Unauthorized")
+	case kind == "complete":
+		s.mu.Lock()
+		if cancel := s.running[id]; cancel != nil {
+			cancel()
+		}
+		s.mu.Unlock()
+		s.h.subscriptions.unsubscribe(s.caller, id)
+	default:
+		var params graphql.RawParams
+		if bad := read(payload, "member", &params); bad != nil {
+			s.fail(id, gqlerror.List{refused(fault.Invalid, bad.message, nil)})
+			return true
+		}
+		s.begin(id, &params)
+	}
+	return true
+}
+
+// init signs the client in by the Authorization in the payload, a header's value.
+func (s *socket) init(payload map[string]any) {
+	if s.joined {
+		s.out.end(closeManyInits, "Too many initialisation requests")
+		return
+	}
+	for name, value := range payload {
+		if text, ok := value.(string); ok && strings.EqualFold(name, "Authorization") {
+			s.authorization = text
+		}
+	}
+	if s.authorization == "" {
+		s.out.end(closeForbidden, "Forbidden: send Authorization in the payload of connection_init")
+		return
+	}
+	err := s.h.subscriptions.join(s.caller)
+	limited, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil:
+		s.joined = true
+		s.conn.SetReadLimit(maxText)
+		s.out.send("connection_ack", "", nil)
+	case ok && limited.Kind == fault.RateLimited:
+		s.out.end(closePolicy, limited.Message)
+	case !errors.Is(err, errEnded):
+		s.out.end(closeInternal, fault.TextUnavailable)
+	}
+}
+
+// begin begins a subscription: what is asked for after it on this connection is as new as what
+// it will tell of. A query or a mutation is executed beside its caller, only so many at once.
+func (s *socket) begin(id string, params *graphql.RawParams) {
+	ctx, cancel := context.WithTimeout(s.ctx, maxDuration)
+	s.mu.Lock()
+	_, taken := s.running[id]
+	taken = taken || s.h.subscriptions.has(s.caller, id)
+	if !taken {
+		s.running[id] = cancel
+	}
+	s.mu.Unlock()
+	if taken {
+		cancel()
+		s.out.end(closeExists, "Subscriber for "+id+" already exists")
+		return
+	}
+	finish := func() {
+		s.mu.Lock()
+		delete(s.running, id)
+		s.mu.Unlock()
+		cancel()
+	}
+	prepared, refusal := s.h.admit(ctx, s.caller, params, func(*ast.OperationDefinition) *gqlerror.Error { return nil })
+	if refusal == nil && prepared.subscribes() {
+		refusal = prepared.subscribe(s.caller, id)
+		if refusal == nil {
+			finish()
+			return
+		}
+	}
+	if refusal != nil {
+		s.fail(id, refusal.Errors)
+		finish()
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		prepared.leave()
+		finish()
+		return
+	}
+	s.inFlight.Go(func() {
+		response := prepared.run()
+		if !errors.Is(ctx.Err(), context.Canceled) { // otherwise the client no longer wants it
+			s.out.send("next", id, body(response))
+			s.out.send("complete", id, nil)
+		}
+		finish()
+		<-s.slots
+	})
+}
+
+// fail tells that an operation was not executed.
+func (s *socket) fail(id string, errs gqlerror.List) {
+	s.out.send("error", id, appendJSON(nil, errs))
+}
+
+// admitted is an operation that is let in and has nothing wrong with it. One of its methods run,
+// subscribe and leave must be called.
+type admitted struct {
+	h         *Handler
+	ctx       context.Context
+	operation *graphql.OperationContext
+	leave     func()
+}
+
+// admit prepares an operation of a caller, as the one that it is now, which ends when ctx does.
+// It returns what is wrong with it, if anything is.
+func (h *Handler) admit(ctx context.Context, c *caller, params *graphql.RawParams, refuse func(*ast.OperationDefinition) *gqlerror.Error) (*admitted, *graphql.Response) {
+	identified, _, err := h.subscriptions.look(c)
+	if err != nil {
+		return nil, &graphql.Response{Errors: gqlerror.List{presentFault(fault.Of(err)[0])}}
+	}
+	identified, cancel := context.WithCancelCause(identified)
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	identified, free, refusal := h.streams.Admit(identified)
+	leave := func() {
+		free()
+		stop()
+		cancel(nil)
+	}
+	if refusal != nil {
+		stop()
+		cancel(nil)
+		return nil, &graphql.Response{Errors: gqlerror.List{presentFault(refusal)}}
+	}
+	prepared, operation, wrong := h.prepare(graphql.StartOperationTrace(identified), params, refuse)
+	if wrong != nil {
+		leave()
+		return nil, wrong
+	}
+	return &admitted{h, prepared, operation, leave}, nil
+}
+
+// subscribes tells whether the operation is a subscription.
+func (a *admitted) subscribes() bool { return a.operation.Operation.Operation == ast.Subscription }
+
+// subscribe begins a subscription. It returns what is wrong with it, if anything is.
+func (a *admitted) subscribe(c *caller, id string) *graphql.Response {
+	defer a.leave()
+	return a.h.subscriptions.subscribe(a.ctx, c, id, a.operation)
+}
+
+// run executes a query or a mutation.
+func (a *admitted) run() *graphql.Response {
+	defer a.leave()
+	return a.h.run(a.ctx, a.operation)
+}

@@ -1,0 +1,505 @@
+package graphqlhttp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"caregraph/internal/fault"
+	"caregraph/internal/viewer"
+)
+
+const (
+	keptEvents  = 1000                   // that one subscription has not been told of yet
+	tellingMost = 4                      // groups of equal subscriptions that are told at the same time
+	lookEvery   = 400 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
+)
+
+// Event is something that happened, of which subscriptions may tell.
+type Event struct {
+	Record string // what it happened to; of several events of one record the last is told
+	Minor  bool   // whether it is no news for who is told of another event of the record
+	Clinic int    // whose the record is; 0 if it is nobody's
+	Value  any    // what the resolver knows of it; nil: something may have been missed
+}
+
+// Subscribe is what a resolver of a subscription returns. An operation that subscribes is
+// executed once to check it, and then once more for each event that wants returns true for.
+//
+// check is called the first time, and tells why nobody can subscribe so. see is called for an
+// event and returns what is told of it, or nil if nothing is.
+func Subscribe[T any](ctx context.Context, wants func(Event) bool, check func() error, see func(Event) (*T, error)) (<-chan *T, error) {
+	told := make(chan *T, 1)
+	defer close(told)
+	run, ok := ctx.Value(runKey{}).(*run)
+	if !ok {
+		return nil, errors.New("a subscription is executed as something else")
+	}
+	if run.event == nil {
+		run.wants = wants
+		return told, check()
+	}
+	v, err := see(*run.event)
+	if v != nil {
+		told <- v
+	}
+	return told, err
+}
+
+type runKey struct{}
+
+// run is one execution of an operation that subscribes.
+type run struct {
+	event *Event           // nil: it is only checked
+	wants func(Event) bool // which events it wants
+}
+
+// subscriptions tells subscribers what happens. Those who ask for the same and have the same
+// right are told by one execution.
+type subscriptions struct {
+	*Handler
+	turn chan struct{} // taken while a group is told
+
+	mu       sync.Mutex
+	groups   map[string]*group // by what is asked for
+	callers  map[*caller]bool
+	ofUser   map[int]*counts
+	watching bool
+}
+
+// counts are what a user has open.
+type counts struct{ connections, subscriptions int }
+
+func newSubscriptions(h *Handler) *subscriptions {
+	return &subscriptions{Handler: h, turn: make(chan struct{}, tellingMost), groups: map[string]*group{}, callers: map[*caller]bool{}, ofUser: map[int]*counts{}}
+}
+
+// group is subscriptions that ask for the same.
+type group struct {
+	key       string
+	operation *graphql.OperationContext
+	wants     func(Event) bool
+	personal  bool // what is asked for is another thing for each user
+
+	// Guarded by subscriptions.mu.
+	members map[*subscriber]bool
+	records []string // of the events, in their order
+	events  map[string]Event
+	telling bool
+}
+
+// subscriber is one subscription of a caller.
+type subscriber struct {
+	*caller
+	id     string // of the subscription
+	group  *group
+	missed bool // something, and has not been told so; guarded by subscriptions.mu
+}
+
+// caller is who subscribes over one connection. It is told as the one that it is at that
+// moment.
+type caller struct {
+	ctx           context.Context // of the connection
+	authorization string
+	out           *outbox
+
+	// Guarded by subscriptions.mu.
+	viewer viewer.Viewer // as it was when it was looked at last
+	sight  []int         // the clinics whose records it may see; nil if those may be all
+	seen   []int         // with those whose records it could see before that; nil as in sight
+	stale  bool          // its rights may have changed since
+	subs   map[string]*subscriber
+}
+
+// errEnded is the failure to find out who is calling when the session has ended.
+var errEnded = errors.New("the session has ended")
+
+// look finds out who is calling. If the session has ended, the connection does, too. If the
+// caller may see other records than before, it may have missed something.
+func (s *subscriptions) look(c *caller) (context.Context, viewer.Viewer, error) {
+	s.mu.Lock()
+	stale := c.stale
+	c.stale = false
+	s.mu.Unlock()
+	ctx := s.streams.Identify(c.ctx, c.authorization)
+	v, err := viewer.FromContext(ctx)
+	if errors.Is(err, viewer.ErrBadToken) || errors.Is(err, viewer.ErrAnonymous) {
+		c.out.end(closeUnauthorized, "The sign-in has ended.")
+		return nil, v, errEnded
+	}
+	s.mu.Lock()
+	before, sight := c.viewer, c.sight
+	s.mu.Unlock()
+	if err == nil && (before.Right(true) != v.Right(true) || stale && v.Beyond()) {
+		sight, err = s.contract.Sight(s.contract.Begin(ctx, false))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		c.stale = c.stale || stale
+		return nil, v, err
+	}
+	if before.UserID != 0 && (before.Right(true) != v.Right(true) || !slices.Equal(c.sight, sight)) {
+		for _, sub := range c.subs {
+			sub.missed = true
+		}
+		c.seen = slices.Concat(c.sight, sight) // it is told that what it saw is gone
+	}
+	if before.UserID == 0 || c.sight == nil || sight == nil {
+		c.seen = sight
+	}
+	c.viewer, c.sight = v, sight
+	return ctx, v, nil
+}
+
+// join lets a caller in who subscribes. It fails with fault.RateLimited if its user has too
+// many connections, with errEnded, or with the database's error.
+func (s *subscriptions) join(c *caller) error {
+	c.subs = map[string]*subscriber{}
+	if _, _, err := s.look(c); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.ofUser[c.viewer.UserID]
+	if of == nil {
+		of = &counts{}
+		s.ofUser[c.viewer.UserID] = of
+	}
+	if over(of.connections+1, s.streams.Most) {
+		return tooMany("No more than %d connections of one user at once.", s.streams.Most)
+	}
+	of.connections++
+	s.callers[c] = true
+	if !s.watching {
+		s.watching = true
+		go s.watch()
+	}
+	return nil
+}
+
+func tooMany(format string, most int) error {
+	return &fault.Error{Kind: fault.RateLimited, Message: fmt.Sprintf(format, most), RetryAfter: time.Second}
+}
+
+// leave ends all subscriptions of a caller.
+func (s *subscriptions) leave(c *caller) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.callers[c] {
+		return
+	}
+	for _, sub := range c.subs {
+		s.remove(sub)
+	}
+	delete(s.callers, c)
+	of := s.ofUser[c.viewer.UserID]
+	if of.connections--; of.connections == 0 {
+		delete(s.ofUser, c.viewer.UserID)
+	}
+}
+
+// subscribe begins a subscription. Its operation has been prepared in the context, which is
+// one of the caller as it is now. It returns what is wrong with it, if anything is.
+func (s *subscriptions) subscribe(ctx context.Context, c *caller, id string, o *graphql.OperationContext) *graphql.Response {
+	check := &run{}
+	responses, checked := s.exec.DispatchOperation(context.WithValue(ctx, runKey{}, check), o)
+	if refusal := responses(checked); refusal != nil || check.wants == nil {
+		if refusal == nil {
+			refusal = s.exec.DispatchError(checked, gqlerror.List{{Err: context.Cause(ctx), Message: "timeout"}})
+		} else if err := s.contract.Settle(checked, refusal); err != nil {
+			refusal = s.exec.DispatchError(checked, gqlerror.List{{Err: err, Message: "access log"}})
+		}
+		return refusal
+	}
+	asked, err := json.Marshal([]any{o.RawQuery, o.OperationName, o.Variables})
+	if err != nil {
+		panic(err) // they came as JSON
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.callers[c] {
+		return &graphql.Response{Errors: gqlerror.List{refused(fault.Unavailable, "The connection has ended.", nil)}}
+	}
+	of := s.ofUser[c.viewer.UserID]
+	if over(max(len(c.subs), of.subscriptions)+1, s.streams.Most) {
+		err := tooMany("No more than %d subscriptions of one user at once.", s.streams.Most)
+		return &graphql.Response{Errors: gqlerror.List{presentFault(fault.Of(err)[0])}}
+	}
+	g := s.groups[string(asked)]
+	if g == nil {
+		g = &group{key: string(asked), operation: o, wants: check.wants, personal: s.personal(o.Operation.SelectionSet, map[*ast.FragmentDefinition]bool{}), members: map[*subscriber]bool{}, events: map[string]Event{}}
+		s.groups[g.key] = g
+	}
+	of.subscriptions++
+	c.subs[id] = &subscriber{caller: c, id: id, group: g}
+	g.members[c.subs[id]] = true
+	return nil
+}
+
+// unsubscribe ends a subscription, if there is one of the id.
+func (s *subscriptions) unsubscribe(c *caller, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub := c.subs[id]; sub != nil {
+		s.remove(sub)
+		c.out.drop(id)
+	}
+}
+
+// remove ends a subscription. Who calls it holds the lock.
+func (s *subscriptions) remove(sub *subscriber) {
+	delete(sub.subs, sub.id)
+	delete(sub.group.members, sub)
+	if len(sub.group.members) == 0 {
+		delete(s.groups, sub.group.key)
+	}
+	s.ofUser[sub.viewer.UserID].subscriptions--
+}
+
+// personal tells whether the selections show something of which each user sees another part.
+func (s *subscriptions) personal(selections ast.SelectionSet, seen map[*ast.FragmentDefinition]bool) bool {
+	return slices.ContainsFunc(selections, func(selection ast.Selection) bool {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			return selection.Definition != nil && slices.Contains(s.contract.Personal, selection.Definition.Type.Name()) || s.personal(selection.SelectionSet, seen)
+		case *ast.InlineFragment:
+			return s.personal(selection.SelectionSet, seen)
+		case *ast.FragmentSpread:
+			if seen[selection.Definition] {
+				return false
+			}
+			seen[selection.Definition] = true
+			return s.personal(selection.Definition.SelectionSet, seen)
+		}
+		return true
+	})
+}
+
+// Changed tells subscribers of an event, beside its caller.
+func (h *Handler) Changed(e Event) {
+	s := h.subscriptions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.groups {
+		if !g.wants(e) {
+			continue
+		}
+		_, known := g.events[e.Record]
+		if !known {
+			g.records = append(g.records, e.Record)
+		}
+		if !known || !e.Minor {
+			g.events[e.Record] = e
+		}
+		if len(g.records) > keptEvents {
+			clear(g.events)
+			g.records = nil
+			for member := range g.members {
+				member.missed = true
+			}
+		}
+		s.wake(g)
+	}
+}
+
+// Doubt says that the rights or the sign-ins of a user, or of anybody if it is 0, may have
+// changed.
+func (h *Handler) Doubt(user int) {
+	s := h.subscriptions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.callers {
+		c.stale = c.stale || user == 0 || user == c.viewer.UserID
+	}
+}
+
+// Missed says that something may have changed of which nobody was told.
+func (h *Handler) Missed() {
+	s := h.subscriptions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.callers {
+		c.stale = true
+	}
+	for _, g := range s.groups {
+		for member := range g.members {
+			member.missed = true
+		}
+		s.wake(g)
+	}
+}
+
+// wake tells a group what it has not been told of yet, beside its caller, who holds the lock.
+func (s *subscriptions) wake(g *group) {
+	if !g.telling {
+		g.telling = true
+		go s.tell(g)
+	}
+}
+
+// tell tells a group until nothing is left.
+func (s *subscriptions) tell(g *group) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	for first := true; ; first = false {
+		s.mu.Lock()
+		events := make([]Event, len(g.records))
+		for i, record := range g.records {
+			events[i] = g.events[record]
+		}
+		clear(g.events)
+		g.records = nil
+		var members []*subscriber
+		missed := map[*subscriber]bool{}
+		for m := range g.members {
+			if first && m.missed {
+				m.missed = false
+				missed[m] = true
+			}
+			if missed[m] || len(events) > 0 && (m.stale || slices.ContainsFunc(events, m.near)) {
+				members = append(members, m)
+			}
+		}
+		if g.telling = len(events) > 0 || len(members) > 0; !g.telling {
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		s.tellAudiences(g, members, missed, events)
+	}
+}
+
+// near tells whether an event may be about a record that the caller sees, or saw. Who calls it
+// holds the lock.
+func (c *caller) near(e Event) bool {
+	return e.Clinic == 0 || c.seen == nil || slices.Contains(c.seen, e.Clinic)
+}
+
+// audience is members of a group who have the same right.
+type audience struct {
+	callers []context.Context
+	members []*subscriber
+	near    func(Event) bool
+}
+
+// tellAudiences tells members of a group of events, and those who missed something that they
+// did. Who cannot be told has missed it.
+func (s *subscriptions) tellAudiences(g *group, members []*subscriber, missed map[*subscriber]bool, events []Event) {
+	audiences := map[viewer.Viewer]*audience{}
+	for i, m := range members {
+		ctx, v, err := s.look(m.caller)
+		if errors.Is(err, errEnded) {
+			continue
+		}
+		if err != nil { // nobody is told while it cannot be found out who may be
+			s.miss(members[i:])
+			break
+		}
+		right := v.Right(g.personal)
+		a := audiences[right]
+		if a == nil {
+			s.mu.Lock()
+			a = &audience{near: (&caller{seen: m.seen}).near}
+			s.mu.Unlock()
+			audiences[right] = a
+		}
+		a.callers, a.members = append(a.callers, ctx), append(a.members, m)
+	}
+	for _, a := range audiences {
+		for _, e := range events {
+			if a.near(e) {
+				s.deliver(g, a, e, a.members)
+			}
+		}
+		late := slices.DeleteFunc(slices.Clone(a.members), func(m *subscriber) bool { return !missed[m] })
+		if len(late) > 0 {
+			s.deliver(g, a, Event{}, late)
+		}
+	}
+}
+
+// miss says that members missed something.
+func (s *subscriptions) miss(members []*subscriber) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range members {
+		m.missed = true
+	}
+}
+
+// deliver tells members of an audience of an event.
+func (s *subscriptions) deliver(g *group, a *audience, e Event, members []*subscriber) {
+	ctx, cancel := context.WithTimeout(context.WithValue(graphql.StartOperationTrace(a.callers[0]), runKey{}, &run{event: &e}), maxDuration)
+	defer cancel()
+	ctx = s.contract.Begin(ctx, false)
+	s.contract.Share(ctx, a.callers[1:])
+	responses, executed := s.exec.DispatchOperation(ctx, g.operation)
+	response := responses(executed)
+	switch {
+	case response == nil && ctx.Err() == nil:
+		return // the viewer may not know
+	case response == nil, response.Data == nil, slices.ContainsFunc(response.Errors, func(err *gqlerror.Error) bool { return err.Extensions["code"] == string(fault.Unavailable) }):
+		s.miss(members)
+		return
+	}
+	payload := body(response)
+	var full []*subscriber
+	for _, m := range members {
+		if !m.out.push(m.id, e.Record, e.Minor, payload) {
+			full = append(full, m)
+		}
+	}
+	s.miss(full)
+}
+
+// watch looks from time to time at those who subscribe, until there are none.
+func (s *subscriptions) watch() {
+	for {
+		time.Sleep(lookEvery)
+		s.mu.Lock()
+		if len(s.callers) == 0 {
+			s.watching = false
+			s.mu.Unlock()
+			return
+		}
+		sure, now := s.streams.Sure(), time.Now()
+		var doubtful []*caller
+		for c := range s.callers {
+			if c.stale || !sure || !now.Before(c.viewer.Expires) {
+				doubtful = append(doubtful, c)
+			}
+		}
+		s.mu.Unlock()
+		for _, c := range doubtful {
+			if _, _, err := s.look(c); err != nil && !errors.Is(err, errEnded) {
+				break // the database does not answer
+			}
+		}
+		s.mu.Lock()
+		for _, g := range s.groups {
+			for m := range g.members {
+				if m.missed {
+					s.wake(g)
+					break
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// has tells whether the caller has a subscription of the id.
+func (s *subscriptions) has(c *caller, id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.subs[id] != nil
+}
