@@ -115,6 +115,11 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 			added = added || built
 		}
 	}
+	if err == nil {
+		var finer bool
+		finer, err = countFiner(ctx, c)
+		added = added || finer
+	}
 	if added && err == nil {
 		_, err = c.ExecContext(ctx, "ANALYZE users, doctors, patients") // what is in an expression is counted only if an index has it
 	}
@@ -127,6 +132,37 @@ func (db *DB) IndexSearch(ctx context.Context) error {
 		return fmt.Errorf("index search: %w", err)
 	}
 	return nil
+}
+
+// samples is of how many texts PostgreSQL keeps a sample to tell how many rows a search matches.
+// Of its usual hundred none holds a word that one text in thirty has, after one ANALYZE of
+// twenty: then a search reads all of those.
+const samples = 400
+
+// countFiner makes the samples of what is searched as large as that, where they are not. It
+// tells whether some were not.
+func countFiner(ctx context.Context, c *sql.Conn) (some bool, err error) {
+	rows, err := c.QueryContext(ctx, `SELECT format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', c.relname, a.attnum, $1::int)
+		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE c.oid IN (to_regclass('patient_clinic_find'), to_regclass('patient_find'), to_regclass('doctor_find'), to_regclass('user_find'))
+		AND pg_get_indexdef(c.oid, a.attnum, false) LIKE '%||%' AND coalesce(a.attstattarget, -1) <> $1`, samples)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	var statements []string
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			return false, err
+		}
+		statements = append(statements, statement)
+	}
+	if err := rows.Err(); err != nil || statements == nil {
+		return false, err
+	}
+	_, err = c.ExecContext(ctx, strings.Join(statements, "; "))
+	return true, err
 }
 
 // unlimited returns a session of PostgreSQL without the limits of a server's own

@@ -46,6 +46,11 @@ func TestIndexSearch(t *testing.T) {
 	if err != nil || !valid {
 		t.Errorf("the index that was left half built is valid: %t, %v", valid, err)
 	}
+	var sampled int
+	err = db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname LIKE '%\\_find' AND a.attstattarget = 400").Scan(&sampled)
+	if err != nil || sampled != 4 {
+		t.Errorf("of %d of the 4 texts there is a fine sample: %v", sampled, err)
+	}
 }
 
 // TestIndexSearchTogether checks that servers that start together do not wait
