@@ -20,7 +20,7 @@ import (
 const (
 	keptEvents  = 1000                   // that one subscription has not been told of yet
 	tellingMost = 4                      // groups of equal subscriptions that are told at the same time
-	lookEvery   = 400 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
+	lookEvery   = 200 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
 )
 
 // Event is something that happened, of which subscriptions may tell.

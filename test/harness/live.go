@@ -159,6 +159,20 @@ func (s *Socket) Code(t testing.TB) int {
 	}
 }
 
+// Follow subscribes a caller over a WebSocket. What happens after it returns is told.
+func (a *API) Follow(t testing.TB, c Caller, document string, variables map[string]any) *Socket {
+	t.Helper()
+	s := a.Connect(t, c)
+	s.Subscribe(t, "1", document, variables)
+	s.Subscribe(t, "begun", "{ __typename }", nil)
+	for m := s.Next(t); m.Type != "complete"; m = s.Next(t) {
+		if m.ID != "begun" {
+			t.Fatalf("%s %s", m.Type, m.Payload)
+		}
+	}
+	return s
+}
+
 // Stream is an event stream of a client.
 type Stream struct {
 	Status   int

@@ -118,6 +118,57 @@ func (r *rights) ends(s *harness.Server, u harness.Caller, document, lost string
 	}
 }
 
+// patients is a subscription that shows what a right shows.
+const patients = `subscription { patientChanged { kind id patient { name } } }`
+
+// followed is a right that ends while its user subscribes on a server.
+type followed struct {
+	server *harness.Server
+	socket *harness.Socket
+}
+
+// follow subscribes a user on both servers.
+func (r *rights) follow(u harness.Caller) []followed {
+	r.Helper()
+	var all []followed
+	for _, s := range []*harness.Server{r.here, r.there} {
+		all = append(all, followed{s, s.Follow(r.T, u, patients, nil)})
+	}
+	return all
+}
+
+// signedOff checks that the sockets of a sign-in that ended at an instant close within a second.
+func (r *rights) signedOff(all []followed, ended time.Time) {
+	r.Helper()
+	for _, f := range all {
+		if code := f.socket.Code(r.T); code != 4401 || time.Since(ended) > other {
+			r.Errorf("a socket ends with %d after %s", code, time.Since(ended))
+		}
+	}
+}
+
+// unseen checks that who lost the right to see a patient at an instant is not shown what it
+// becomes: at once on the same server, after a second on the other. It would have been told
+// before a patient of the user's own is.
+func (r *rights) unseen(u harness.Caller, all []followed, patient int, ended time.Time) {
+	r.Helper()
+	for i, f := range all {
+		if i > 0 {
+			time.Sleep(time.Until(ended.Add(other)))
+		}
+		r.exec("UPDATE patients SET name = 'Bela the second' WHERE id = $1", patient)
+		for last := r.here.CreatePatient(r.T, u, "Own"); ; {
+			m := f.socket.Next(r.T)
+			if strings.Contains(string(m.Payload), "second") {
+				r.Errorf("server %d still tells %s", i+1, m.Payload)
+			}
+			if strings.Contains(string(m.Payload), fmt.Sprintf(`"id":"%d"`, last)) {
+				break
+			}
+		}
+	}
+}
+
 // deaf ends the connections over which the servers listen.
 func (r *rights) deaf() {
 	r.Helper()
@@ -224,6 +275,7 @@ func TestRightsEnd(t *testing.T) {
 				document = record()
 			}
 			r.remembered(u, document)
+			sockets := r.follow(u)
 			way.end(u)
 			ended := time.Now()
 			if got := r.outcome(r.here, u, document); got != way.lost && !way.other {
@@ -231,6 +283,11 @@ func TestRightsEnd(t *testing.T) {
 			}
 			for _, s := range []*harness.Server{r.here, r.there} {
 				r.ends(s, u, document, way.lost, ended)
+			}
+			if way.lost == harness.Unauthenticated {
+				r.signedOff(sockets, ended)
+			} else {
+				r.unseen(u, sockets, patient, ended)
 			}
 			if strings.HasPrefix(way.name, "the listeners") { // what was remembered before is not any more
 				r.remembers()
@@ -313,6 +370,7 @@ func (r *rights) signsOut(when string) {
 	r.Helper()
 	u := r.user(nil)
 	r.remembered(u, whoever)
+	sockets := r.follow(u)
 	r.here.Must(r.T, u, `mutation { logout }`, nil)
 	ended := time.Now()
 	if got := r.outcome(r.here, u, whoever); got != harness.Unauthenticated {
@@ -322,6 +380,7 @@ func (r *rights) signsOut(when string) {
 	if got := r.outcome(r.there, u, whoever); got != harness.Unauthenticated {
 		r.Errorf("%s, later: %s", when, got)
 	}
+	r.signedOff(sockets, ended)
 }
 
 // network passes on what is sent, after a time, unless it is silent.
