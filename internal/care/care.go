@@ -123,7 +123,8 @@ func DeleteDoctor(ctx context.Context, id int, expected *int, now time.Time) (in
 	if _, err := db.Practice.Delete().Where(practice.DoctorID(id)).Exec(ctx); err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}
-	treated, err := db.Mapping.Query().Where(mapping.DoctorID(id), mapping.IsActive(true)).Select(mapping.FieldPatientID, mapping.FieldClinicID).All(ctx)
+	treated, err := db.Mapping.Query().Where(mapping.DoctorID(id), mapping.IsActive(true)).
+		Order(mapping.ByAssignedDate(), mapping.ByID()).Modify(rule.Lock).All(ctx) // in the order of a merge
 	if err != nil {
 		return 0, fmt.Errorf("delete doctor: %w", err)
 	}

@@ -1,9 +1,11 @@
 package care
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"caregraph/ent"
 	"caregraph/ent/accessevent"
+	"caregraph/ent/doctor"
 	"caregraph/ent/invitation"
 	"caregraph/ent/mapping"
 	"caregraph/ent/patient"
@@ -161,8 +164,10 @@ func part(ctx context.Context, duplicate *ent.Patient) error {
 		return err
 	}
 	var ids, moved, ended []int
+	doctors := map[int]bool{}
 	for _, m := range own {
 		ids = append(ids, m.ID)
+		doctors[m.DoctorID] = true
 	}
 	moves, err := db.Revision.Query().Where(revision.MappingIDIn(ids...)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
 	if err != nil {
@@ -191,6 +196,10 @@ func part(ctx context.Context, duplicate *ent.Patient) error {
 		if !m.IsActive && m.EndedAt.Equal(merged) && !over {
 			ended = append(ended, m.ID)
 		}
+	}
+	// Who deletes a doctor locks the doctor before the mappings.
+	if _, err := db.Doctor.Query().Where(doctor.IDIn(slices.Sorted(maps.Keys(doctors))...)).Order(doctor.ByID()).Select(doctor.FieldID).Modify(rule.Share).Ints(ctx); err != nil {
+		return err
 	}
 	if err := db.Mapping.Update().Where(mapping.IDIn(moved...)).SetPatientID(duplicate.ID).Exec(ctx); err != nil {
 		return err
@@ -264,36 +273,40 @@ func sinceMerge(ctx context.Context, keep int, duplicate *ent.Patient) (taken di
 	return taken, since, nil
 }
 
-// forgetTaken removes what a record took from a duplicate from its history: the values that
-// the merge set, and that were there before the next change of each. They are the
-// duplicate's again, and its history has them.
+// forgetTaken removes what a record took from a duplicate from its history, as if the next
+// change of each column had been made of what was there before the merge: what was taken is the
+// duplicate's again, and its history has it.
 func forgetTaken(ctx context.Context, keep int, duplicate *ent.Patient) error {
 	db := ent.FromContext(ctx)
 	revisions, err := db.Revision.Query().Where(revision.PatientID(keep)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
 	if err != nil {
 		return err
 	}
-	var left map[string]bool // columns whose next change still tells
+	left := map[string]json.RawMessage{} // what was before the merge, of columns whose next change follows
 	for _, r := range revisions {
 		d, err := diffOf(r)
 		if err != nil {
 			return err
 		}
-		merge, known := r.Kind == revision.KindMerge && r.At.Equal(*duplicate.DeletedAt), len(d)
-		for column := range d {
+		merge, changed := r.Kind == revision.KindMerge && r.At.Equal(*duplicate.DeletedAt), false
+		for column, values := range d {
+			before, taken := left[column]
 			switch {
 			case merge && column != patient.FieldLastMergedID:
-				if left == nil {
-					left = map[string]bool{}
-				}
-				left[column] = true
+				left[column] = values[0]
 				delete(d, column)
-			case left[column]:
+			case !taken:
+				continue
+			case bytes.Equal(before, values[1]):
 				delete(left, column)
 				delete(d, column)
+			default:
+				delete(left, column)
+				d[column] = [2]json.RawMessage{before, values[1]}
 			}
+			changed = true
 		}
-		if len(d) == known {
+		if !changed {
 			continue
 		}
 		text, err := json.Marshal(d)

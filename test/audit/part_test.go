@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,44 @@ func TestPart(t *testing.T) {
 			t.Errorf("%d revisions have what was erased (%v)", left, err)
 		}
 	})
+	eachWorld("an account removed between two undone merges", func(t *testing.T, w *world, asha harness.Caller) {
+		mira, zoya := w.RegisterAs(t, "mira", "patient"), w.RegisterAs(t, "zoya", "patient")
+		for patient, c := range map[int]harness.Caller{2: mira, 3: zoya} {
+			_, code := w.Invite(t, asha, "invitePatient(patientId: $id)", patient)
+			w.Accept(t, c, code)
+		}
+		w.Must(t, asha, merge, into(2, 1, "ACCOUNT"))
+		w.Must(t, asha, merge, into(2, 3, "ACCOUNT"))
+		w.Must(t, asha, `mutation { removeAccount(patientId: 2) }`, nil)
+		for _, duplicate := range []int{3, 1} {
+			w.Must(t, asha, restorePatient, id(duplicate))
+			for patient, c := range map[int]harness.Caller{1: w.callers["arjun"], 2: mira, 3: zoya} {
+				w.Expect(t, c.Email, c, `query($id: ID!) { patient(id: $id) { name } }`, id(patient), harness.NotFound)
+			}
+		}
+	})
+	eachWorld("a name changed between two undone merges", func(t *testing.T, w *world, asha harness.Caller) {
+		w.Must(t, asha, merge, into(2, 1, "NAME"))
+		w.Must(t, asha, merge, into(2, 3, "NAME"))
+		w.Must(t, asha, `mutation { updatePatient(id: 2, input: {name: "Zubrowka"}) { id } }`, nil)
+		w.Must(t, asha, restorePatient, id(3))
+		w.Must(t, asha, restorePatient, id(1))
+		w.Expect(t, "the name", asha, `{ patient(id: 2) { name } }`, nil, `{"data":{"patient":{"name":"Zubrowka"}}}`)
+	})
+	eachWorld("what was of its own before", func(t *testing.T, w *world, asha harness.Caller) {
+		w.Must(t, asha, `mutation { a: updatePatient(id: 1, input: {medicalHistory: "Penicillin"}) { id } b: updatePatient(id: 2, input: {medicalHistory: "Bandersnatch"}) { id } }`, nil)
+		w.Must(t, asha, merge, into(1, 2, "MEDICAL_HISTORY"))
+		w.Must(t, asha, `mutation { updatePatient(id: 1, input: {medicalHistory: "None known"}) { id } }`, nil)
+		w.Must(t, asha, restorePatient, id(2))
+		if got := history(t, w.API, asha, "patient", 1); !strings.Contains(got, "Penicillin") || strings.Contains(got, "Bandersnatch") {
+			t.Errorf("the history is %s", got)
+		}
+		var revision int
+		if err := w.DB.QueryRow("SELECT id FROM revisions WHERE patient_id = 1 AND diff LIKE '%Penicillin%' ORDER BY id LIMIT 1").Scan(&revision); err != nil {
+			t.Fatal(err)
+		}
+		w.Expect(t, "set back", asha, `mutation($r: ID!) { revertPatient(id: 1, revision: $r) { medicalHistory } }`, map[string]any{"r": revision}, `{"data":{"revertPatient":{"medicalHistory":"Penicillin"}}}`)
+	})
 	eachWorld("a kept answer of who was erased", func(t *testing.T, w *world, asha harness.Caller) {
 		body := graphqlBody(`mutation { updatePatient(id: 1, input: {medicalHistory: "Bandersnatch"}) { medicalHistory } }`)
 		keyed(t, w.API, asha, "k", "POST", "/graphql", body)
@@ -145,9 +184,11 @@ func TestPart(t *testing.T) {
 func TestPartMeanwhile(t *testing.T) {
 	for name, meanwhile := range map[string]struct {
 		locked, by, document string
+		undoFirst            bool
 	}{
-		"erased":         {"SELECT 1 FROM patients WHERE id = 2 FOR UPDATE", "tara", `mutation { erasePatient(id: 2, reason: "Asked for") { at } }`},
-		"doctor deleted": {"SELECT 1 FROM mappings WHERE id = 2 FOR UPDATE", "asha", `mutation { deleteDoctor(id: 1) }`},
+		"erased":              {"SELECT 1 FROM patients WHERE id = 2 FOR UPDATE", "tara", `mutation { erasePatient(id: 2, reason: "Asked for") { at } }`, false},
+		"doctor deleted":      {"SELECT 1 FROM mappings WHERE id = 2 FOR UPDATE", "asha", `mutation { deleteDoctor(id: 1) }`, false},
+		"doctor then deleted": {"SELECT 1 FROM mappings WHERE id = 1 FOR UPDATE", "asha", `mutation { deleteDoctor(id: 1) }`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := storetest.Open(t, storetest.URL(t, dialect.Postgres)) // on SQLite who writes is alone
@@ -162,10 +203,17 @@ func TestPartMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			replies := make(chan string, 2)
-			go func() { replies <- w.Query(t, w.callers[meanwhile.by], meanwhile.document, nil) }()
-			time.Sleep(300 * time.Millisecond)
-			go func() { replies <- w.Query(t, w.callers["asha"], restorePatient, id(1)) }()
-			time.Sleep(300 * time.Millisecond)
+			both := []func(){
+				func() { replies <- w.Query(t, w.callers[meanwhile.by], meanwhile.document, nil) },
+				func() { replies <- w.Query(t, w.callers["asha"], restorePatient, id(1)) },
+			}
+			if meanwhile.undoFirst {
+				slices.Reverse(both)
+			}
+			for _, begin := range both {
+				go begin()
+				time.Sleep(300 * time.Millisecond)
+			}
 			tx.Rollback()
 			for range 2 {
 				if reply := <-replies; strings.Contains(reply, "UNAVAILABLE") {
