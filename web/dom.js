@@ -79,7 +79,7 @@ function become(old, next) {
 	for (const name in handlers.get(old)) any[name] = null;
 	handlers.set(old, Object.assign(old, on) && on);
 	if (!old.hasAttribute("data-own")) match(old, next);
-	for (const name in value) if (value[name] !== before?.[name] && (old !== document.activeElement || old.localName === "select")) any[name] = value[name];
+	for (const name in value) if (value[name] !== before?.[name] && (old !== document.activeElement || old.localName === "select" || any[name] === before?.[name])) any[name] = value[name];
 	given.set(old, value);
 }
 

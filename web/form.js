@@ -26,10 +26,10 @@ export function field({ name, label, type = "text", options = [], hint, value, w
 /** What was typed into a form. @param {HTMLFormElement} form */
 export const typed = (form) => /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
 
-/** Keeps what was typed. @param {any} event @param {any} [base] what the form was filled with */
+/** Keeps what was typed. @param {any} event @param {any} [base] what the form is filled with */
 export function keep(event, base) {
 	const { pathname } = location;
-	if (!drafts.has(pathname)) bases.set(pathname, base);
+	bases.set(pathname, base);
 	drafts.set(pathname, typed(event.currentTarget));
 }
 

@@ -29,12 +29,15 @@ const fields = [
 	["ACCOUNT", "account", (p) => p.account?.username],
 ];
 
+/** What a record says. @param {string} name @param {string | null} [value] */
+const said = (name, value) => value || t(value == null && name === "MEDICAL_HISTORY" ? "neverAsked" : "none");
+
 form("cg-merge", {
 	heading: () => t("mergeTitle"),
 	back: ({ ids: [keep], data }) => [`/patients/${keep}/edit`, data?.keep.name ?? t("patient")],
 	load: ({ ids: [keep, duplicate] }, signal) => request(bothDocument, { keep, duplicate }, signal),
 	fields: ({ keep, duplicate }) => fields.filter(([, , show]) => show(keep) !== show(duplicate)).map(([name, label, show]) => ({
-		name, label, type: "radio", wide: true, value: show(keep) ? "" : "taken", options: [["", show(keep) || t("none")], ["taken", show(duplicate) || t("none")]],
+		name, label, type: "radio", wide: true, value: show(keep) || show(duplicate) == null ? "" : "taken", options: [["", said(name, show(keep))], ["taken", said(name, show(duplicate))]],
 	})),
 	beside: ({ data: { keep, duplicate } }) => h("div.found", h("p", t("mergeText", keep.id, duplicate.id)), link(`/patients/${duplicate.id}/merge/${keep.id}`, t("keepOther", duplicate.id))),
 	action: "merge",

@@ -64,6 +64,33 @@ func TestDashboardMeanwhile(t *testing.T) {
 		w.click("Cancel")
 		w.shows("Priya Rao")
 
+		// A field that has the focus, and nothing typed in it, has what it is now.
+		phone := func(number string) {
+			d.Must(t, chitra, `mutation($n: String!) { updatePatient(id: 1, input: {phone: $n}) { id } }`, map[string]any{"n": number})
+		}
+		w.run(chromedp.Navigate(d.URL + "/admin/patients/1/edit"))
+		w.fill("Name", "Priya A. Rao")
+		phone("9000000003")
+		eval[bool](w, `(`+labelled("Phone")+`.focus(), `+labelled("Phone")+`.form.requestSubmit(), true)`)
+		w.shows("Somebody else changed this record meanwhile.", "Changed meanwhile: 9000000002 → 9000000003")
+		if got := eval[string](w, labelled("Phone")+".value"); got != "9000000003" {
+			t.Errorf("the phone that has the focus is %q", got)
+		}
+
+		// What was shown and not typed is nobody's, also if it is changed back.
+		w.fill("Name", "Priya B. Rao")
+		phone("9000000002")
+		w.click("Patients")
+		w.shows("12 patients")
+		eval[bool](w, `(history.back(), true)`)
+		w.shows("Changed meanwhile: 9000000003 → 9000000002")
+		if got := eval[string](w, labelled("Phone")+".value"); got != "9000000002" {
+			t.Errorf("the phone that was changed back is %q", got)
+		}
+		w.click("Save")
+		w.at("/admin/patients/1")
+		w.shows("Saved.", "Priya B. Rao", "+91 90000 00002")
+
 		// A doctor; in Hindi.
 		w.click("हिन्दी")
 		w.shows("मरीज़")
@@ -85,7 +112,7 @@ func TestDashboardMerge(t *testing.T) {
 		asha := d.Register(t, "asha")
 		d.Staff(t, "admin")
 		d.clinic(t, asha)
-		d.Must(t, asha, `mutation { createPatient(input: {name: "Pria Agarwal", phone: "9123456780", dateOfBirth: "1952-01-03", address: "5 Station Road, Pune", gender: FEMALE, email: "pria@example.com"}) { id } assignDoctor(input: {patientId: 13, doctorId: 5}) { id } }`, nil)
+		d.Must(t, asha, `mutation { createPatient(input: {name: "Pria Agarwal", phone: "9123456780", dateOfBirth: "1952-01-03", address: "5 Station Road, Pune", gender: FEMALE, email: "pria@example.com"}) { id } assignDoctor(input: {patientId: 13, doctorId: 5}) { id } updatePatient(id: 1, input: {medicalHistory: ""}) { id } }`, nil)
 		w := d.open(t, "/admin/patients/13/edit")
 		w.signIn("asha")
 		w.shows("Perhaps recorded twice", "Priya Agarwal", "same phone")
@@ -97,6 +124,10 @@ func TestDashboardMerge(t *testing.T) {
 		w.at("/admin/patients/1/merge/13")
 		w.shows("Record 1 stays. Record 13 becomes part of it", "Pria Agarwal", "5 Station Road, Pune", "pria@example.com")
 		w.lacks("Gender")
+		w.shows("Not asked yet")
+		if got := eval[string](w, `document.querySelector("[name=MEDICAL_HISTORY]:checked").value`); got != "" {
+			t.Errorf("that there is no medical history is not kept, but %q", got)
+		}
 		w.photograph("merge")
 		w.run(phone)
 		w.photograph("merge-phone")
