@@ -57,8 +57,8 @@ type Listener struct {
 // Bus hears what changes. Its methods may be called concurrently. The zero of *Bus is one
 // that never hears anything and never is sure.
 type Bus struct {
-	url, beat string  // of PostgreSQL
-	db        *sql.DB // of SQLite
+	url, beat string  // of PostgreSQL; empty of SQLite
+	db        *sql.DB // in which it changes
 	log       *slog.Logger
 	begun     time.Time
 	kick      chan struct{} // sends a beat at once
@@ -68,6 +68,7 @@ type Bus struct {
 
 	mu        sync.Mutex
 	listening bool
+	proved    chan struct{} // is closed when it hears what is announced in the database
 	flushes   []flush
 	listeners []Listener
 }
@@ -78,8 +79,9 @@ type flush struct {
 	done chan struct{}
 }
 
-// New returns a bus that hears what changes in the database of the URL, as long as Run runs.
-func New(databaseURL string, log *slog.Logger) (*Bus, error) {
+// New returns a bus that hears what changes in a PostgreSQL database, as long as Run runs: over a
+// connection of the URL, which must be the same database.
+func New(databaseURL string, db *sql.DB, log *slog.Logger) (*Bus, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil {
 		return nil, errors.New("the URL of PostgreSQL cannot be read")
@@ -88,7 +90,7 @@ func New(databaseURL string, log *slog.Logger) (*Bus, error) {
 		q.Set("connect_timeout", strconv.Itoa(int(lostAfter.Seconds())))
 		u.RawQuery = q.Encode()
 	}
-	return &Bus{url: u.String(), beat: "caregraph_beat_" + strings.ToLower(rand.Text()), log: log, begun: time.Now(), kick: make(chan struct{}, 1)}, nil
+	return &Bus{url: u.String(), db: db, beat: "caregraph_beat_" + strings.ToLower(rand.Text()), log: log, begun: time.Now(), kick: make(chan struct{}, 1)}, nil
 }
 
 // Watch returns a bus that hears what changes in the SQLite database, as long as Run runs. It
@@ -151,7 +153,7 @@ func (b *Bus) Sure() bool {
 // Flush returns when everything was heard that was committed before it was called. If that
 // takes longer than a second, the bus is not sure any more until it has begun anew.
 func (b *Bus) Flush() {
-	if b == nil || b.db != nil {
+	if b == nil || b.url == "" {
 		return
 	}
 	f := flush{time.Since(b.begun), make(chan struct{})}
@@ -192,7 +194,7 @@ func (b *Bus) Run(ctx context.Context) {
 	}
 	again, told := againFirst, false
 	run := b.listen
-	if b.db != nil {
+	if b.url == "" {
 		run = b.watch
 	}
 	for ctx.Err() == nil {
@@ -227,13 +229,16 @@ func safe(err error) string {
 	if errors.As(err, &lite) {
 		return "sqlite " + strconv.Itoa(lite.Code())
 	}
-	if errors.Is(err, errSilent) {
+	if errors.Is(err, errSilent) || errors.Is(err, errElsewhere) {
 		return err.Error()
 	}
 	return "the connection is lost"
 }
 
-var errSilent = errors.New("no answer")
+var (
+	errSilent    = errors.New("no answer")
+	errElsewhere = errors.New("what is announced in the database is not heard: DATABASE_LISTEN_URL must be the same database")
+)
 
 type (
 	busKey     struct{}

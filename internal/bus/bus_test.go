@@ -20,7 +20,7 @@ import (
 func TestFlush(t *testing.T) {
 	url := storetest.URL(t, dialect.Postgres)
 	db := storetest.Open(t, url)
-	b, err := bus.New(url, slog.New(slog.DiscardHandler))
+	b, err := bus.New(url, db.DB, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,10 +41,13 @@ func (b *Bus) listen(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := b.prove(ctx); err != nil {
+		return err
+	}
+	b.missed()
 	b.mu.Lock()
 	b.listening = true
 	b.mu.Unlock()
-	b.missed()
 	began := time.Since(b.begun)
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -71,6 +74,28 @@ func (b *Bus) listen(ctx context.Context) error {
 	}
 }
 
+// proof is a beat that is announced in the database itself.
+const proof = "proof"
+
+// prove fails with errElsewhere if what is announced in the database is not heard.
+func (b *Bus) prove(ctx context.Context) error {
+	proved := make(chan struct{})
+	b.mu.Lock()
+	b.proved = proved
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lostAfter)
+	defer cancel()
+	if _, err := b.db.ExecContext(ctx, "SELECT pg_notify($1, $2)", b.beat, proof); err != nil {
+		return err
+	}
+	select {
+	case <-proved:
+		return nil
+	case <-ctx.Done():
+		return errElsewhere
+	}
+}
+
 // hear takes what PostgreSQL delivers.
 func (b *Bus) hear(n *pq.Notification) {
 	if n.Channel == b.beat {
@@ -88,10 +113,14 @@ func (b *Bus) hear(n *pq.Notification) {
 // kinds are the kinds of changes.
 var kinds = []string{"CREATED", "UPDATED", "DELETED", "RESTORED", "ENDED"}
 
-// announced tells the listeners what a trigger announced: "User", its id; or the type of a
-// record, its id, the kind and the clinic, and of a mapping the patient and the doctor. It
+// announced tells the listeners what a trigger announced: "All"; "User", its id; or the type of
+// a record, its id, the kind and the clinic, and of a mapping the patient and the doctor. It
 // returns false if that makes no sense.
 func (b *Bus) announced(words []string) bool {
+	if slices.Equal(words, []string{"All"}) {
+		b.missed()
+		return true
+	}
 	if len(words) < 2 || len(words) > 6 {
 		return false
 	}
@@ -126,6 +155,10 @@ func (b *Bus) returned(sent string) {
 	at, err := strconv.ParseInt(sent, 10, 64)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if sent == proof && b.proved != nil {
+		close(b.proved)
+		b.proved = nil
+	}
 	if err != nil || !b.listening || at <= b.sure.Load() || time.Duration(at) > time.Since(b.begun) {
 		return
 	}

@@ -192,7 +192,7 @@ func (c Config) changes(db *store.DB, log *slog.Logger) (*bus.Bus, error) {
 	if db.Dialect == dialect.SQLite {
 		return bus.Watch(db.DB, log), nil
 	}
-	return bus.New(cmp.Or(c.DatabaseListenURL, c.DatabaseURL), log)
+	return bus.New(cmp.Or(c.DatabaseListenURL, c.DatabaseURL), db.DB, log)
 }
 
 func (c Config) documents() graphqlhttp.Documents {

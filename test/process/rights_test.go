@@ -250,6 +250,7 @@ func TestRightsEnd(t *testing.T) {
 		{"deleted by a statement", nil, harness.Unauthenticated, func(u harness.Caller) { r.exec("DELETE FROM sessions WHERE user_id = $1", u.ID) }, true},
 		{"deactivated by a statement", nil, harness.Unauthenticated, func(u harness.Caller) { r.exec("UPDATE users SET is_active = false WHERE id = $1", u.ID) }, true},
 		{"the account removed by a statement", ofPatient, harness.NotFound, func(harness.Caller) { r.exec("UPDATE patients SET account_id = NULL WHERE id = $1", patient) }, true},
+		{"all sign-ins truncated", nil, harness.Unauthenticated, func(u harness.Caller) { r.exec("TRUNCATE sessions") }, true},
 		{"rubbish announced", nil, harness.Unauthenticated, func(u harness.Caller) {
 			for _, rubbish := range []string{"", "x", "User", "User x", "Patient 12", strings.Repeat("9", 7000)} {
 				r.exec("SELECT pg_notify('caregraph', $1)", rubbish)
@@ -329,6 +330,15 @@ func TestRightsEndUnheard(t *testing.T) {
 	r.signsOut("a silent network for longer")
 	network.silent.Store(false)
 	r.signsOut("a network that is back")
+}
+
+// TestRightsEndElsewhere ends a sign-in while the servers listen to another database than theirs.
+func TestRightsEndElsewhere(t *testing.T) {
+	r := newRights(t, storetest.URL(t, dialect.Postgres), "DATABASE_LISTEN_URL="+storetest.URL(t, dialect.Postgres))
+	r.signsOut("another database")
+	for _, s := range []*harness.Server{r.here, r.there} {
+		harness.Eventually(t, "it is told in the log", func() bool { return strings.Contains(s.Stderr.String(), "must be the same database") })
+	}
 }
 
 // TestRightsEndRestart ends a sign-in while PostgreSQL comes back: what happens before the
