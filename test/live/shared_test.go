@@ -181,3 +181,25 @@ func TestMissed(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoServers changes records through one server: who subscribes on another of the same
+// database is told.
+func TestTwoServers(t *testing.T) {
+	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
+		t.Run(kind, func(t *testing.T) {
+			url := storetest.URL(t, kind)
+			here, there := harness.NewLive(t, url), harness.NewLive(t, url)
+			asha := here.Register(t, "asha")
+			s := there.Follow(t, asha, subscriptions["patientChanged"], nil)
+			for i := range 20 {
+				id := here.CreatePatient(t, asha, fmt.Sprint("Patient ", i))
+				for k := read(t, s.Next(t)); k != (told{"CREATED", fmt.Sprint(id), fmt.Sprint("Patient ", i)}); k = read(t, s.Next(t)) {
+				}
+			}
+			here.Must(t, asha, `mutation { logout }`, nil)
+			if code := s.Code(t); code != 4401 {
+				t.Errorf("ends with %d after the sign-out", code)
+			}
+		})
+	}
+}
