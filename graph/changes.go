@@ -36,16 +36,26 @@ func Event(c bus.Change) graphqlhttp.Event {
 }
 
 // sight returns the clinics to which the records belong that the viewer may see, and nil if
-// those may be all.
-func sight(ctx context.Context) ([]int, error) {
+// those may be all; and whose account the viewer is, of doctors and of patients.
+func sight(ctx context.Context) (clinics []int, accounts string, err error) {
 	v, err := viewer.FromContext(ctx)
 	switch {
 	case err != nil || v.Staff:
-		return nil, err
+		return nil, "", err
 	case !v.Beyond():
-		return []int{v.ClinicID}, nil
+		return []int{v.ClinicID}, "", nil
 	}
-	return ent.FromContext(ctx).Clinic.Query().Order(clinic.ByID()).IDs(ctx)
+	db := ent.FromContext(ctx)
+	clinics, err = db.Clinic.Query().Order(clinic.ByID()).IDs(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	practices, err := db.Practice.Query().Where(practice.UserID(v.UserID)).Order(practice.ByID()).IDs(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	records, err := db.Patient.Query().Where(patient.AccountID(v.UserID)).Order(patient.ByID()).IDs(ctx)
+	return clinics, fmt.Sprint(practices, records), err
 }
 
 // exists tells whether the viewer sees a record.

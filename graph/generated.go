@@ -1827,7 +1827,7 @@ enum ChangeKind {
   UPDATED
   "It was deleted, merged into another, or erased."
   DELETED
-  "It was brought back after it had been deleted."
+  "It was brought back after it had been deleted, or an assignment after it had ended."
   RESTORED
   "The assignment has ended."
   ENDED
@@ -1869,7 +1869,7 @@ type DoctorChange {
 What others change, as it happens: over a WebSocket by the protocol graphql-transport-ws, or as Server-Sent Events, both at
 /graphql. A viewer is told of what it may see at that moment, whoever changed it, on whichever server. Ask for what a page
 shows after subscribing, and again at RESYNC and whenever the connection was lost; then nothing is missed. Several changes of
-one record may be told as one, of the last kind.
+one record may be told as one: UPDATED is then told as what came before it.
 """
 type Subscription {
   "Changes of patients. NOT_FOUND for an id that is out of sight."

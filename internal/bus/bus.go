@@ -64,6 +64,8 @@ type Bus struct {
 	kick      chan struct{} // sends a beat at once
 	rubbish   sync.Once
 
+	watching atomic.Bool // of SQLite: it hears
+
 	sure atomic.Int64 // when the last beat that came back was sent, since begun; 0 for none
 
 	mu        sync.Mutex
@@ -93,8 +95,7 @@ func New(databaseURL string, db *sql.DB, log *slog.Logger) (*Bus, error) {
 	return &Bus{url: u.String(), db: db, beat: "caregraph_beat_" + strings.ToLower(rand.Text()), log: log, begun: time.Now(), kick: make(chan struct{}, 1)}, nil
 }
 
-// Watch returns a bus that hears what changes in the SQLite database, as long as Run runs. It
-// is never sure.
+// Watch returns a bus that hears what changes in the SQLite database, as long as Run runs.
 func Watch(db *sql.DB, log *slog.Logger) *Bus { return &Bus{db: db, log: log} }
 
 // Listen tells the listener what changes from now on.
@@ -146,14 +147,22 @@ func (b *Bus) Sure() bool {
 	if b == nil {
 		return false
 	}
+	if b.url == "" {
+		return b.watching.Load()
+	}
 	at := b.sure.Load()
 	return at > 0 && time.Since(b.begun)-time.Duration(at) < sureFor
 }
 
 // Flush returns when everything was heard that was committed before it was called. If that
-// takes longer than a second, the bus is not sure any more until it has begun anew.
+// takes longer than a second, the bus is not sure any more until it has begun anew. On SQLite it
+// says that anybody's rights may have changed.
 func (b *Bus) Flush() {
-	if b == nil || b.url == "" {
+	if b == nil {
+		return
+	}
+	if b.url == "" {
+		b.user(0)
 		return
 	}
 	f := flush{time.Since(b.begun), make(chan struct{})}

@@ -33,6 +33,8 @@ func (b *Bus) watch(ctx context.Context) error {
 		return err
 	}
 	b.missed()
+	b.watching.Store(true)
+	defer b.watching.Store(false)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for before := -1; ; {
@@ -52,11 +54,11 @@ func (b *Bus) watch(ctx context.Context) error {
 			before = version
 		}
 		b.user(0) // what changed may be anybody's right; it is told before what was changed after it
-		changes, err := revised(ctx, db, &last)
+		changes, moved, err := revised(ctx, db, &last)
 		if err != nil {
 			return err
 		}
-		if len(changes) > watchMost {
+		if moved || len(changes) > watchMost {
 			b.missed()
 			continue
 		}
@@ -66,35 +68,37 @@ func (b *Bus) watch(ctx context.Context) error {
 	}
 }
 
-// revised returns what changed since the last revision, which it moves on. More than
-// watchMost are not all returned.
+// revised returns what changed since the last revision, which it moves on, and whether records
+// moved to another clinic, with what no revision tells. More than watchMost are not all returned.
 func revised(ctx context.Context, db interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, last *int,
-) ([]Change, error) {
+) (changes []Change, moved bool, err error) {
 	rows, err := db.QueryContext(ctx, `SELECT r.id,
 			CASE WHEN r.patient_id IS NOT NULL THEN 'Patient' WHEN r.doctor_id IS NOT NULL THEN 'Doctor' ELSE 'Mapping' END,
 			coalesce(r.patient_id, r.doctor_id, r.mapping_id),
 			CASE WHEN r.kind = 'create' THEN 'CREATED' WHEN r.kind = 'restore' THEN 'RESTORED'
 				WHEN r.kind = 'delete' OR r.kind = 'merge' AND p.deleted_at IS NOT NULL THEN 'DELETED'
 				WHEN r.mapping_id IS NOT NULL AND json_extract(r.diff, '$.is_active[0]') AND NOT json_extract(r.diff, '$.is_active[1]') THEN 'ENDED'
+				WHEN r.mapping_id IS NOT NULL AND NOT json_extract(r.diff, '$.is_active[0]') AND json_extract(r.diff, '$.is_active[1]') THEN 'RESTORED'
 				ELSE 'UPDATED' END,
-			coalesce(p.clinic_id, m.clinic_id, 0), coalesce(m.patient_id, 0), coalesce(m.doctor_id, 0)
+			coalesce(p.clinic_id, m.clinic_id, 0), coalesce(m.patient_id, 0), coalesce(m.doctor_id, 0), json_type(r.diff, '$.clinic_id') IS NOT NULL
 		FROM revisions r LEFT JOIN patients p ON p.id = r.patient_id LEFT JOIN mappings m ON m.id = r.mapping_id
 		WHERE r.id > $1 ORDER BY r.id`, *last)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer rows.Close()
-	var changes []Change
 	for rows.Next() {
 		var c Change
-		if err := rows.Scan(last, &c.Type, &c.ID, &c.Kind, &c.Clinic, &c.Patient, &c.Doctor); err != nil {
-			return nil, err
+		var other bool
+		if err := rows.Scan(last, &c.Type, &c.ID, &c.Kind, &c.Clinic, &c.Patient, &c.Doctor, &other); err != nil {
+			return nil, false, err
 		}
+		moved = moved || other
 		if len(changes) <= watchMost {
 			changes = append(changes, c)
 		}
 	}
-	return changes, rows.Err()
+	return changes, moved, rows.Err()
 }

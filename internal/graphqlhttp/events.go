@@ -22,13 +22,23 @@ const mediaEvents = "text/event-stream"
 // which nothing happens for a minute.
 const aliveEvery = 12 * time.Second
 
+// isEventStream tells whether a client wants an event stream, and would not take JSON: some
+// clients list every type for every operation.
 func isEventStream(r *http.Request) bool {
+	stream := false
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
-		if media, params, err := mime.ParseMediaType(part); err == nil && media == mediaEvents && params["q"] != "0" {
-			return true
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil || params["q"] == "0" {
+			continue
+		}
+		switch media {
+		case mediaEvents:
+			stream = true
+		case mediaJSON, mediaGraphQL, "application/*":
+			return false
 		}
 	}
-	return false
+	return stream
 }
 
 // serveEvents answers one operation by Server-Sent Events, in the distinct connections mode of
@@ -43,6 +53,17 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept")
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	control := http.NewResponseController(w)
+	c := &caller{ctx: ctx, authorization: r.Header.Get("Authorization"), out: newOutbox(func() { control.SetWriteDeadline(time.Now()) })}
+	defer c.out.close()
+	if err := h.subscriptions.join(c); err != nil {
+		h.refuseEvents(w, r, err)
+		return
+	}
+	defer h.subscriptions.leave(c)
+	signedIn()
 	var params graphql.RawParams
 	var bad *badRequest
 	byGet := r.Method == http.MethodGet
@@ -59,15 +80,6 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		refuse(w, mediaJSON, bad.status, bad.message)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	c := &caller{ctx: ctx, authorization: r.Header.Get("Authorization"), out: newOutbox()}
-	if err := h.subscriptions.join(c); err != nil {
-		h.refuseEvents(w, r, err)
-		return
-	}
-	defer h.subscriptions.leave(c)
-	signedIn()
 	executing, done := context.WithTimeout(ctx, maxDuration)
 	defer done()
 	prepared, response := h.admit(executing, c, &params, func(o *ast.OperationDefinition) *gqlerror.Error {
@@ -90,7 +102,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", mediaEvents+"; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // for nginx
-	h.writeEvents(ctx, w, c.out)
+	h.writeEvents(ctx, w, control, c.out)
 }
 
 // refuseEvents answers a caller who cannot subscribe.
@@ -103,16 +115,15 @@ func (h *Handler) refuseEvents(w http.ResponseWriter, r *http.Request, err error
 }
 
 // writeEvents sends what there is to send, until the stream ends.
-func (h *Handler) writeEvents(ctx context.Context, w http.ResponseWriter, out *outbox) {
-	control := http.NewResponseController(w)
+func (h *Handler) writeEvents(ctx context.Context, w http.ResponseWriter, control *http.ResponseController, out *outbox) {
 	control.SetReadDeadline(time.Time{}) // the request has been read
 	closing := h.connections.closing
 	ticker := time.NewTicker(aliveEvery)
 	defer ticker.Stop()
 	text := []byte(":\n\n") // that it has begun
 	for {
-		messages, code, _ := out.take()
-		for _, m := range messages {
+		m, code, _ := out.next()
+		if m != nil {
 			text = append(append(append(text, "event: "...), m.kind...), '\n')
 			text = append(append(append(text, "data: "...), bytes.ReplaceAll(m.payload, []byte("\n"), nil)...), "\n\n"...)
 		}
@@ -123,7 +134,10 @@ func (h *Handler) writeEvents(ctx context.Context, w http.ResponseWriter, out *o
 			}
 			text = text[:0]
 		}
-		if code != 0 {
+		switch {
+		case m != nil:
+			continue
+		case code != 0:
 			return
 		}
 		select {

@@ -49,8 +49,9 @@ type Contract struct {
 	Settle func(ctx context.Context, answer *graphql.Response) error
 
 	// Sight returns the clinics to which the records belong that the caller of the context may
-	// see, and nil if those may be all. It may name more, never fewer.
-	Sight func(ctx context.Context) ([]int, error)
+	// see, and nil if those may be all; it may name more, never fewer. by is another value when
+	// the caller sees some of them by another right.
+	Sight func(ctx context.Context) (clinics []int, by string, err error)
 
 	// Share is called before an operation is executed whose answer goes to the callers of
 	// others, too, who have the same right.
@@ -100,6 +101,7 @@ type Handler struct {
 	streams       Streams
 	subscriptions *subscriptions
 	connections   *connections
+	log           *slog.Logger
 }
 
 // New returns the handler of a contract.
@@ -119,7 +121,7 @@ func New(contract Contract, log *slog.Logger, o Options) *Handler {
 	} else {
 		exec.Use(unexplored{})
 	}
-	h := &Handler{exec: exec, contract: contract, streams: o.Streams, connections: newConnections()}
+	h := &Handler{exec: exec, contract: contract, streams: o.Streams, connections: newConnections(), log: log}
 	h.subscriptions = newSubscriptions(h)
 	return h
 }

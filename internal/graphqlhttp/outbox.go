@@ -3,6 +3,7 @@ package graphqlhttp
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // Bounds of what waits for a client that reads slowly.
@@ -10,7 +11,11 @@ const (
 	keptMessages = 100     // that tell of events
 	keptBytes    = 1 << 20 // of those
 	keptAnswers  = 200     // to what the client asked
+	keptAnswered = 4 << 20 // bytes of those
 )
+
+// endTimeout is how long a connection that ends may take to send what it is sending.
+const endTimeout = 800 * time.Millisecond
 
 // outbox is what a connection has to send. Its methods may be called concurrently.
 type outbox struct {
@@ -20,8 +25,11 @@ type outbox struct {
 	messages []*message
 	byTopic  map[topic]*message // those that were pushed
 	bytes    int                // of those
+	answered int                // bytes of the answers
 	code     int                // with which the connection ends; 0: not yet
 	reason   string
+	late     func()      // ends what is being sent
+	timer    *time.Timer // calls late
 }
 
 // topic is what a message is about.
@@ -38,8 +46,10 @@ type message struct {
 	payload []byte // JSON
 }
 
-func newOutbox() *outbox {
-	return &outbox{wake: make(chan struct{}, 1), byTopic: map[topic]*message{}}
+// newOutbox returns an outbox that calls late some time after its connection has ended, if that
+// is still sending.
+func newOutbox(late func()) *outbox {
+	return &outbox{late: late, wake: make(chan struct{}, 1), byTopic: map[topic]*message{}}
 }
 
 func (o *outbox) awake() {
@@ -94,15 +104,16 @@ func (o *outbox) dropped(about func(topic) bool) {
 		}
 	}
 	if some {
-		o.messages = slices.DeleteFunc(o.messages, func(m *message) bool { return m.record != "" && m.payload == nil })
+		o.messages = slices.DeleteFunc(o.messages, func(m *message) bool { return m.kind == "next" && m.payload == nil })
 	}
 }
 
-// send adds an answer. If too many wait, the connection ends.
+// send adds an answer. If too much waits, the connection ends.
 func (o *outbox) send(kind, id string, payload []byte) {
 	o.mu.Lock()
 	o.messages = append(o.messages, &message{topic{id: id}, kind, payload})
-	full := len(o.messages)-len(o.byTopic) > keptAnswers
+	o.answered += len(payload)
+	full := len(o.messages)-len(o.byTopic) > keptAnswers || o.answered > keptAnswered
 	o.awake()
 	o.mu.Unlock()
 	if full {
@@ -115,25 +126,52 @@ func (o *outbox) send(kind, id string, payload []byte) {
 func (o *outbox) end(code int, reason string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.code == 0 {
-		o.code, o.reason = code, reason
-		if code != closeGoingAway {
-			o.messages = nil
-		}
-		o.awake()
+	if o.code != 0 {
+		return
+	}
+	o.code, o.reason = code, reason
+	if code != closeGoingAway {
+		o.messages = nil
+		o.timer = time.AfterFunc(endTimeout, o.late)
+	}
+	o.awake()
+}
+
+// close says that the connection has ended.
+func (o *outbox) close() {
+	o.end(closeGoingAway, "")
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.timer != nil {
+		o.timer.Stop()
 	}
 }
 
-// take returns what is to be sent now, and the code with which the connection ends after it, or
-// 0. What follows an end is not sent.
-func (o *outbox) take() (messages []*message, code int, reason string) {
+// ended tells whether the connection ends.
+func (o *outbox) ended() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	messages = o.messages
-	if o.code != 0 && o.code != closeGoingAway {
-		messages = nil
+	return o.code != 0
+}
+
+// next returns what is to be sent next, or nil, and then the code with which the connection
+// ends, or 0.
+func (o *outbox) next() (m *message, code int, reason string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.messages) == 0 {
+		return nil, o.code, o.reason
 	}
-	o.messages, o.bytes = nil, 0
-	clear(o.byTopic)
-	return messages, o.code, o.reason
+	m = o.messages[0]
+	o.messages[0] = nil
+	if o.messages = o.messages[1:]; len(o.messages) == 0 {
+		o.messages = nil
+	}
+	if o.byTopic[m.topic] == m {
+		delete(o.byTopic, m.topic)
+		o.bytes -= len(m.payload)
+	} else {
+		o.answered -= len(m.payload)
+	}
+	return m, 0, ""
 }

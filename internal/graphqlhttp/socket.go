@@ -2,8 +2,11 @@ package graphqlhttp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -125,8 +128,12 @@ type socket struct {
 	slots    chan struct{} // taken by queries and mutations
 
 	mu      sync.Mutex
-	running map[string]context.CancelFunc // operations by their id
+	running map[string]*operation // by their id
+	closing bool                  // nothing is begun any more
 }
+
+// operation is a query or a mutation while it is executed, or a subscription that begins.
+type operation struct{ cancel context.CancelFunc }
 
 // serveSocket serves a WebSocket until one side ends it.
 func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -136,7 +143,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: h.streams.Origins})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: patterns(h.streams.Origins)})
 	if err != nil {
 		return // it has been answered
 	}
@@ -149,9 +156,10 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	s := &socket{
-		caller: &caller{ctx: ctx, out: newOutbox()}, h: h, conn: conn,
-		slots: make(chan struct{}, maxOperation), running: map[string]context.CancelFunc{},
+		caller: &caller{ctx: ctx, out: newOutbox(func() { conn.CloseNow() })}, h: h, conn: conn,
+		slots: make(chan struct{}, maxOperation), running: map[string]*operation{},
 	}
+	defer s.out.close()
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		s.write(ctx)
@@ -168,6 +176,9 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		if err != nil || pace.Wait(ctx) != nil {
 			return
 		}
+		if s.out.ended() {
+			continue // until the client has closed, too
+		}
 		if kind != websocket.MessageText || !s.receive(data) {
 			s.out.end(closeInvalid, "Invalid message received")
 		}
@@ -178,14 +189,24 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// patterns returns the origins as path.Match takes them: those with an address of IPv6 have
+// brackets.
+func patterns(origins []string) []string {
+	escaped := make([]string, len(origins))
+	for i, origin := range origins {
+		escaped[i] = strings.NewReplacer("[", `\[`, "]", `\]`).Replace(origin)
+	}
+	return escaped
+}
+
 // write sends what there is to send, until the connection ends.
 func (s *socket) write(ctx context.Context) {
 	closing := s.h.connections.closing
 	ticker := time.NewTicker(pingEvery)
 	defer ticker.Stop()
 	for {
-		messages, code, reason := s.out.take()
-		for _, m := range messages {
+		m, code, reason := s.out.next()
+		if m != nil {
 			sending, cancel := context.WithTimeout(ctx, sendTimeout)
 			err := s.conn.Write(sending, websocket.MessageText, m.text())
 			cancel()
@@ -193,6 +214,7 @@ func (s *socket) write(ctx context.Context) {
 				s.conn.CloseNow()
 				return
 			}
+			continue
 		}
 		if code != 0 {
 			s.conn.Close(websocket.StatusCode(code), reason)
@@ -203,6 +225,9 @@ func (s *socket) write(ctx context.Context) {
 			return
 		case <-closing:
 			closing = nil
+			s.mu.Lock()
+			s.closing = true
+			s.mu.Unlock()
 			go func() {
 				s.inFlight.Wait()
 				s.out.end(closeGoingAway, "The server is going away.")
@@ -257,8 +282,9 @@ func (s *socket) receive(data []byte) bool {
 		s.out.end(closeUnauthorized, "Unauthorized")
 	case kind == "complete":
 		s.mu.Lock()
-		if cancel := s.running[id]; cancel != nil {
-			cancel()
+		if o := s.running[id]; o != nil {
+			o.cancel()
+			delete(s.running, id)
 		}
 		s.mu.Unlock()
 		s.h.subscriptions.unsubscribe(s.caller, id)
@@ -306,53 +332,59 @@ func (s *socket) init(payload map[string]any) {
 // it will tell of. A query or a mutation is executed beside its caller, only so many at once.
 func (s *socket) begin(id string, params *graphql.RawParams) {
 	ctx, cancel := context.WithTimeout(s.ctx, maxDuration)
+	o := &operation{cancel}
 	s.mu.Lock()
 	_, taken := s.running[id]
 	taken = taken || s.h.subscriptions.has(s.caller, id)
-	if !taken {
-		s.running[id] = cancel
+	closing := s.closing
+	if !taken && !closing {
+		s.running[id] = o
+		s.inFlight.Add(1)
 	}
 	s.mu.Unlock()
-	if taken {
+	if taken || closing {
 		cancel()
-		s.out.end(closeExists, "Subscriber for "+id+" already exists")
-		return
-	}
-	finish := func() {
-		s.mu.Lock()
-		delete(s.running, id)
-		s.mu.Unlock()
-		cancel()
-	}
-	prepared, refusal := s.h.admit(ctx, s.caller, params, func(*ast.OperationDefinition) *gqlerror.Error { return nil })
-	if refusal == nil && prepared.subscribes() {
-		refusal = prepared.subscribe(s.caller, id)
-		if refusal == nil {
-			finish()
-			return
+		if taken {
+			s.out.end(closeExists, "Subscriber for "+id+" already exists")
 		}
-	}
-	if refusal != nil {
-		s.fail(id, refusal.Errors)
-		finish()
 		return
+	}
+	finish := func() (wanted bool) { // by the client
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if wanted = s.running[id] == o; wanted {
+			delete(s.running, id)
+		}
+		cancel()
+		s.inFlight.Done()
+		return wanted
 	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		prepared.leave()
 		finish()
 		return
 	}
-	s.inFlight.Go(func() {
-		response := prepared.run()
-		if !errors.Is(ctx.Err(), context.Canceled) { // otherwise the client no longer wants it
-			s.out.send("next", id, body(response))
-			s.out.send("complete", id, nil)
-		}
-		finish()
-		<-s.slots
-	})
+	prepared, refusal := s.h.admit(ctx, s.caller, params, func(*ast.OperationDefinition) *gqlerror.Error { return nil })
+	if refusal == nil && !prepared.subscribes() {
+		go func() {
+			defer func() { <-s.slots }()
+			response := prepared.run()
+			answer := body(response)
+			if finish() {
+				s.out.send("next", id, answer)
+				s.out.send("complete", id, nil)
+			}
+		}()
+		return
+	}
+	if refusal == nil {
+		refusal = prepared.subscribe(s.caller, id)
+	}
+	<-s.slots
+	if finish(); refusal != nil {
+		s.fail(id, refusal.Errors)
+	}
 }
 
 // fail tells that an operation was not executed.
@@ -407,7 +439,19 @@ func (a *admitted) subscribe(c *caller, id string) *graphql.Response {
 }
 
 // run executes a query or a mutation.
-func (a *admitted) run() *graphql.Response {
+func (a *admitted) run() (response *graphql.Response) {
 	defer a.leave()
+	defer a.h.recover(func() {
+		response = &graphql.Response{Data: json.RawMessage("null"), Errors: gqlerror.List{presentFault(&fault.Error{Kind: fault.Internal, Message: fault.TextInternal})}}
+	})
 	return a.h.run(a.ctx, a.operation)
+}
+
+// recover logs a panic, after which it calls then. It must be deferred itself: nothing else keeps
+// the server from ending by what happens beside a request.
+func (h *Handler) recover(then func()) {
+	if r := recover(); r != nil {
+		h.log.Error("panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		then()
+	}
 }

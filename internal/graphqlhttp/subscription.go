@@ -19,6 +19,7 @@ import (
 
 const (
 	keptEvents  = 1000                   // that one subscription has not been told of yet
+	keptText    = 128 << 10              // bytes of the documents of a user's subscriptions
 	tellingMost = 4                      // groups of equal subscriptions that are told at the same time
 	lookEvery   = 200 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
 )
@@ -66,7 +67,7 @@ type run struct {
 // right are told by one execution.
 type subscriptions struct {
 	*Handler
-	turn chan struct{} // taken while a group is told
+	turn chan struct{} // taken while a group is told, so many at once
 
 	mu       sync.Mutex
 	groups   map[string]*group // by what is asked for
@@ -76,7 +77,11 @@ type subscriptions struct {
 }
 
 // counts are what a user has open.
-type counts struct{ connections, subscriptions int }
+type counts struct {
+	connections, subscriptions int
+	bytes                      int           // of the documents of the subscriptions
+	turn                       chan struct{} // taken while a group of nobody else is told
+}
 
 func newSubscriptions(h *Handler) *subscriptions {
 	return &subscriptions{Handler: h, turn: make(chan struct{}, tellingMost), groups: map[string]*group{}, callers: map[*caller]bool{}, ofUser: map[int]*counts{}}
@@ -114,7 +119,8 @@ type caller struct {
 	// Guarded by subscriptions.mu.
 	viewer viewer.Viewer // as it was when it was looked at last
 	sight  []int         // the clinics whose records it may see; nil if those may be all
-	seen   []int         // with those whose records it could see before that; nil as in sight
+	by     string        // another when it sees some of those by another right
+	seen   []int         // the clinics, with those whose records it could see before that; nil as in sight
 	stale  bool          // its rights may have changed since
 	subs   map[string]*subscriber
 }
@@ -136,18 +142,21 @@ func (s *subscriptions) look(c *caller) (context.Context, viewer.Viewer, error) 
 		return nil, v, errEnded
 	}
 	s.mu.Lock()
-	before, sight := c.viewer, c.sight
+	before, sight, by := c.viewer, c.sight, c.by
 	s.mu.Unlock()
 	if err == nil && (before.Right(true) != v.Right(true) || stale && v.Beyond()) {
-		sight, err = s.contract.Sight(s.contract.Begin(ctx, false))
+		sight, by, err = s.contract.Sight(s.contract.Begin(ctx, false))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	switch {
+	case c.ctx.Err() != nil: // the connection has ended
+		return nil, v, errEnded
+	case err != nil:
 		c.stale = c.stale || stale
 		return nil, v, err
 	}
-	if before.UserID != 0 && (before.Right(true) != v.Right(true) || !slices.Equal(c.sight, sight)) {
+	if before.UserID != 0 && (before.Right(true) != v.Right(true) || c.by != by || !slices.Equal(c.sight, sight)) {
 		for _, sub := range c.subs {
 			sub.missed = true
 		}
@@ -156,7 +165,7 @@ func (s *subscriptions) look(c *caller) (context.Context, viewer.Viewer, error) 
 	if before.UserID == 0 || c.sight == nil || sight == nil {
 		c.seen = sight
 	}
-	c.viewer, c.sight = v, sight
+	c.viewer, c.sight, c.by = v, sight, by
 	return ctx, v, nil
 }
 
@@ -171,7 +180,7 @@ func (s *subscriptions) join(c *caller) error {
 	defer s.mu.Unlock()
 	of := s.ofUser[c.viewer.UserID]
 	if of == nil {
-		of = &counts{}
+		of = &counts{turn: make(chan struct{}, 1)}
 		s.ofUser[c.viewer.UserID] = of
 	}
 	if over(of.connections+1, s.streams.Most) {
@@ -234,12 +243,17 @@ func (s *subscriptions) subscribe(ctx context.Context, c *caller, id string, o *
 		err := tooMany("No more than %d subscriptions of one user at once.", s.streams.Most)
 		return &graphql.Response{Errors: gqlerror.List{presentFault(fault.Of(err)[0])}}
 	}
+	if of.bytes+len(o.RawQuery) > keptText {
+		err := tooMany("The documents of one user's subscriptions have no more than %d bytes together.", keptText)
+		return &graphql.Response{Errors: gqlerror.List{presentFault(fault.Of(err)[0])}}
+	}
 	g := s.groups[string(asked)]
 	if g == nil {
 		g = &group{key: string(asked), operation: o, wants: check.wants, personal: s.personal(o.Operation.SelectionSet, map[*ast.FragmentDefinition]bool{}), members: map[*subscriber]bool{}, events: map[string]Event{}}
 		s.groups[g.key] = g
 	}
 	of.subscriptions++
+	of.bytes += len(o.RawQuery)
 	c.subs[id] = &subscriber{caller: c, id: id, group: g}
 	g.members[c.subs[id]] = true
 	return nil
@@ -262,7 +276,9 @@ func (s *subscriptions) remove(sub *subscriber) {
 	if len(sub.group.members) == 0 {
 		delete(s.groups, sub.group.key)
 	}
-	s.ofUser[sub.viewer.UserID].subscriptions--
+	of := s.ofUser[sub.viewer.UserID]
+	of.subscriptions--
+	of.bytes -= len(sub.group.operation.RawQuery)
 }
 
 // personal tells whether the selections show something of which each user sees another part.
@@ -293,13 +309,17 @@ func (h *Handler) Changed(e Event) {
 		if !g.wants(e) {
 			continue
 		}
-		_, known := g.events[e.Record]
+		before, known := g.events[e.Record]
 		if !known {
 			g.records = append(g.records, e.Record)
 		}
-		if !known || !e.Minor {
-			g.events[e.Record] = e
+		if known && before.Clinic != e.Clinic {
+			e.Clinic, before.Clinic = 0, 0
 		}
+		if known && e.Minor {
+			e = before
+		}
+		g.events[e.Record] = e
 		if len(g.records) > keptEvents {
 			clear(g.events)
 			g.records = nil
@@ -346,84 +366,182 @@ func (s *subscriptions) wake(g *group) {
 	}
 }
 
-// tell tells a group until nothing is left.
+// tell tells a group until nothing is left. The groups of one user take turns among themselves
+// first, so that whoever has many does not keep others waiting.
 func (s *subscriptions) tell(g *group) {
-	s.turn <- struct{}{}
-	defer func() { <-s.turn }()
-	for first := true; ; first = false {
-		s.mu.Lock()
-		events := make([]Event, len(g.records))
-		for i, record := range g.records {
-			events[i] = g.events[record]
-		}
-		clear(g.events)
-		g.records = nil
-		var members []*subscriber
-		missed := map[*subscriber]bool{}
-		for m := range g.members {
-			if first && m.missed {
-				m.missed = false
-				missed[m] = true
-			}
-			if missed[m] || len(events) > 0 && (m.stale || slices.ContainsFunc(events, m.near)) {
-				members = append(members, m)
-			}
-		}
-		if g.telling = len(events) > 0 || len(members) > 0; !g.telling {
-			s.mu.Unlock()
+	for {
+		sole := s.soleTurn(g)
+		sole <- struct{}{}
+		s.turn <- struct{}{}
+		r := s.round(g)
+		done := r == nil || r.run()
+		<-s.turn
+		<-sole
+		if done {
 			return
 		}
-		s.mu.Unlock()
-		s.tellAudiences(g, members, missed, events)
 	}
 }
 
-// near tells whether an event may be about a record that the caller sees, or saw. Who calls it
-// holds the lock.
-func (c *caller) near(e Event) bool {
-	return e.Clinic == 0 || c.seen == nil || slices.Contains(c.seen, e.Clinic)
+// round returns what a group is told now, or nil if that is nothing.
+func (s *subscriptions) round(g *group) *round {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &round{subscriptions: s, group: g, known: map[*subscriber]identity{}}
+	for _, record := range g.records {
+		r.events = append(r.events, g.events[record])
+	}
+	clear(g.events)
+	g.records = nil
+	for m := range g.members {
+		r.members = append(r.members, m)
+		if m.missed {
+			m.missed = false
+			r.missed = append(r.missed, m)
+		}
+	}
+	if g.telling = len(r.events)+len(r.missed) > 0; !g.telling {
+		return nil
+	}
+	return r
 }
 
-// audience is members of a group who have the same right.
-type audience struct {
-	callers []context.Context
+// soleTurn returns the turn of the user of whom all members of a group are, and a turn of the
+// group's own if they are of several.
+func (s *subscriptions) soleTurn(g *group) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user, own := 0, make(chan struct{}, 1)
+	for m := range g.members {
+		if user != 0 && user != m.viewer.UserID {
+			return own
+		}
+		user = m.viewer.UserID
+	}
+	if of := s.ofUser[user]; of != nil {
+		return of.turn
+	}
+	return own
+}
+
+// round tells a group of events.
+type round struct {
+	*subscriptions
+	group   *group
+	events  []Event
 	members []*subscriber
-	near    func(Event) bool
+	missed  []*subscriber            // who are told that they missed something
+	known   map[*subscriber]identity // who the members are
 }
 
-// tellAudiences tells members of a group of events, and those who missed something that they
-// did. Who cannot be told has missed it.
-func (s *subscriptions) tellAudiences(g *group, members []*subscriber, missed map[*subscriber]bool, events []Event) {
-	audiences := map[viewer.Viewer]*audience{}
+// identity is who a member is.
+type identity struct {
+	ctx   context.Context
+	right viewer.Viewer
+}
+
+// run tells all of it, and returns true if that failed: then the group is told so when somebody
+// looks the next time.
+func (r *round) run() (failed bool) {
+	for _, e := range r.events {
+		failed = r.tell(e, r.members) || failed
+	}
+	failed = r.tell(Event{}, r.missed) || failed
+	if failed {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.group.telling = false
+	}
+	return failed
+}
+
+// tell tells those members of an event, or that they missed something, who may know. Who cannot
+// be told has missed it; then tell returns true.
+func (r *round) tell(e Event, members []*subscriber) (failed bool) {
+	audiences := map[viewer.Viewer][]*subscriber{}
 	for i, m := range members {
-		ctx, v, err := s.look(m.caller)
-		if errors.Is(err, errEnded) {
+		r.mu.Lock()
+		near, fresh := e.Clinic == 0 || m.seen == nil || slices.Contains(m.seen, e.Clinic), !m.stale
+		r.mu.Unlock()
+		if !near && fresh {
 			continue
 		}
-		if err != nil { // nobody is told while it cannot be found out who may be
-			s.miss(members[i:])
+		is, known := r.known[m]
+		if !known || !fresh || !r.streams.Sure() {
+			ctx, v, err := r.look(m.caller)
+			if errors.Is(err, errEnded) {
+				continue
+			}
+			if err != nil { // nobody is told while it cannot be found out who may be
+				r.miss(members[i:])
+				failed = true
+				break
+			}
+			is = identity{ctx, v.Right(r.group.personal)}
+			r.known[m] = is
+		}
+		audiences[is.right] = append(audiences[is.right], m)
+	}
+	for right, audience := range audiences {
+		failed = r.deliver(e, right, audience) || failed
+	}
+	return failed
+}
+
+// deliver tells members who have the same right of an event. It returns true if that failed.
+func (r *round) deliver(e Event, right viewer.Viewer, members []*subscriber) (failed bool) {
+	defer r.recover(func() {
+		r.miss(members)
+		failed = true
+	})
+	var callers []context.Context // each once
+	seen := map[*caller]bool{}
+	for _, m := range members {
+		if !seen[m.caller] {
+			seen[m.caller] = true
+			callers = append(callers, r.known[m].ctx)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(graphql.StartOperationTrace(context.WithoutCancel(callers[0])), runKey{}, &run{event: &e}), maxDuration)
+	defer cancel()
+	ctx = r.contract.Begin(ctx, false)
+	r.contract.Share(ctx, callers[1:])
+	responses, executed := r.exec.DispatchOperation(ctx, r.group.operation)
+	response := responses(executed)
+	switch {
+	case response == nil && ctx.Err() == nil:
+		return false // the viewer may not know
+	case response == nil, response.Data == nil, slices.ContainsFunc(response.Errors, func(err *gqlerror.Error) bool { return err.Extensions["code"] == string(fault.Unavailable) }):
+		r.miss(members)
+		return true
+	}
+	payload := body(response)
+	for _, m := range members {
+		r.push(e, right, m, payload)
+	}
+	return false
+}
+
+// push gives a member what was found out for those of a right, if it has that right still.
+func (r *round) push(e Event, right viewer.Viewer, m *subscriber, payload []byte) {
+	for {
+		r.mu.Lock()
+		if !m.stale {
 			break
 		}
-		right := v.Right(g.personal)
-		a := audiences[right]
-		if a == nil {
-			s.mu.Lock()
-			a = &audience{near: (&caller{seen: m.seen}).near}
-			s.mu.Unlock()
-			audiences[right] = a
+		r.mu.Unlock()
+		if _, _, err := r.look(m.caller); errors.Is(err, errEnded) {
+			return
+		} else if err != nil {
+			r.miss([]*subscriber{m})
+			return
 		}
-		a.callers, a.members = append(a.callers, ctx), append(a.members, m)
 	}
-	for _, a := range audiences {
-		for _, e := range events {
-			if a.near(e) {
-				s.deliver(g, a, e, a.members)
-			}
-		}
-		late := slices.DeleteFunc(slices.Clone(a.members), func(m *subscriber) bool { return !missed[m] })
-		if len(late) > 0 {
-			s.deliver(g, a, Event{}, late)
-		}
+	defer r.mu.Unlock()
+	switch {
+	case m.subs[m.id] != m: // it has ended
+	case m.viewer.Right(r.group.personal) != right, !m.out.push(m.id, e.Record, e.Minor, payload):
+		m.missed = true
 	}
 }
 
@@ -434,31 +552,6 @@ func (s *subscriptions) miss(members []*subscriber) {
 	for _, m := range members {
 		m.missed = true
 	}
-}
-
-// deliver tells members of an audience of an event.
-func (s *subscriptions) deliver(g *group, a *audience, e Event, members []*subscriber) {
-	ctx, cancel := context.WithTimeout(context.WithValue(graphql.StartOperationTrace(a.callers[0]), runKey{}, &run{event: &e}), maxDuration)
-	defer cancel()
-	ctx = s.contract.Begin(ctx, false)
-	s.contract.Share(ctx, a.callers[1:])
-	responses, executed := s.exec.DispatchOperation(ctx, g.operation)
-	response := responses(executed)
-	switch {
-	case response == nil && ctx.Err() == nil:
-		return // the viewer may not know
-	case response == nil, response.Data == nil, slices.ContainsFunc(response.Errors, func(err *gqlerror.Error) bool { return err.Extensions["code"] == string(fault.Unavailable) }):
-		s.miss(members)
-		return
-	}
-	payload := body(response)
-	var full []*subscriber
-	for _, m := range members {
-		if !m.out.push(m.id, e.Record, e.Minor, payload) {
-			full = append(full, m)
-		}
-	}
-	s.miss(full)
 }
 
 // watch looks from time to time at those who subscribe, until there are none.
@@ -479,11 +572,7 @@ func (s *subscriptions) watch() {
 			}
 		}
 		s.mu.Unlock()
-		for _, c := range doubtful {
-			if _, _, err := s.look(c); err != nil && !errors.Is(err, errEnded) {
-				break // the database does not answer
-			}
-		}
+		s.lookAt(doubtful)
 		s.mu.Lock()
 		for _, g := range s.groups {
 			for m := range g.members {
@@ -494,6 +583,16 @@ func (s *subscriptions) watch() {
 			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// lookAt looks at callers, as long as the database answers.
+func (s *subscriptions) lookAt(callers []*caller) {
+	defer s.recover(func() {})
+	for _, c := range callers {
+		if _, _, err := s.look(c); err != nil && !errors.Is(err, errEnded) {
+			return
+		}
 	}
 }
 

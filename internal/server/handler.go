@@ -48,15 +48,15 @@ func Live(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger) (all 
 func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) (all http.Handler, shutdown func(context.Context)) {
 	db.Limit()
 	client := db.Client()
-	options, sure := cfg.Auth(), func() bool { return true } // on SQLite all changes are read
-	if db.Dialect == dialect.Postgres {
-		options.Changes, sure = changes, changes.Sure
+	options := cfg.Auth()
+	if db.Dialect == dialect.Postgres { // on SQLite a sign-in is looked up as quickly
+		options.Changes = changes
 	}
 	authn := auth.New(client, options)
 	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
 	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
 		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
-		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
+		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: changes.Sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
 	})
 	changes.Listen(bus.Listener{Changed: func(c bus.Change) { gql.Changed(graph.Event(c)) }, User: gql.Doubt, Missed: gql.Missed})
 	api := &rest.Server{Schema: gql.Schema(), Execute: gql.Execute, Rehearse: gql.Rehearse, Log: log}

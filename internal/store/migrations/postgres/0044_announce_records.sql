@@ -25,6 +25,9 @@ BEGIN
       WHERE value <> after -> key AND key <> ALL (TG_ARGV);
     change := CASE WHEN after ->> 'merged_into_id' <> coalesce(before ->> 'merged_into_id', '') OR after ->> 'last_merged_id' <> coalesce(before ->> 'last_merged_id', '') THEN 'merge'
       WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'update' WHEN NEW.deleted_at IS NULL THEN 'restore' ELSE 'delete' END;
+    IF TG_TABLE_NAME = 'patients' AND after -> 'clinic_id' <> before -> 'clinic_id' THEN -- with all that belongs to it
+      PERFORM pg_notify('caregraph', 'All');
+    END IF;
     IF changed = '{}' AND change = 'update' THEN
       IF NEW.version <> OLD.version THEN
         NEW.version := OLD.version;
@@ -41,7 +44,8 @@ BEGIN
     at := CASE WHEN NEW.updated_at = OLD.updated_at THEN clock_timestamp() ELSE NEW.updated_at END;
     actor := NEW.updated_by_id;
     kind := CASE WHEN OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL THEN 'DELETED' WHEN OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS NULL THEN 'RESTORED'
-      WHEN (before ->> 'is_active')::boolean AND NOT (after ->> 'is_active')::boolean THEN 'ENDED' ELSE 'UPDATED' END;
+      WHEN (before ->> 'is_active')::boolean AND NOT (after ->> 'is_active')::boolean THEN 'ENDED'
+      WHEN NOT (before ->> 'is_active')::boolean AND (after ->> 'is_active')::boolean THEN 'RESTORED' ELSE 'UPDATED' END;
   END IF;
   INSERT INTO revisions (patient_id, doctor_id, mapping_id, version, kind, at, actor_id, diff) VALUES (
     CASE TG_TABLE_NAME WHEN 'patients' THEN NEW.id END, CASE TG_TABLE_NAME WHEN 'doctors' THEN NEW.id END, CASE TG_TABLE_NAME WHEN 'mappings' THEN NEW.id END,
