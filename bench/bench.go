@@ -21,6 +21,7 @@
 //	go run ./bench -search
 //	go run ./bench -memory -soak 10m
 //	go run ./bench -trail 10000000
+//	go run ./bench -live
 package main
 
 import (
@@ -53,6 +54,7 @@ type options struct {
 	growth     bool
 	search     bool
 	memory     bool
+	live       bool
 	trail      int
 	soak       time.Duration
 }
@@ -67,6 +69,7 @@ func main() {
 	flag.BoolVar(&o.search, "search", false, "measure how long a search takes in many patients of one owner instead")
 	flag.IntVar(&o.trail, "trail", 0, "measure reading and verifying an access log of so many events instead")
 	flag.BoolVar(&o.memory, "memory", false, "measure memory under idle connections, parallel requests and a soak instead")
+	flag.BoolVar(&o.live, "live", false, "measure memory and CPU time under 2,000 subscriptions instead")
 	flag.DurationVar(&o.soak, "soak", time.Minute, "how long the soak of -memory takes")
 	floor := flag.String("floor", "", "serve a floor, hand, open or sql, on the database of DATABASE_URL (what the program starts itself)")
 	flag.Parse()
@@ -117,6 +120,8 @@ func (o *options) run(ctx context.Context) error {
 		return o.measureSearch(ctx, binary, postgres)
 	case o.trail > 0:
 		return o.measureTrail(ctx, binary, postgres, o.trail)
+	case o.live:
+		return o.measureLive(ctx, binary, postgres)
 	case o.memory:
 		return o.measureMemory(ctx, binary, postgres)
 	}

@@ -52,8 +52,8 @@ func startTarget(ctx context.Context, name, binary, database string) (*process, 
 		return nil, err
 	}
 	cmd := exec.Command(self, "-floor", name)
-	// The rate limit is one for each user, and a benchmark has few.
-	cmd.Env = []string{"DATABASE_URL=" + database, "SECRET_KEY=" + key, "ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "RATE_LIMIT=0"}
+	// These limits are those of a user, and a benchmark has few.
+	cmd.Env = []string{"DATABASE_URL=" + database, "SECRET_KEY=" + key, "ADDR=127.0.0.1:0", "DEBUG_ADDR=127.0.0.1:0", "RATE_LIMIT=0", "MAX_SUBSCRIPTIONS=0"}
 	for _, setting := range []string{"GOGC", "GOMEMLIMIT"} {
 		if value, ok := os.LookupEnv(setting); ok {
 			cmd.Env = append(cmd.Env, setting+"="+value)

@@ -39,6 +39,9 @@ func (s *Service) Identify(ctx context.Context, header string) context.Context {
 	case len(parts) != 2:
 		return viewer.Refused(ctx, errors.Join(viewer.ErrForm, ErrHeader))
 	}
+	if v, ok := s.known.get(parts[1], s.now()); ok {
+		return viewer.NewContext(ctx, v)
+	}
 	checking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	v, err := s.Viewer(checking, parts[1])

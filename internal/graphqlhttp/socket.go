@@ -124,6 +124,7 @@ type socket struct {
 	h        *Handler
 	conn     *websocket.Conn
 	joined   bool
+	signedIn func() // must be called when somebody has
 	inFlight sync.WaitGroup
 	slots    chan struct{} // taken by queries and mutations
 
@@ -135,30 +136,39 @@ type socket struct {
 // operation is a query or a mutation while it is executed, or a subscription that begins.
 type operation struct{ cancel context.CancelFunc }
 
-// serveSocket serves a WebSocket until one side ends it.
+// serveSocket begins a WebSocket, which goes on until one side ends it.
 func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	signedIn, leave, ok := h.connections.enter()
 	if !ok {
 		h.Refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
 		return
 	}
-	defer leave()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: patterns(h.streams.Origins)})
-	if err != nil {
-		return // it has been answered
-	}
-	defer conn.CloseNow()
-	if conn.Subprotocol() != subprotocol {
-		conn.Close(closeSubprotocol, "Subprotocol not acceptable")
+	if err != nil { // it has been answered
+		leave()
 		return
 	}
-	conn.SetReadLimit(maxInit)
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	s := &socket{
-		caller: &caller{ctx: ctx, out: newOutbox(func() { conn.CloseNow() })}, h: h, conn: conn,
+		caller: &caller{ctx: ctx, out: newOutbox(func() { conn.CloseNow() })}, h: h, conn: conn, signedIn: signedIn,
 		slots: make(chan struct{}, maxOperation), running: map[string]*operation{},
 	}
+	go func() { // and let go of what belongs to the request, and of its stack
+		defer leave()
+		defer h.recover(func() {})
+		defer cancel()
+		s.serve(ctx, cancel)
+	}()
+}
+
+// serve serves the connection until one side ends it.
+func (s *socket) serve(ctx context.Context, cancel context.CancelFunc) {
+	defer s.conn.CloseNow()
+	if s.conn.Subprotocol() != subprotocol {
+		s.conn.Close(closeSubprotocol, "Subprotocol not acceptable")
+		return
+	}
+	s.conn.SetReadLimit(maxInit)
 	defer s.out.close()
 	var writing sync.WaitGroup
 	writing.Go(func() {
@@ -166,13 +176,13 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 		cancel()
 	})
 	defer writing.Wait()
-	defer h.subscriptions.leave(s.caller)
+	defer s.h.subscriptions.leave(s.caller)
 	defer cancel()
 	stopInit := time.AfterFunc(initTimeout, func() { s.out.end(closeInitTimeout, "Connection initialisation timeout") })
 	defer stopInit.Stop()
 	pace := rate.NewLimiter(messageRate, messageBurst) // what comes faster waits
 	for {
-		kind, data, err := conn.Read(ctx)
+		kind, data, err := s.conn.Read(ctx)
 		if err != nil || pace.Wait(ctx) != nil {
 			return
 		}
@@ -183,7 +193,7 @@ func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 			s.out.end(closeInvalid, "Invalid message received")
 		}
 		if s.joined {
-			signedIn()
+			s.signedIn()
 			stopInit.Stop()
 		}
 	}
@@ -204,18 +214,19 @@ func (s *socket) write(ctx context.Context) {
 	closing := s.h.connections.closing
 	ticker := time.NewTicker(pingEvery)
 	defer ticker.Stop()
+	late := time.AfterFunc(sendTimeout, func() { s.conn.CloseNow() })
+	defer late.Stop()
+	defer context.AfterFunc(ctx, func() { s.conn.CloseNow() })()
 	for {
 		m, code, reason := s.out.next()
 		if m != nil {
-			sending, cancel := context.WithTimeout(ctx, sendTimeout)
-			err := s.conn.Write(sending, websocket.MessageText, m.text())
-			cancel()
-			if err != nil {
-				s.conn.CloseNow()
+			late.Reset(sendTimeout)
+			if s.conn.Write(context.Background(), websocket.MessageText, m.text()) != nil { // a context costs as much as the rest
 				return
 			}
 			continue
 		}
+		late.Stop()
 		if code != 0 {
 			s.conn.Close(websocket.StatusCode(code), reason)
 			return
