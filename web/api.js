@@ -41,6 +41,9 @@ let renewing;
 /** Who is signed in. @type {{user?: User}} */
 export const session = {};
 
+/** The access token. */
+export const bearer = () => access;
+
 /** What the page does: asks for the password in place, and tells that the server is slow. */
 export const page = {
 	async ask() {},

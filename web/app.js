@@ -1,7 +1,7 @@
 // The page: who is signed in, which view the URL names, and what surrounds it.
 import { enter, Failure, leave, page, renew, session } from "./api.js";
 import { h, icon, update } from "./dom.js";
-import { ask, field, typed } from "./form.js";
+import { announce, ask, field, typed } from "./form.js";
 import { signInDocument } from "./signin.js";
 import { language, languages, say, speak, t } from "./text.js";
 import { define, forgetAll, go, link, root } from "./view.js";
@@ -34,8 +34,11 @@ const routes = [
 /** Whether a user works at a desk: keeps records, and is not only the account of a doctor or patient. @param {User} user */
 const hasDesk = ({ isStaff, practices, records, patients, clinic }) => isStaff || !(practices[0] || records[0]) || patients.totalCount > 0 || clinic.members.totalCount > 1;
 
-/** How often views read again while somebody looks at them, in milliseconds. */
-const interval = 15000;
+/** How often views read again while somebody looks at them, in milliseconds; and how often if they are told of changes. */
+const interval = 15000, seldom = 60000;
+
+/** @type {typeof import("./live.js") | undefined} */
+let live;
 
 define("cg-nowhere", {
 	heading: () => t("nowhere"),
@@ -48,6 +51,7 @@ class App extends HTMLElement {
 	/** @type {Failure | undefined} */
 	#failure;
 	#going = 0;
+	#refreshed = 0;
 
 	connectedCallback() {
 		document.body.append(h("div.passing", { id: "status", role: "status" }), h("div.passing", { id: "slow", role: "status" }));
@@ -60,7 +64,7 @@ class App extends HTMLElement {
 		for (const event of ["focus", "online"]) addEventListener(event, this.#refresh);
 		document.addEventListener("visibilitychange", this.#refresh);
 		document.addEventListener("click", follow);
-		setInterval(this.#refresh, interval);
+		setInterval(() => (!live?.live() || Date.now() - this.#refreshed >= seldom) && this.#refresh(), interval);
 		this.#start();
 	}
 
@@ -85,8 +89,19 @@ class App extends HTMLElement {
 
 	#refresh = () => {
 		if (document.visibilityState !== "visible" || document.querySelector(".lock")) return;
+		this.#refreshed = Date.now();
 		if (this.#failure) this.#start();
 		else this.#view?.refresh(true);
+	};
+
+	/** Reads again what others changed. A form of a record that they changed says so. @param {Change[]} changes */
+	#changed = (changes) => {
+		const [, type, id] = /^\/(patient|doctor)s\/(\d+)\/edit$/.exec(location.pathname.slice(root.length)) ?? [];
+		if (!type) return this.#refresh();
+		const view = this.#view;
+		if (!view?.data || view.state.busy || !changes.some((c) => c.kind === "RESYNC" || (c.field === type + "Changed" && c.id === id))) return;
+		const { version } = view.data;
+		view.refresh().then(() => view.data && view.data.version !== version && announce(t("changedNow")));
 	};
 
 	/** Shows the view of the URL. @param {boolean} top from its top */
@@ -106,6 +121,7 @@ class App extends HTMLElement {
 		this.querySelector("main")?.replaceChildren(view);
 		if (top) scrollTo(0, 0);
 		if (!first) view.querySelector("h1")?.focus({ preventScroll: true });
+		if (session.user) (live ??= await import("./live.js")).follow(this.#changed);
 	}
 
 	/** Draws what surrounds the view. */

@@ -102,6 +102,7 @@ export default {
 	years: "{0} year|{0} years",
 	none: "None",
 	notKnown: "Not known",
+	changedNow: "Somebody else has just changed this record.",
 	neverAsked: "Not asked yet",
 	details: "Details",
 	recordNo: "Record {0}",

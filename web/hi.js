@@ -105,6 +105,7 @@ export default {
 	years: "{0} वर्ष|{0} वर्ष",
 	none: "कोई नहीं",
 	notKnown: "ज्ञात नहीं",
+	changedNow: "किसी और ने अभी यह रिकॉर्ड बदला है।",
 	neverAsked: "अभी पूछा नहीं",
 	details: "विवरण",
 	recordNo: "रिकॉर्ड {0}",

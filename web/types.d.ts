@@ -35,6 +35,12 @@ interface User {
 }
 
 /** One thing that the server refused, at a field or at none. */
+interface Change {
+	field: string; // of Subscription; empty at RESYNC
+	kind: string;
+	id: string | null;
+}
+
 interface Fault {
 	code: string;
 	message: string;

@@ -43,6 +43,7 @@ type dashboard struct {
 	mood    atomic.Value // of the server: what serve does
 	asked   atomic.Int64 // GraphQL requests that have arrived
 	changes atomic.Int64 // of those, the mutations
+	sockets sync.Map     // what ends each WebSocket
 }
 
 // Moods of a server.
@@ -69,7 +70,21 @@ func newDashboard(t testing.TB, db *store.DB, changes ...func(*server.Config)) *
 	if harness.Raced {
 		t.Skip("the dashboard is tested without the race detector")
 	}
-	d := &dashboard{API: harness.New(t, db, changes...), browser: newBrowser(t)}
+	return serveDashboard(t, harness.New(t, db, changes...))
+}
+
+// newLiveDashboard is newDashboard on a server that hears what changes in the database of the URL.
+func newLiveDashboard(t testing.TB, url string) *dashboard {
+	t.Helper()
+	if harness.Raced {
+		t.Skip("the dashboard is tested without the race detector")
+	}
+	return serveDashboard(t, harness.NewLive(t, url))
+}
+
+func serveDashboard(t testing.TB, a *harness.API) *dashboard {
+	t.Helper()
+	d := &dashboard{API: a, browser: newBrowser(t)}
 	inside, err := url.Parse(d.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -83,10 +98,35 @@ func newDashboard(t testing.TB, db *store.DB, changes ...func(*server.Config)) *
 	return d
 }
 
+// breakSockets ends the WebSockets that there are, and fails if there is none.
+func (d *dashboard) breakSockets(t testing.TB) {
+	t.Helper()
+	ended := 0
+	d.sockets.Range(func(_, cancel any) bool {
+		cancel.(context.CancelFunc)()
+		ended++
+		return true
+	})
+	if ended == 0 {
+		t.Error("the page has no WebSocket")
+	}
+}
+
 // serve answers as the server feels.
 func (d *dashboard) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) {
 	if r.URL.Path != "/graphql" {
 		proxy.ServeHTTP(w, r)
+		return
+	}
+	if r.Header.Get("Upgrade") != "" {
+		ctx, cancel := context.WithCancel(r.Context())
+		d.sockets.Store(r, cancel)
+		defer d.sockets.Delete(r)
+		defer cancel()
+		if d.mood.Load() != well {
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(w, r.WithContext(ctx))
 		return
 	}
 	d.asked.Add(1)

@@ -320,7 +320,7 @@ func TestDashboardTrouble(t *testing.T) {
 	asha := d.Register(t, "asha")
 	d.CreatePatient(t, asha, "Arjun Rao")
 	w := d.open(t, "/admin/patients")
-	w.expect("net::ERR", "Failed to load resource")
+	w.expect("net::ERR", "Failed to load resource", "WebSocket connection")
 	w.signIn("asha")
 	w.shows("Arjun Rao")
 

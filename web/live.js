@@ -1,0 +1,58 @@
+// What others change, as it happens: over a WebSocket, by the protocol graphql-transport-ws. The page is told of kinds and
+// ids alone, and reads what it shows again.
+import { bearer, gql, renew, session } from "./api.js";
+
+const documents = {
+	patientChanged: gql`
+	subscription FollowPatients { patientChanged { kind id } }`,
+	mappingChanged: gql`
+	subscription FollowMappings { mappingChanged { kind id } }`,
+	doctorChanged: gql`
+	subscription FollowDoctors { doctorChanged { kind id } }`,
+};
+
+const together = 150, soonest = 500, latest = 30000; // milliseconds: changes are told together; until it connects again
+
+/** @type {WebSocket | undefined} */
+let socket;
+let tries = 0, acknowledged = false;
+
+/** Whether changes are told. */
+export const live = () => acknowledged;
+
+/** Tells of changes, as long as somebody is signed in. @param {(changes: Change[]) => void} tell */
+export function follow(tell) {
+	if (socket || !session.user) return;
+	const own = (socket = new WebSocket(location.origin.replace("http", "ws") + "/graphql", "graphql-transport-ws"));
+	/** @param {object} message */
+	const send = (message) => own.send(JSON.stringify(message));
+	/** @type {Change[]} */
+	let changes = [];
+	/** @param {Change} change */
+	const add = (change) => {
+		if (changes.push(change) > 1) return;
+		setTimeout(() => {
+			const all = changes;
+			changes = [];
+			tell(all);
+		}, together);
+	};
+	own.onopen = () => send({ type: "connection_init", payload: { Authorization: "Bearer " + bearer() } });
+	own.onmessage = ({ data }) => {
+		const { type, payload } = JSON.parse(data);
+		if (type === "connection_ack") {
+			for (const [id, query] of Object.entries(documents)) send({ type: "subscribe", id, payload: { query } });
+			if (tries) add({ field: "", kind: "RESYNC", id: null }); // what happened meanwhile is not told
+			[tries, acknowledged] = [0, true];
+		} else if (type === "ping") send({ type: "pong" });
+		else if (type === "next" && payload.data) for (const [field, change] of Object.entries(payload.data)) add({ field, ...change });
+	};
+	own.onclose = async ({ code }) => {
+		acknowledged = false;
+		if (code === 4401 && session.user) await renew().catch(() => {}); // the sign-in has ended
+		setTimeout(() => {
+			socket = undefined;
+			follow(tell);
+		}, Math.min(latest, soonest * 2 ** tries++) * (1 + Math.random() / 2));
+	};
+}
