@@ -117,7 +117,7 @@ func (o *outbox) send(kind, id string, payload []byte) {
 	o.awake()
 	o.mu.Unlock()
 	if full {
-		o.end(closePolicy, "The client reads too slowly.")
+		o.end(closeTryAgain, "The client reads too slowly.")
 	}
 }
 

@@ -78,7 +78,7 @@ func TestOutbox(t *testing.T) {
 	o.push("1", "Patient 1", true, []byte("a"))
 	o.send("next", "2", make([]byte, keptAnswered+1))
 	o.end(closeUnauthorized, "")
-	if got := drain(); got != fmt.Sprint(closePolicy) {
+	if got := drain(); got != fmt.Sprint(closeTryAgain) {
 		t.Errorf("too many answers: %s", got)
 	}
 	o.close()

@@ -29,8 +29,7 @@ const subprotocol = "graphql-transport-ws"
 // Codes with which a connection ends: those of RFC 6455, 7.4.1, and of graphql-transport-ws.
 const (
 	closeGoingAway    = 1001
-	closePolicy       = 1008
-	closeInternal     = 1011
+	closeTryAgain     = 1013
 	closeInvalid      = 4400
 	closeUnauthorized = 4401
 	closeForbidden    = 4403
@@ -333,9 +332,9 @@ func (s *socket) init(payload map[string]any) {
 		s.conn.SetReadLimit(maxText)
 		s.out.send("connection_ack", "", nil)
 	case ok && limited.Kind == fault.RateLimited:
-		s.out.end(closePolicy, limited.Message)
+		s.out.end(closeTryAgain, limited.Message)
 	case !errors.Is(err, errEnded):
-		s.out.end(closeInternal, fault.TextUnavailable)
+		s.out.end(closeTryAgain, fault.TextUnavailable)
 	}
 }
 
