@@ -147,6 +147,7 @@ class App extends HTMLElement {
 
 	#leave() {
 		leave();
+		live?.unfollow();
 		forgetAll();
 		go("/", true);
 	}

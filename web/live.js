@@ -20,6 +20,13 @@ let tries = 0, acknowledged = false;
 /** Whether changes are told. */
 export const live = () => acknowledged;
 
+/** Ends it: somebody else may sign in. */
+export function unfollow() {
+	const old = socket;
+	[socket, acknowledged, tries] = [undefined, false, 0];
+	old?.close();
+}
+
 /** Tells of changes, as long as somebody is signed in. @param {(changes: Change[]) => void} tell */
 export function follow(tell) {
 	if (socket || !session.user) return;
@@ -39,18 +46,25 @@ export function follow(tell) {
 	};
 	own.onopen = () => send({ type: "connection_init", payload: { Authorization: "Bearer " + bearer() } });
 	own.onmessage = ({ data }) => {
+		if (socket !== own) return;
 		const { type, payload } = JSON.parse(data);
 		if (type === "connection_ack") {
 			for (const [id, query] of Object.entries(documents)) send({ type: "subscribe", id, payload: { query } });
-			if (tries) add({ field: "", kind: "RESYNC", id: null }); // what happened meanwhile is not told
-			[tries, acknowledged] = [0, true];
-		} else if (type === "ping") send({ type: "pong" });
+			send({ type: "ping" });
+			acknowledged = true;
+		} else if (type === "pong") {
+			tries = 0;
+			add({ field: "", kind: "RESYNC", id: null }); // from now on all is told
+		} else if (type === "error") acknowledged = false;
+		else if (type === "ping") send({ type: "pong" });
 		else if (type === "next" && payload.data) for (const [field, change] of Object.entries(payload.data)) add({ field, ...change });
 	};
 	own.onclose = async ({ code }) => {
+		if (socket !== own) return;
 		acknowledged = false;
 		if (code === 4401 && session.user) await renew().catch(() => {}); // the sign-in has ended
 		setTimeout(() => {
+			if (socket !== own) return;
 			socket = undefined;
 			follow(tell);
 		}, Math.min(latest, soonest * 2 ** tries++) * (1 + Math.random() / 2));

@@ -49,6 +49,7 @@ export class View extends HTMLElement {
 	failure = /** @type {Failure | undefined} */ (undefined);
 	#read = 0; // when
 	#reading = /** @type {AbortController | undefined} */ (undefined);
+	#again = false;
 
 	connectedCallback() {
 		this.data = known.get(location.href);
@@ -60,9 +61,10 @@ export class View extends HTMLElement {
 		this.#reading?.abort();
 	}
 
-	/** Reads again. A quiet one leaves a reading that is under way alone, and what must stay still. @param {boolean} [quiet] */
+	/** Reads again. A quiet one waits for a reading that is under way, and leaves alone what must stay still. @param {boolean} [quiet] */
 	async refresh(quiet) {
-		if (quiet && (this.#reading || (this.parts.still && this.data))) return;
+		if (quiet && this.parts.still && this.data) return;
+		if (quiet && this.#reading) return void (this.#again = true);
 		this.#reading?.abort();
 		const reading = (this.#reading = new AbortController()), { href } = location;
 		try {
@@ -80,6 +82,9 @@ export class View extends HTMLElement {
 			if (this.#reading === reading) this.#reading = undefined;
 		}
 		this.draw();
+		if (!this.#again || this.#reading) return;
+		this.#again = false;
+		if (this.isConnected) this.refresh(true);
 	}
 
 	#drop() {

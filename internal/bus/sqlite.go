@@ -69,7 +69,7 @@ func (b *Bus) watch(ctx context.Context) error {
 }
 
 // revised returns what changed since the last revision, which it moves on, and whether records
-// moved to another clinic, with what no revision tells. More than watchMost are not all returned.
+// moved to another clinic, with what no revision tells, or assignments to another patient. More than watchMost are not all returned.
 func revised(ctx context.Context, db interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }, last *int,
@@ -82,7 +82,7 @@ func revised(ctx context.Context, db interface {
 				WHEN r.mapping_id IS NOT NULL AND json_extract(r.diff, '$.is_active[0]') AND NOT json_extract(r.diff, '$.is_active[1]') THEN 'ENDED'
 				WHEN r.mapping_id IS NOT NULL AND NOT json_extract(r.diff, '$.is_active[0]') AND json_extract(r.diff, '$.is_active[1]') THEN 'RESTORED'
 				ELSE 'UPDATED' END,
-			coalesce(p.clinic_id, m.clinic_id, 0), coalesce(m.patient_id, 0), coalesce(m.doctor_id, 0), json_type(r.diff, '$.clinic_id') IS NOT NULL
+			coalesce(p.clinic_id, m.clinic_id, 0), coalesce(m.patient_id, 0), coalesce(m.doctor_id, 0), r.kind <> 'delete' AND coalesce(json_type(r.diff, '$.clinic_id'), json_type(r.diff, '$.patient_id')) IS NOT NULL
 		FROM revisions r LEFT JOIN patients p ON p.id = r.patient_id LEFT JOIN mappings m ON m.id = r.mapping_id
 		WHERE r.id > $1 ORDER BY r.id`, *last)
 	if err != nil {

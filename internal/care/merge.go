@@ -230,6 +230,7 @@ func giveBack(ctx context.Context, keep, duplicate *ent.Patient) error {
 			return slices.ContainsFunc(columns, func(column string) bool { _, ok := d[column]; return ok })
 		})
 	}
+	var stays []string
 	for column, values := range taken {
 		switch {
 		case column == patient.FieldLastMergedID:
@@ -237,7 +238,9 @@ func giveBack(ctx context.Context, keep, duplicate *ent.Patient) error {
 			if err := db.Patient.UpdateOneID(duplicate.ID).ClearAccountID().Exec(ctx); err != nil {
 				return err
 			}
-		case changed(column), slices.Contains(born, column) && changed(born...):
+		case changed(column):
+		case slices.Contains(born, column) && changed(born...):
+			stays = append(stays, column)
 		default:
 			if err := setStored(u.Mutation(), column, values[0]); err != nil {
 				return err
@@ -249,7 +252,7 @@ func giveBack(ctx context.Context, keep, duplicate *ent.Patient) error {
 			return err
 		}
 	}
-	return forgetTaken(ctx, keep.ID, duplicate)
+	return forgetTaken(ctx, keep.ID, duplicate, stays)
 }
 
 // sinceMerge returns what a record took when a duplicate became part of it, and what was
@@ -275,8 +278,8 @@ func sinceMerge(ctx context.Context, keep int, duplicate *ent.Patient) (taken di
 
 // forgetTaken removes what a record took from a duplicate from its history, as if the next
 // change of each column had been made of what was there before the merge: what was taken is the
-// duplicate's again, and its history has it.
-func forgetTaken(ctx context.Context, keep int, duplicate *ent.Patient) error {
+// duplicate's again, and its history has it. What stays is not forgotten.
+func forgetTaken(ctx context.Context, keep int, duplicate *ent.Patient, stays []string) error {
 	db := ent.FromContext(ctx)
 	revisions, err := db.Revision.Query().Where(revision.PatientID(keep)).Order(revision.ByVersion(), revision.ByID()).All(ctx)
 	if err != nil {
@@ -292,7 +295,9 @@ func forgetTaken(ctx context.Context, keep int, duplicate *ent.Patient) error {
 		for column, values := range d {
 			before, taken := left[column]
 			switch {
-			case merge && column != patient.FieldLastMergedID:
+			case merge && (column == patient.FieldLastMergedID || slices.Contains(stays, column)):
+				continue
+			case merge:
 				left[column] = values[0]
 				delete(d, column)
 			case !taken:

@@ -61,10 +61,14 @@ func (o *outbox) awake() {
 
 // push adds what a subscription is told of an event, in place of what it has not been told yet of
 // the same record; minor news takes the place of minor news only. If too much waits, all that
-// waits for this subscription is dropped, and push returns false.
+// waits for this subscription is dropped, and push returns false; but never for what is of no
+// record: that something was missed.
 func (o *outbox) push(id, record string, minor bool, payload []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.code != 0 {
+		return true // nobody waits for it
+	}
 	key := topic{id, record, minor}
 	if !minor {
 		o.dropped(func(t topic) bool { return t.id == id && t.record == record && t.minor })
@@ -78,7 +82,7 @@ func (o *outbox) push(id, record string, minor bool, payload []byte) bool {
 	o.bytes += len(payload) - len(m.payload)
 	m.payload = payload
 	o.awake()
-	if len(o.byTopic) > keptMessages || o.bytes > keptBytes {
+	if record != "" && (len(o.byTopic) > keptMessages || o.bytes > keptBytes) {
 		o.dropped(func(t topic) bool { return t.id == id })
 		return false
 	}
@@ -111,6 +115,10 @@ func (o *outbox) dropped(about func(topic) bool) {
 // send adds an answer. If too much waits, the connection ends.
 func (o *outbox) send(kind, id string, payload []byte) {
 	o.mu.Lock()
+	if o.code != 0 {
+		o.mu.Unlock()
+		return
+	}
 	o.messages = append(o.messages, &message{topic{id: id}, kind, payload})
 	o.answered += len(payload)
 	full := len(o.messages)-len(o.byTopic) > keptAnswers || o.answered > keptAnswered

@@ -55,6 +55,15 @@ func TestOutbox(t *testing.T) {
 			}
 			o.push("1", "", false, []byte("again"))
 		}, "next 1  again; 0"},
+		{"that something was missed, though others' messages are too many", func() {
+			for i := range keptMessages {
+				o.push("1", fmt.Sprint("Patient ", i), true, []byte("a"))
+			}
+			if o.push("2", "Patient 1", true, []byte("b")) || !o.push("2", "", false, []byte("again")) {
+				t.Error("dropped, or not")
+			}
+			o.drop("1")
+		}, "next 2  again; 0"},
 		{"too many bytes", func() {
 			o.push("2", "Patient 1", true, []byte("a"))
 			if o.push("1", "Patient 1", true, make([]byte, keptBytes+1)) {
@@ -80,6 +89,11 @@ func TestOutbox(t *testing.T) {
 	o.end(closeUnauthorized, "")
 	if got := drain(); got != fmt.Sprint(closeTryAgain) {
 		t.Errorf("too many answers: %s", got)
+	}
+	o.push("1", "Patient 1", true, []byte("a"))
+	o.send("pong", "", nil)
+	if got := drain(); got != fmt.Sprint(closeTryAgain) {
+		t.Errorf("after the end: %s", got)
 	}
 	o.close()
 }

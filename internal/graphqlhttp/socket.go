@@ -366,18 +366,20 @@ func (s *socket) begin(id string, params *graphql.RawParams) {
 			delete(s.running, id)
 		}
 		cancel()
-		s.inFlight.Done()
 		return wanted
 	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		finish()
+		s.fail(id, gqlerror.List{presentFault(&fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})})
+		s.inFlight.Done()
 		return
 	}
 	prepared, refusal := s.h.admit(ctx, s.caller, params, func(*ast.OperationDefinition) *gqlerror.Error { return nil })
 	if refusal == nil && !prepared.subscribes() {
 		go func() {
+			defer s.inFlight.Done()
 			defer func() { <-s.slots }()
 			response := prepared.run()
 			answer := body(response)
@@ -395,6 +397,7 @@ func (s *socket) begin(id string, params *graphql.RawParams) {
 	if finish(); refusal != nil {
 		s.fail(id, refusal.Errors)
 	}
+	s.inFlight.Done()
 }
 
 // fail tells that an operation was not executed.

@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	keptEvents  = 1000                   // that one subscription has not been told of yet
-	keptText    = 128 << 10              // bytes of the documents of a user's subscriptions
-	tellingMost = 4                      // groups of equal subscriptions that are told at the same time
-	lookEvery   = 200 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
+	keptEvents   = 1000                   // that one subscription has not been told of yet
+	eventsAtOnce = 50                     // that a group is told before others, and before who missed something
+	keptText     = 128 << 10              // bytes of the documents of a user's subscriptions
+	tellingMost  = 4                      // groups of equal subscriptions that are told at the same time
+	lookEvery    = 200 * time.Millisecond // at who subscribes: whether it may still, and whether it missed something
 )
 
 // Event is something that happened, of which subscriptions may tell.
@@ -121,41 +122,59 @@ type caller struct {
 	sight  []int         // the clinics whose records it may see; nil if those may be all
 	by     string        // another when it sees some of those by another right
 	seen   []int         // the clinics, with those whose records it could see before that; nil as in sight
-	stale  bool          // its rights may have changed since
 	subs   map[string]*subscriber
+
+	// How often its rights may have changed, and after how many of these it was looked at last.
+	doubts, checked int
 }
+
+// stale tells whether the rights of a caller may have changed since it was looked at. Who calls
+// it holds the lock.
+func (c *caller) stale() bool { return c.checked != c.doubts }
 
 // errEnded is the failure to find out who is calling when the session has ended.
 var errEnded = errors.New("the session has ended")
 
 // look finds out who is calling. If the session has ended, the connection does, too. If the
 // caller may see other records than before, it may have missed something.
-func (s *subscriptions) look(c *caller) (context.Context, viewer.Viewer, error) {
-	s.mu.Lock()
-	stale := c.stale
-	c.stale = false
-	s.mu.Unlock()
-	ctx := s.streams.Identify(c.ctx, c.authorization)
-	v, err := viewer.FromContext(ctx)
-	if errors.Is(err, viewer.ErrBadToken) || errors.Is(err, viewer.ErrAnonymous) {
-		c.out.end(closeUnauthorized, "The sign-in has ended.")
-		return nil, v, errEnded
+func (s *subscriptions) look(c *caller) (ctx context.Context, v viewer.Viewer, err error) {
+	for newest := false; !newest; {
+		if ctx, v, newest, err = s.lookOnce(c); err != nil {
+			return nil, v, err
+		}
 	}
+	return ctx, v, nil
+}
+
+// lookOnce is look, unless another look that began later has ended before: then newest is false.
+func (s *subscriptions) lookOnce(c *caller) (ctx context.Context, v viewer.Viewer, newest bool, err error) {
 	s.mu.Lock()
+	doubts, stale := c.doubts, c.stale()
 	before, sight, by := c.viewer, c.sight, c.by
 	s.mu.Unlock()
+	ctx = s.streams.Identify(c.ctx, c.authorization)
+	v, err = viewer.FromContext(ctx)
+	if errors.Is(err, viewer.ErrBadToken) || errors.Is(err, viewer.ErrAnonymous) {
+		c.out.end(closeUnauthorized, "The sign-in has ended.")
+		return nil, v, false, errEnded
+	}
 	if err == nil && (before.Right(true) != v.Right(true) || stale && v.Beyond()) {
-		sight, by, err = s.contract.Sight(s.contract.Begin(ctx, false))
+		asking, cancel := context.WithTimeout(ctx, maxDuration)
+		sight, by, err = s.contract.Sight(s.contract.Begin(asking, false))
+		cancel()
+	}
+	if c.ctx.Err() != nil { // the connection has ended
+		return nil, v, false, errEnded
+	}
+	if err != nil {
+		return nil, v, false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case c.ctx.Err() != nil: // the connection has ended
-		return nil, v, errEnded
-	case err != nil:
-		c.stale = c.stale || stale
-		return nil, v, err
+	if doubts < c.checked {
+		return nil, v, false, nil
 	}
+	before = c.viewer
 	if before.UserID != 0 && (before.Right(true) != v.Right(true) || c.by != by || !slices.Equal(c.sight, sight)) {
 		for _, sub := range c.subs {
 			sub.missed = true
@@ -165,8 +184,8 @@ func (s *subscriptions) look(c *caller) (context.Context, viewer.Viewer, error) 
 	if before.UserID == 0 || c.sight == nil || sight == nil {
 		c.seen = sight
 	}
-	c.viewer, c.sight, c.by = v, sight, by
-	return ctx, v, nil
+	c.viewer, c.sight, c.by, c.checked = v, sight, by, doubts
+	return ctx, v, true, nil
 }
 
 // join lets a caller in who subscribes. It fails with fault.RateLimited if its user has too
@@ -188,6 +207,7 @@ func (s *subscriptions) join(c *caller) error {
 	}
 	of.connections++
 	s.callers[c] = true
+	c.doubts++ // who was not among them before has not heard of doubts
 	if !s.watching {
 		s.watching = true
 		go s.watch()
@@ -338,7 +358,9 @@ func (h *Handler) Doubt(user int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.callers {
-		c.stale = c.stale || user == 0 || user == c.viewer.UserID
+		if user == 0 || user == c.viewer.UserID {
+			c.doubts++
+		}
 	}
 }
 
@@ -348,7 +370,7 @@ func (h *Handler) Missed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.callers {
-		c.stale = true
+		c.doubts++
 	}
 	for _, g := range s.groups {
 		for member := range g.members {
@@ -388,11 +410,12 @@ func (s *subscriptions) round(g *group) *round {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &round{subscriptions: s, group: g, known: map[*subscriber]identity{}}
-	for _, record := range g.records {
+	n := min(len(g.records), eventsAtOnce)
+	for _, record := range g.records[:n] {
 		r.events = append(r.events, g.events[record])
+		delete(g.events, record)
 	}
-	clear(g.events)
-	g.records = nil
+	g.records = slices.Clone(g.records[n:])
 	for m := range g.members {
 		r.members = append(r.members, m)
 		if m.missed {
@@ -436,13 +459,20 @@ type round struct {
 
 // identity is who a member is.
 type identity struct {
-	ctx   context.Context
-	right viewer.Viewer
+	ctx     context.Context
+	right   viewer.Viewer
+	expires time.Time
 }
 
 // run tells all of it, and returns true if that failed: then the group is told so when somebody
 // looks the next time.
 func (r *round) run() (failed bool) {
+	defer r.recover(func() {
+		r.miss(r.members)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.group.telling, failed = false, true
+	})
 	for _, e := range r.events {
 		failed = r.tell(e, r.members) || failed
 	}
@@ -461,13 +491,13 @@ func (r *round) tell(e Event, members []*subscriber) (failed bool) {
 	audiences := map[viewer.Viewer][]*subscriber{}
 	for i, m := range members {
 		r.mu.Lock()
-		near, fresh := e.Clinic == 0 || m.seen == nil || slices.Contains(m.seen, e.Clinic), !m.stale
+		near, fresh := e.Clinic == 0 || m.seen == nil || slices.Contains(m.seen, e.Clinic), !m.stale()
 		r.mu.Unlock()
 		if !near && fresh {
 			continue
 		}
 		is, known := r.known[m]
-		if !known || !fresh || !r.streams.Sure() {
+		if !known || !fresh || !r.streams.Sure() || !time.Now().Before(is.expires) {
 			ctx, v, err := r.look(m.caller)
 			if errors.Is(err, errEnded) {
 				continue
@@ -477,7 +507,7 @@ func (r *round) tell(e Event, members []*subscriber) (failed bool) {
 				failed = true
 				break
 			}
-			is = identity{ctx, v.Right(r.group.personal)}
+			is = identity{ctx, v.Right(r.group.personal), v.Expires}
 			r.known[m] = is
 		}
 		audiences[is.right] = append(audiences[is.right], m)
@@ -526,7 +556,7 @@ func (r *round) deliver(e Event, right viewer.Viewer, members []*subscriber) (fa
 func (r *round) push(e Event, right viewer.Viewer, m *subscriber, payload []byte) {
 	for {
 		r.mu.Lock()
-		if !m.stale {
+		if !m.stale() {
 			break
 		}
 		r.mu.Unlock()
@@ -567,7 +597,7 @@ func (s *subscriptions) watch() {
 		sure, now := s.streams.Sure(), time.Now()
 		var doubtful []*caller
 		for c := range s.callers {
-			if c.stale || !sure || !now.Before(c.viewer.Expires) {
+			if c.stale() || !sure || !now.Before(c.viewer.Expires) {
 				doubtful = append(doubtful, c)
 			}
 		}
@@ -575,11 +605,12 @@ func (s *subscriptions) watch() {
 		s.lookAt(doubtful)
 		s.mu.Lock()
 		for _, g := range s.groups {
+			waits := len(g.records) > 0
 			for m := range g.members {
-				if m.missed {
-					s.wake(g)
-					break
-				}
+				waits = waits || m.missed
+			}
+			if waits {
+				s.wake(g)
 			}
 		}
 		s.mu.Unlock()

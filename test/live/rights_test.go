@@ -68,6 +68,22 @@ func TestSight(t *testing.T) {
 		resync("the account of another doctor", s)
 		told("the account of another doctor", s, treated)
 
+		keep, duplicate := a.CreatePatient(t, asha, "Meera"), a.CreatePatient(t, asha, "Mira")
+		a.Assign(t, asha, duplicate, doctor)
+		const assignments = `subscription($id: ID) { mappingChanged(patientId: $id) { kind id } }`
+		left, joined := a.Follow(t, asha, assignments, map[string]any{"id": duplicate}), a.Follow(t, asha, assignments, map[string]any{"id": keep})
+		a.Assign(t, asha, keep, other)
+		for !strings.Contains(string(joined.Next(t).Payload), "CREATED") { // what came before has been told
+		}
+		for len(left.Messages) > 0 {
+			left.Next(t)
+		}
+		a.Must(t, asha, `mutation($keep: ID!, $duplicate: ID!) { mergePatients(keepId: $keep, duplicateId: $duplicate) { id } }`, map[string]any{"keep": keep, "duplicate": duplicate})
+		left.Next(t)
+		joined.Next(t)
+		a.Must(t, asha, `mutation($id: ID!) { restorePatient(id: $id) { id } }`, map[string]any{"id": duplicate})
+		joined.Next(t)
+
 		moved := a.CreatePatient(t, om, "Moved")
 		a.Assign(t, om, moved, doctor)
 		s = a.Follow(t, asha, subscriptions["mappingChanged"], nil)

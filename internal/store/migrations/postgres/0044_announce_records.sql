@@ -50,6 +50,9 @@ BEGIN
   INSERT INTO revisions (patient_id, doctor_id, mapping_id, version, kind, at, actor_id, diff) VALUES (
     CASE TG_TABLE_NAME WHEN 'patients' THEN NEW.id END, CASE TG_TABLE_NAME WHEN 'doctors' THEN NEW.id END, CASE TG_TABLE_NAME WHEN 'mappings' THEN NEW.id END,
     NEW.version, change, at, actor, changed);
+  IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'mappings' AND before -> 'patient_id' <> after -> 'patient_id' THEN -- which has it no more
+    PERFORM pg_notify('caregraph', concat_ws(' ', about, NEW.id, kind, coalesce(after ->> 'clinic_id', '0'), before ->> 'patient_id', after ->> 'doctor_id'));
+  END IF;
   PERFORM pg_notify('caregraph', concat_ws(' ', about, NEW.id, kind, coalesce(after ->> 'clinic_id', '0'), after ->> 'patient_id', after ->> 'doctor_id'));
   RETURN NEW;
 END $$;
