@@ -87,17 +87,17 @@ class App extends HTMLElement {
 		}
 	}
 
-	#refresh = () => {
+	#refresh = (/** @type {unknown} */ changed = false) => {
 		if (document.visibilityState !== "visible" || document.querySelector(".lock")) return;
 		this.#refreshed = Date.now();
 		if (this.#failure) this.#start();
-		else this.#view?.refresh(true);
+		else this.#view?.refresh(true, changed === true);
 	};
 
 	/** Reads again what others changed. A form of a record that they changed says so. @param {Change[]} changes */
 	#changed = (changes) => {
 		const [, type, id] = /^\/(patient|doctor)s\/(\d+)\/edit$/.exec(location.pathname.slice(root.length)) ?? [];
-		if (!type) return this.#refresh();
+		if (!type) return this.#refresh(true);
 		const view = this.#view;
 		if (!view?.data || view.state.busy || !changes.some((c) => c.kind === "RESYNC" || (c.field === type + "Changed" && c.id === id))) return;
 		const { version } = view.data;

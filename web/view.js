@@ -61,10 +61,14 @@ export class View extends HTMLElement {
 		this.#reading?.abort();
 	}
 
-	/** Reads again. A quiet one waits for a reading that is under way, and leaves alone what must stay still. @param {boolean} [quiet] */
-	async refresh(quiet) {
+	/**
+	 * Reads again. A quiet one leaves alone what must stay still, and a reading that is under way; if something was changed,
+	 * it waits for that one.
+	 * @param {boolean} [quiet] @param {boolean} [changed]
+	 */
+	async refresh(quiet, changed) {
 		if (quiet && this.parts.still && this.data) return;
-		if (quiet && this.#reading) return void (this.#again = true);
+		if (quiet && this.#reading) return void (this.#again ||= Boolean(changed));
 		this.#reading?.abort();
 		const reading = (this.#reading = new AbortController()), { href } = location;
 		try {
@@ -84,7 +88,7 @@ export class View extends HTMLElement {
 		this.draw();
 		if (!this.#again || this.#reading) return;
 		this.#again = false;
-		if (this.isConnected) this.refresh(true);
+		if (this.isConnected && !this.failure) this.refresh(true);
 	}
 
 	#drop() {

@@ -96,9 +96,13 @@ func TestSlow(t *testing.T) {
 	each(t, func(t *testing.T, a *harness.API) {
 		asha := a.Register(t, "asha")
 		const patients = 150
-		var ids []int
-		for i := range patients {
-			ids = append(ids, a.CreatePatient(t, asha, fmt.Sprint("Patient ", i)))
+		ids := []int{a.CreatePatient(t, asha, "Patient")}
+		for id := ids[0] + 1; len(ids) < patients; id++ {
+			if _, err := a.DB.ExecContext(t.Context(), `INSERT INTO patients (id, created_by_id, clinic_id, name, name_key, phone, date_of_birth, address, gender, created_at, updated_at)
+				SELECT CAST($1 AS bigint), created_by_id, clinic_id, name, name_key, phone, date_of_birth, address, gender, created_at, updated_at FROM patients WHERE id = $2`, id, ids[0]); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
 		}
 		large := strings.Repeat("x", 2000)
 		document := "subscription { patientChanged { kind id patient {"
