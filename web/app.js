@@ -1,7 +1,7 @@
 // The page: who is signed in, which view the URL names, and what surrounds it.
 import { enter, Failure, leave, page, renew, session } from "./api.js";
 import { h, icon, update } from "./dom.js";
-import { announce, ask, field, typed } from "./form.js";
+import { ask, field, typed } from "./form.js";
 import { signInDocument } from "./signin.js";
 import { language, languages, say, speak, t } from "./text.js";
 import { define, forgetAll, go, link, root } from "./view.js";
@@ -94,16 +94,6 @@ class App extends HTMLElement {
 		else this.#view?.refresh(true, changed === true);
 	};
 
-	/** Reads again what others changed. A form of a record that they changed says so. @param {Change[]} changes */
-	#changed = (changes) => {
-		const [, type, id] = /^\/(patient|doctor)s\/(\d+)\/edit$/.exec(location.pathname.slice(root.length)) ?? [];
-		if (!type) return this.#refresh(true);
-		const view = this.#view;
-		if (!view?.data || view.state.busy || !changes.some((c) => c.kind === "RESYNC" || (c.field === type + "Changed" && c.id === id))) return;
-		const { version } = view.data;
-		view.refresh().then(() => view.data && view.data.version !== version && announce(t("changedNow")));
-	};
-
 	/** Shows the view of the URL. @param {boolean} top from its top */
 	async #go(top) {
 		const path = location.pathname.slice(root.length), going = ++this.#going;
@@ -121,7 +111,7 @@ class App extends HTMLElement {
 		this.querySelector("main")?.replaceChildren(view);
 		if (top) scrollTo(0, 0);
 		if (!first) view.querySelector("h1")?.focus({ preventScroll: true });
-		if (session.user) (live ??= await import("./live.js")).follow(this.#changed);
+		if (session.user) (live ??= await import("./live.js")).follow((changes) => live?.shown(changes, this.#refresh, this.#view));
 	}
 
 	/** Draws what surrounds the view. */

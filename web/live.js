@@ -1,6 +1,9 @@
 // What others change, as it happens: over a WebSocket, by the protocol graphql-transport-ws. The page is told of kinds and
 // ids alone, and reads what it shows again.
 import { bearer, gql, renew, session } from "./api.js";
+import { announce } from "./form.js";
+import { t } from "./text.js";
+import { root } from "./view.js";
 
 const documents = {
 	patientChanged: gql`
@@ -69,4 +72,17 @@ export function follow(tell) {
 			follow(tell);
 		}, Math.min(latest, soonest * 2 ** tries++) * (1 + Math.random() / 2));
 	};
+}
+
+/**
+ * Lets the view read again what others changed. A form of a record that they changed says so.
+ * @param {Change[]} changes @param {(changed: true) => void} refresh the view @param {View} [view]
+ */
+export async function shown(changes, refresh, view) {
+	const [, type, id] = /^\/(patient|doctor)s\/(\d+)\/edit$/.exec(location.pathname.slice(root.length)) ?? [];
+	if (!type) return refresh(true);
+	if (!view?.data || view.state.busy || !changes.some((c) => c.kind === "RESYNC" || (c.field === type + "Changed" && c.id === id))) return;
+	const { version } = view.data;
+	await view.refresh();
+	if (view.data && view.data.version !== version) announce(t("changedNow"));
 }
