@@ -161,7 +161,18 @@ func TestSignInsLeaveRoom(t *testing.T) {
 	quiet := other(1000)
 	var signing sync.WaitGroup
 	for range 64 {
-		signing.Go(func() { s.Login(t, asha.Email) })
+		signing.Go(func() { // who is told to try again, on a machine that does much else, does
+			body := fmt.Sprintf(`{"email":%q,"password":%q}`, asha.Email, harness.Password)
+			status, reply := s.Send(t, "POST", "/api/auth/login/", "", body)
+			for range 4 {
+				if status == http.StatusServiceUnavailable {
+					status, reply = s.Send(t, "POST", "/api/auth/login/", "", body)
+				}
+			}
+			if status != http.StatusOK {
+				t.Errorf("log in: %d %s", status, reply)
+			}
+		})
 	}
 	busy := other(1000)
 	signing.Wait()

@@ -76,7 +76,6 @@ func TestClients(t *testing.T) {
 	for _, kind := range []string{dialect.SQLite, dialect.Postgres} {
 		for client, files := range drives {
 			t.Run(kind+"/"+client, func(t *testing.T) {
-				t.Parallel()
 				url, dir := storetest.URL(t, kind), folder(t, blocks, files)
 				if client == "relay" {
 					run(t, dir, "sh", "-c", commands["relay-compiler"])
