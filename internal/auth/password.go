@@ -69,7 +69,7 @@ func exclusively(ctx context.Context, f func() error) error {
 	case waiting <- struct{}{}:
 		defer func() { <-waiting }()
 	default:
-		return &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second}
+		return fault.NoRoom()
 	}
 	select {
 	case hashing <- struct{}{}:

@@ -179,6 +179,10 @@ var (
 // usedEvery is how exact a session's last use is.
 const usedEvery = 5 * time.Minute
 
+// checkTimeout is how long a request waits for the database to tell who is
+// calling.
+const checkTimeout = 5 * time.Second
+
 // Viewer returns who the access token stands for, by one statement, in the
 // transaction of the context if there is one, or without any if that is known. It fails
 // with ErrToken, ErrTokenType, ErrUserGone or ErrUserInactive, each of which is
@@ -191,6 +195,8 @@ func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, err
 	if err != nil {
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	remember := s.known.asking(access)
 	v, until, err := s.viewer(ctx, c.SessionID, c.UserID)
 	if c.ExpiresAt.Before(v.Expires) {

@@ -98,6 +98,11 @@ func TooMany(wait time.Duration) *Error {
 	return &Error{Kind: RateLimited, Message: "Too many requests. Try again later.", RetryAfter: wait}
 }
 
+// NoRoom is the failure of what the server has no room for at the moment.
+func NoRoom() *Error {
+	return &Error{Kind: Unavailable, Message: TextUnavailable, RetryAfter: time.Second}
+}
+
 // Stale is the failure of a change that is meant for another version of a record than the
 // current one.
 func Stale(current int) *Error {

@@ -25,6 +25,9 @@ const aliveEvery = 12 * time.Second
 // isEventStream tells whether a client wants an event stream, and would not take JSON: some
 // clients list every type for every operation.
 func isEventStream(r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		return false
+	}
 	stream := false
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
 		media, params, err := mime.ParseMediaType(part)
@@ -47,7 +50,7 @@ func isEventStream(r *http.Request) bool {
 func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	signedIn, leave, ok := h.connections.enter()
 	if !ok {
-		h.Refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
+		h.Refuse(w, r, fault.NoRoom())
 		return
 	}
 	defer leave()
@@ -65,17 +68,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer h.subscriptions.leave(c)
 	signedIn()
 	var params graphql.RawParams
-	var bad *badRequest
-	byGet := r.Method == http.MethodGet
-	switch r.Method {
-	case http.MethodGet:
-		bad = readURL(r.URL.RawQuery, &params)
-	case http.MethodPost:
-		bad = readBody(w, r, &params)
-	default:
-		w.Header().Set("Allow", "GET, POST")
-		bad = &badRequest{http.StatusMethodNotAllowed, "Send GraphQL by GET or POST."}
-	}
+	bad := readRequest(w, r, &params)
 	if bad != nil {
 		refuse(w, mediaJSON, bad.status, bad.message)
 		return
@@ -83,7 +76,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	executing, done := context.WithTimeout(ctx, maxDuration)
 	defer done()
 	prepared, response := h.admit(executing, c, &params, func(o *ast.OperationDefinition) *gqlerror.Error {
-		if byGet && o.Operation == ast.Mutation {
+		if r.Method == http.MethodGet && o.Operation == ast.Mutation {
 			return refused(fault.Invalid, "A mutation cannot be sent by GET.", nil)
 		}
 		return nil

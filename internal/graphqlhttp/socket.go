@@ -139,7 +139,7 @@ type operation struct{ cancel context.CancelFunc }
 func (h *Handler) serveSocket(w http.ResponseWriter, r *http.Request) {
 	signedIn, leave, ok := h.connections.enter()
 	if !ok {
-		h.Refuse(w, r, &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})
+		h.Refuse(w, r, fault.NoRoom())
 		return
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, OriginPatterns: patterns(h.streams.Origins)})
@@ -324,17 +324,13 @@ func (s *socket) init(payload map[string]any) {
 		s.out.end(closeForbidden, "Forbidden: send Authorization in the payload of connection_init")
 		return
 	}
-	err := s.h.subscriptions.join(s.caller)
-	limited, ok := errors.AsType[*fault.Error](err)
-	switch {
+	switch err := s.h.subscriptions.join(s.caller); {
 	case err == nil:
 		s.joined = true
 		s.conn.SetReadLimit(maxText)
 		s.out.send("connection_ack", "", nil)
-	case ok && limited.Kind == fault.RateLimited:
-		s.out.end(closeTryAgain, limited.Message)
 	case !errors.Is(err, errEnded):
-		s.out.end(closeTryAgain, fault.TextUnavailable)
+		s.out.end(closeTryAgain, fault.Of(err)[0].Message)
 	}
 }
 
@@ -372,7 +368,7 @@ func (s *socket) begin(id string, params *graphql.RawParams) {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		finish()
-		s.fail(id, gqlerror.List{presentFault(&fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second})})
+		s.fail(id, gqlerror.List{presentFault(fault.NoRoom())})
 		s.inFlight.Done()
 		return
 	}

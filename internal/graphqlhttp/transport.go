@@ -47,24 +47,17 @@ func serve(w http.ResponseWriter, r *http.Request, execute func(context.Context,
 		return
 	}
 	var params graphql.RawParams
-	var bad *badRequest
 	var check func(*ast.OperationDefinition) *gqlerror.Error
 	byGet := false
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		bad = readURL(r.URL.RawQuery, &params)
+	if r.Method != http.MethodPost {
 		check = func(o *ast.OperationDefinition) *gqlerror.Error {
 			if byGet = o.Operation != ast.Query; byGet {
 				return refused(fault.Invalid, "Only a query can be sent by GET.", nil)
 			}
 			return nil
 		}
-	case http.MethodPost:
-		bad = readBody(w, r, &params)
-	default:
-		w.Header().Set("Allow", "GET, POST")
-		bad = &badRequest{http.StatusMethodNotAllowed, "Send GraphQL by GET or POST."}
 	}
+	bad := readRequest(w, r, &params)
 	if bad != nil {
 		refuse(w, media, bad.status, bad.message)
 		return
@@ -85,6 +78,18 @@ func serve(w http.ResponseWriter, r *http.Request, execute func(context.Context,
 		status = http.StatusBadRequest
 	}
 	write(w, media, status, response)
+}
+
+// readRequest reads the parameters of a request by GET or POST.
+func readRequest(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) *badRequest {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return readURL(r.URL.RawQuery, params)
+	case http.MethodPost:
+		return readBody(w, r, params)
+	}
+	w.Header().Set("Allow", "GET, POST")
+	return &badRequest{http.StatusMethodNotAllowed, "Send GraphQL by GET or POST."}
 }
 
 // badToken tells whether an operation failed because the request's token is no

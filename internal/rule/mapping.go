@@ -17,11 +17,22 @@ import (
 	"caregraph/internal/viewer"
 )
 
-// LiveMappingQuery hides the mappings of deleted patients.
+// LiveMappingQuery hides the mappings of deleted patients. In a context of Gone it shows them, and
+// those that have ended, to all who could see them until then.
 func LiveMappingQuery() privacy.QueryRule {
-	return privacy.MappingQueryRuleFunc(func(_ context.Context, q *ent.MappingQuery) error {
-		q.Where(mapping.DeletedAtIsNil())
-		return privacy.Skip
+	return privacy.MappingQueryRuleFunc(func(ctx context.Context, q *ent.MappingQuery) error {
+		if ctx.Value(goneKey{}) == nil {
+			q.Where(mapping.DeletedAtIsNil())
+			return privacy.Skip
+		}
+		v, err := viewer.FromContext(ctx)
+		if err != nil {
+			return err
+		}
+		if !v.Staff {
+			q.Where(mapping.Or(append(others(v), ofPractice(v), mapping.HasPatientWith(patient.Or(patient.AccountID(v.UserID), treatedToTheEnd(v))))...))
+		}
+		return privacy.Allow
 	})
 }
 

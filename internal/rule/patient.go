@@ -57,8 +57,9 @@ func Deleted(ctx context.Context, since time.Time) context.Context {
 type deletedKey struct{}
 
 // Gone is Deleted, whenever that was, with the patients who were erased, and also for those who
-// treated a patient until the record was deleted, or are the patient: nothing of the record may
-// be shown to who asks so, but that it is gone.
+// treated a patient until the record was deleted, or are the patient; and it shows mappings that
+// have ended to who could see them. Nothing of a record may be shown to who asks so, but that it
+// is gone.
 func Gone(ctx context.Context) context.Context {
 	return context.WithValue(Deleted(ctx, time.Time{}), goneKey{}, true)
 }

@@ -31,11 +31,6 @@ func caller(ctx context.Context) string {
 	return request.ClientOf(ctx).Network()
 }
 
-// unavailable is the refusal of a request for which the server has no room.
-func unavailable() *fault.Error {
-	return &fault.Error{Kind: fault.Unavailable, Message: fault.TextUnavailable, RetryAfter: time.Second}
-}
-
 // refuser answers a request that is not let in.
 type refuser = func(http.ResponseWriter, *http.Request, *fault.Error)
 
@@ -43,7 +38,7 @@ type refuser = func(http.ResponseWriter, *http.Request, *fault.Error)
 // caller has not made too many; refuse answers the others in the door's own
 // way.
 func (a admission) admit(door http.Handler, refuse refuser) http.Handler {
-	return a.places.Requests(a.connect(door, refuse), func(w http.ResponseWriter, r *http.Request) { refuse(w, r, unavailable()) })
+	return a.places.Requests(a.connect(door, refuse), func(w http.ResponseWriter, r *http.Request) { refuse(w, r, fault.NoRoom()) })
 }
 
 // connect is admit for connections that stay: only what they ask for takes a place.
@@ -62,7 +57,7 @@ func (a admission) operation(ctx context.Context) (admitted context.Context, lea
 	}
 	leave, ok := a.places.Take()
 	if !ok {
-		return nil, nil, unavailable()
+		return nil, nil, fault.NoRoom()
 	}
 	return a.rates.Context(ctx, key), leave, nil
 }
