@@ -10,9 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
-
 	"caregraph/internal/rest"
 	"caregraph/internal/store"
 	"caregraph/internal/storetest"
@@ -369,14 +366,7 @@ func TestEverythingIsThere(t *testing.T) {
 			t.Errorf("%s is left out", file)
 		}
 	}
-	sdl, err := os.ReadFile(harness.Path("schema.graphqls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(sdl)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := harness.Schema(t)
 	for _, f := range schema.Mutation.Fields {
 		if !there(f.Name+"(") && !there(f.Name+" ") {
 			t.Errorf("the mutation %s is left out", f.Name)

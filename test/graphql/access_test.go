@@ -2,7 +2,6 @@ package graphql_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -651,14 +650,7 @@ func TestAccess(t *testing.T) {
 // query, every mutation and every field that holds objects, and that the row
 // asks for it.
 func TestAccessMatrixIsWhole(t *testing.T) {
-	sdl, err := os.ReadFile(harness.Path("schema.graphqls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(sdl)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := harness.Schema(t)
 	rows := map[string]bool{}
 	for _, row := range access {
 		doc, errs := gqlparser.LoadQueryWithRules(schema, row.document, nil)

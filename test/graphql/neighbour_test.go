@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,8 +22,6 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/vektah/gqlparser/v2"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"caregraph/internal/rest"
 	"caregraph/internal/server"
@@ -541,14 +538,7 @@ func (d strict) BeginTx(ctx context.Context, o *entsql.TxOptions) (dialect.Tx, e
 // changes the database in a transaction: database/sql repeats a statement
 // outside of one whose answer got lost.
 func TestWritesInTransactions(t *testing.T) {
-	text, err := os.ReadFile(harness.Path("schema.graphqls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Input: string(text)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := harness.Schema(t)
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		a := harness.New(t, db)
 		var transactions atomic.Int64

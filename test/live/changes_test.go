@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -145,14 +144,7 @@ func TestChanges(t *testing.T) {
 // TestEverySubscription checks that TestChanges subscribes to every field of Subscription and
 // asks each for its record.
 func TestEverySubscription(t *testing.T) {
-	sdl, err := os.ReadFile(harness.Path("schema.graphqls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(sdl)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := harness.Schema(t)
 	for _, f := range schema.Subscription.Fields {
 		doc, errs := gqlparser.LoadQueryWithRules(schema, subscriptions[f.Name], nil)
 		if errs != nil || doc.Operations[0].SelectionSet[0].(*ast.Field).Name != f.Name {
