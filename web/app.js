@@ -61,8 +61,8 @@ class App extends HTMLElement {
 		};
 		addEventListener("popstate", () => this.#go(false));
 		addEventListener("cg-go", () => this.#go(true));
-		for (const event of ["focus", "online"]) addEventListener(event, this.#refresh);
-		document.addEventListener("visibilitychange", this.#refresh);
+		for (const event of ["focus", "online"]) addEventListener(event, () => this.#refresh(true));
+		document.addEventListener("visibilitychange", () => this.#refresh(true));
 		document.addEventListener("click", follow);
 		setInterval(() => (!live?.live() || Date.now() - this.#refreshed >= seldom) && this.#refresh(), interval);
 		this.#start();
@@ -87,11 +87,11 @@ class App extends HTMLElement {
 		}
 	}
 
-	#refresh = (/** @type {unknown} */ changed = false) => {
+	#refresh = (changed = false) => {
 		if (document.visibilityState !== "visible" || document.querySelector(".lock")) return;
 		this.#refreshed = Date.now();
 		if (this.#failure) this.#start();
-		else this.#view?.refresh(true, changed === true);
+		else this.#view?.refresh(true, changed);
 	};
 
 	/** Shows the view of the URL. @param {boolean} top from its top */

@@ -62,13 +62,13 @@ export class View extends HTMLElement {
 	}
 
 	/**
-	 * Reads again. A quiet one leaves alone what must stay still, and a reading that is under way; if something was changed,
-	 * it waits for that one.
+	 * Reads again. A quiet one leaves alone what must stay still, and a reading that is under way; if something may have changed
+	 * since that began, it waits for it.
 	 * @param {boolean} [quiet] @param {boolean} [changed]
 	 */
-	async refresh(quiet, changed) {
+	async refresh(quiet, changed = false) {
 		if (quiet && this.parts.still && this.data) return;
-		if (quiet && this.#reading) return void (this.#again ||= Boolean(changed));
+		if (quiet && this.#reading) return void (this.#again ||= changed);
 		this.#reading?.abort();
 		const reading = (this.#reading = new AbortController()), { href } = location;
 		try {
