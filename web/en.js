@@ -270,6 +270,7 @@ export default {
 		NONSENSE: "The server gave an answer that makes no sense.",
 		NOT_FOUND: "There is no such record, or it is not yours.",
 		"The record was changed meanwhile. Look at it before you change it.": "Somebody else changed this record meanwhile. Look at what changed, then try again.",
+		"The first request with this Idempotency-Key is still running.": "This change is still under way. Look again in a moment.",
 		INTERNAL: "Something went wrong on the server.",
 		"Date has wrong format. Use one of these formats instead: YYYY-MM-DD.": "Enter a date such as 15/05/1990.",
 		"No active account found with the given credentials": "The e-mail or the password is not right, or the account is not active.",

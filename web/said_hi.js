@@ -11,6 +11,8 @@ export default {
 	"The record was changed meanwhile. Look at it before you change it.": "किसी और ने इस बीच यह रिकॉर्ड बदला है। बदलाव देखें, फिर कोशिश करें।",
 	"The record that it became part of is deleted itself. Restore that one first.": "जिस रिकॉर्ड का यह हिस्सा बना, वह भी हटाया गया है। पहले उसे लौटाएँ।",
 	"Another record became part of the same one later. Restore that one first.": "बाद में एक और रिकॉर्ड उसी में मिलाया गया है। पहले उसे लौटाएँ।",
+	"The service is unavailable at the moment. Try again.": "सेवा अभी उपलब्ध नहीं है। फिर कोशिश करें।",
+	"The first request with this Idempotency-Key is still running.": "यह बदलाव अभी चल रहा है। थोड़ी देर बाद देखें।",
 	INTERNAL: "सर्वर में गड़बड़ी हुई।",
 	"Date has wrong format. Use one of these formats instead: YYYY-MM-DD.": "तारीख डालें, जैसे 15/05/1990।",
 	"Date of birth cannot be in the future.": "जन्म तिथि भविष्य में नहीं हो सकती।",

@@ -38,6 +38,6 @@ const known = (words) => /** @type {any} */ (texts.said)[words];
 
 /** The sentence for a call that failed. @param {Failure} failure */
 export function say({ code, faults: [fault], unknown }) {
-	const sentence = fault?.wait ? count("wait", fault.wait) : known(code) ?? said(fault?.message ?? texts.said.INTERNAL);
+	const sentence = code === "RATE_LIMITED" && fault?.wait ? count("wait", fault.wait) : known(code) ?? said(fault?.message ?? texts.said.INTERNAL);
 	return unknown ? sentence + " " + texts.unknown : sentence;
 }

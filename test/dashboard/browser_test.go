@@ -43,6 +43,7 @@ type dashboard struct {
 	mood    atomic.Value // of the server: what serve does
 	asked   atomic.Int64 // GraphQL requests that have arrived
 	changes atomic.Int64 // of those, the mutations
+	doubled sync.Map     // the Idempotency-Keys that have arrived twice at once
 	sockets sync.Map     // what ends each WebSocket
 }
 
@@ -50,7 +51,7 @@ type dashboard struct {
 const (
 	well     = "well"
 	silent   = "silent"   // it does not answer
-	twice    = "twice"    // it gets each request twice at once, as Chromium itself may send it
+	twice    = "twice"    // it gets each request twice at once, as Chromium itself may send it, but not when that is tried again
 	cut      = "cut"      // it does, but the answer is lost
 	down     = "down"     // nobody is there
 	nonsense = "nonsense" // what answers is no JSON
@@ -144,6 +145,12 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request, proxy http.Han
 		io.Copy(io.Discard, r.Body) // or else the server does not see that the page has given up
 		<-r.Context().Done()
 	case twice:
+		if key := r.Header.Get("Idempotency-Key"); key != "" {
+			if _, again := d.doubled.LoadOrStore(key, true); again {
+				proxy.ServeHTTP(w, r)
+				return
+			}
+		}
 		first := r.Clone(r.Context())
 		first.Body = io.NopCloser(bytes.NewReader(body))
 		var sent sync.WaitGroup
@@ -163,7 +170,7 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request, proxy http.Han
 		fmt.Fprint(w, `{"data":{"patients":7,"patient":[],"viewer":"?"}}`)
 	case busy:
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"errors":[{"message":"The service is unavailable at the moment. Try again.","extensions":{"code":"UNAVAILABLE"}}]}`)
+		fmt.Fprint(w, `{"errors":[{"message":"The service is unavailable at the moment. Try again.","extensions":{"code":"UNAVAILABLE","retryAfter":1}}]}`)
 	default:
 		proxy.ServeHTTP(w, r)
 	}
