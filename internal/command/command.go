@@ -62,13 +62,28 @@ func (p *process) complete(settings interface{ Complete() []error }) error {
 // failed.
 func Main(args []string, getenv func(string) string, stdin *os.File, stdout io.Writer, stderr *os.File) int {
 	server.TuneMemory(getenv)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := Run(ctx, args, getenv, stdin, stdout, stderr); err != nil {
+	if err := Run(untilAsked(), args, getenv, stdin, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "caregraph:", err)
 		return 1
 	}
 	return 0
+}
+
+// untilAsked returns a context that ends when the process is asked to stop, because of
+// server.ErrInterrupted if that was at a terminal. Who asks again ends the process.
+func untilAsked() context.Context {
+	ctx, end := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		asked := <-signals
+		signal.Stop(signals)
+		if asked == os.Interrupt {
+			end(server.ErrInterrupted)
+		}
+		end(context.Canceled)
+	}()
+	return ctx
 }
 
 // Run runs the command that args name until it ends, or ctx does.

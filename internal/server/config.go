@@ -57,6 +57,7 @@ type Listening struct {
 	TrustedDocuments     string          `hidden:"" placeholder:"FILE" help:"JSON file of the GraphQL documents that are answered, {SHA-256 in hexadecimal: text}; others are refused."`
 	TrustedDocumentsMode DocumentsMode   `hidden:"" default:"enforce" form:"enforce or log" help:"log: other documents are answered, too, and their hashes are logged."`
 	PersistedQueries     bool            `hidden:"" help:"A document that was sent once with its hash can be asked for by the hash (automatic persisted queries)."`
+	Drain                Duration        `hidden:"" default:"5s" form:"a time such as 5s, or 0" help:"After SIGTERM: how long requests are still taken, while /readyz is 503 and balancers look away."`
 	Debug                bool            `help:"Readable, detailed logs; and Playground."`
 	DebugAddr            Loopback        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down" help:"A loopback address on which Go's profiles (/debug/pprof/) and memory figures (/debug/vars) are served."`
 }
@@ -228,6 +229,19 @@ func (c Config) Unguarded() []string {
 
 // wordEnd matches where a word ends in the name of a field.
 var wordEnd = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// Duration is a time that may be 0, which switches off what it is for.
+type Duration time.Duration
+
+// UnmarshalText takes 0, 500ms, 5s and the like, up to an hour.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	if err == nil && (parsed < 0 || parsed > time.Hour) {
+		err = errors.New("no time between 0 and an hour")
+	}
+	return err
+}
 
 // HostPort is an address to listen on, with a port by number.
 type HostPort string

@@ -24,10 +24,17 @@ func ready(check func(context.Context) error) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		if err := check(ctx); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, "not ready: the database does not answer or lacks a migration\n")
+			notReady(w, "the database does not answer or lacks a migration")
 			return
 		}
 		io.WriteString(w, "ready\n")
 	}
+}
+
+// notReady says that no requests should be sent here, and why.
+func notReady(w http.ResponseWriter, why string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	io.WriteString(w, "not ready: "+why+"\n")
 }

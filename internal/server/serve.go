@@ -3,13 +3,17 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"caregraph/internal/auth"
 	"caregraph/internal/store"
@@ -31,10 +35,17 @@ type Addresses struct {
 	Profiles string // host:port of Go's profiles; empty without DEBUG_ADDR
 }
 
-// Serve answers requests until ctx ends; then it waits for those in flight. The
-// database must be migrated. It calls ready when it listens. It fails if an
-// address cannot be listened on, or a certificate not be read.
-func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, ready func(Addresses)) error {
+// ErrInterrupted is the cause of a context that ends because somebody at a terminal wants the server
+// to stop: it does not wait for balancers.
+var ErrInterrupted = errors.New("interrupted")
+
+// Serve answers requests until asked ends, and then for another cfg.Drain, in which /readyz
+// says that it does no more; at last it waits for requests in flight. The database must be
+// migrated. It calls ready when it listens. It fails if an address cannot be listened on, or a
+// certificate not be read.
+func Serve(asked context.Context, db *store.DB, cfg Config, log *slog.Logger, ready func(Addresses)) error {
+	ctx, end := context.WithCancel(context.WithoutCancel(asked))
+	defer end()
 	listener, err := listen(cfg.Addr, "ADDR")
 	if err != nil {
 		return err
@@ -73,8 +84,9 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	if err != nil {
 		return err
 	}
+	var leaving atomic.Bool
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           leave(handler, &leaving),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -82,13 +94,25 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	ready(at)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	ready(at)
+	notify(daemon.SdNotifyReady)
+	go watchdog(ctx)
 	select {
 	case err := <-failed:
 		return err
-	case <-ctx.Done():
+	case <-asked.Done():
+	}
+	notify(daemon.SdNotifyStopping)
+	if drain := time.Duration(cfg.Drain); drain > 0 && context.Cause(asked) != ErrInterrupted {
+		log.Info("stopping; requests are still taken", "for", drain.String())
+		leaving.Store(true)
+		select {
+		case err := <-failed:
+			return err
+		case <-time.After(drain):
+		}
 	}
 	log.Info("stopping; requests in flight finish")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
@@ -97,6 +121,24 @@ func Serve(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger, read
 	connections.Go(func() { shutdown(ending) })
 	defer connections.Wait()
 	return server.Shutdown(ending)
+}
+
+// leave wraps the handler of a server that will stop listening once it is leaving: it says
+// that it is not ready, and ends each connection after its next answer, so that no client sends
+// a request on one that is about to be closed (RFC 9112, 9.6).
+func leave(h http.Handler, leaving *atomic.Bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !leaving.Load() {
+			h.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Connection", "close")
+		if r.URL.Path == "/readyz" {
+			notReady(w, "the server stops")
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listen listens on the address that the setting names.

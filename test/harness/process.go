@@ -68,10 +68,11 @@ var (
 	Private  = regexp.MustCompile(`Profiles +(http://\S+)/debug/pprof/`)
 )
 
-// Start serves on a free port and waits for the greeting.
+// Start serves on a free port and waits for the greeting. Asked to stop, it does so at once,
+// unless env says otherwise.
 func (b Program) Start(t *testing.T, dir string, env []string, args ...string) *Server {
 	t.Helper()
-	c := b.command(t, dir, append([]string{"ADDR=127.0.0.1:0"}, env...), args...)
+	c := b.command(t, dir, append([]string{"ADDR=127.0.0.1:0", "DRAIN=0"}, env...), args...)
 	s := &Server{Cmd: c, Stderr: &Journal{}, Exited: make(chan struct{})}
 	c.Stderr = s.Stderr
 	stdout, err := c.StdoutPipe()

@@ -36,8 +36,8 @@ type followers struct {
 	out *bufio.Scanner
 }
 
-// startFollowers subscribes callers to servers over both, in this order.
-func startFollowers(t *testing.T, servers []*harness.Server, callers []harness.Caller) *followers {
+// startFollowers subscribes callers to the URLs of servers over both, in this order.
+func startFollowers(t *testing.T, servers []string, callers []harness.Caller) *followers {
 	t.Helper()
 	if _, err := os.Stat(harness.Path("test/clients/node_modules/graphql-ws")); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -49,7 +49,7 @@ func startFollowers(t *testing.T, servers []*harness.Server, callers []harness.C
 	for _, s := range servers {
 		for _, c := range callers {
 			for _, transport := range []string{"ws", "sse"} {
-				clients = append(clients, map[string]string{"url": s.URL, "token": c.Token, "transport": transport})
+				clients = append(clients, map[string]string{"url": s, "token": c.Token, "transport": transport})
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func TestLive(t *testing.T) {
 		}
 	}
 	servers := []*harness.Server{r.here, r.there}
-	follow := startFollowers(t, servers, callers)
+	follow := startFollowers(t, []string{r.here.URL, r.there.URL}, callers)
 	every := func(what string, ok func(client int, shown shownBy) bool) []shownBy {
 		var all []shownBy
 		harness.Eventually(t, what, func() bool {
