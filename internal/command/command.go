@@ -121,9 +121,9 @@ func parse(grammar any, p *process, args []string) (*kong.Context, error) {
 	return command, nil
 }
 
-// withDatabase calls f with the database, up to date, and closes it.
-func (p *process) withDatabase(databaseURL string, log *slog.Logger, f func(*store.DB) error) (err error) {
-	db, err := store.Open(databaseURL)
+// withDatabase calls f with the database that open opens, up to date, and closes it.
+func (p *process) withDatabase(open func() (*store.DB, error), log *slog.Logger, f func(*store.DB) error) (err error) {
+	db, err := open()
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (c *importCommand) Run(p *process) error {
 		return err
 	}
 	move := django.Import{
-		Source: c.Source, Target: c.DatabaseURL, Clinic: c.OneClinic, DryRun: c.DryRun,
+		Source: c.Source, Target: c.Direct(), Clinic: c.OneClinic, DryRun: c.DryRun,
 		Report: p.stdout, Progress: p.stderr, Terminal: term.IsTerminal(int(p.stderr.Fd())),
 		Log: p.logger(false),
 	}

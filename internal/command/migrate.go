@@ -16,7 +16,7 @@ func (c *onDatabase) withDatabase(p *process, f func(*store.DB) error) error {
 	if err := p.complete(c); err != nil {
 		return err
 	}
-	return p.withDatabase(c.DatabaseURL, p.logger(false), f)
+	return p.withDatabase(func() (*store.DB, error) { return store.Open(c.Direct()) }, p.logger(false), f)
 }
 
 type migrateCommand struct{ onDatabase }

@@ -21,7 +21,7 @@ func (c *serveCommand) Run(p *process) error {
 		return err
 	}
 	log := p.logger(c.Debug)
-	return p.withDatabase(c.DatabaseURL, log, func(db *store.DB) error {
+	return p.withDatabase(c.Open, log, func(db *store.DB) error {
 		if c.Demo {
 			client := db.Client()
 			if _, err := sample.Fill(p.ctx, client, auth.New(client, c.Auth())); err != nil {

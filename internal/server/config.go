@@ -64,9 +64,10 @@ type Listening struct {
 
 // Database is where records are stored.
 type Database struct {
-	DatabaseURL       string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
-	DatabaseListenURL string `hidden:"" placeholder:"URL" help:"Another URL of the same PostgreSQL, on which LISTEN works: for a pooler that lends connections for a transaction."`
-	DatabaseURLFile   string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
+	DatabaseURL        string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
+	DatabaseListenURL  string `hidden:"" placeholder:"URL" help:"Another URL of the same PostgreSQL, for what needs a session of its own: LISTEN, and migrations. For a pooler that lends connections for a transaction."`
+	PreparedStatements bool   `hidden:"" default:"true" negatable:"" help:"Keep statements prepared in the connections to PostgreSQL. false: for a pooler that lends connections for a transaction."`
+	DatabaseURLFile    string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
 }
 
 // Undoing is about what was deleted.
@@ -141,8 +142,20 @@ func (c *Config) Complete() []error {
 // returns all that is wrong.
 func (d *Database) Complete() []error {
 	err := fromFile(&d.DatabaseURL, "DATABASE_URL", d.DatabaseURLFile)
-	d.DatabaseURL = cmp.Or(d.DatabaseURL, "sqlite:caregraph.db")
+	d.DatabaseURL = store.Hosts(cmp.Or(d.DatabaseURL, "sqlite:caregraph.db"))
+	d.DatabaseListenURL = store.Hosts(d.DatabaseListenURL)
 	return []error{err, store.Check(d.DatabaseURL)}
+}
+
+// Direct returns the URL of the database itself, whatever stands before it.
+func (d *Database) Direct() string { return cmp.Or(d.DatabaseListenURL, d.DatabaseURL) }
+
+// Open opens the database for a server.
+func (d *Database) Open() (*store.DB, error) {
+	if strings.HasPrefix(d.DatabaseURL, "postgres") && !d.PreparedStatements {
+		return store.OpenPooled(d.DatabaseURL, d.DatabaseListenURL)
+	}
+	return store.Open(d.DatabaseURL)
 }
 
 // fromFile reads a secret from the file, if one is named.

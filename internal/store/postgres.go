@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"net"
@@ -26,9 +27,11 @@ type connector struct {
 	free, bound *pq.Connector
 	dialer      *dialer // of bound
 	limited     atomic.Bool
+	idle        time.Duration // between two statements of a transaction; 0 for no limit
+	pooled      *pooled       // nil when sessions are the server's own
 }
 
-func newConnector(databaseURL string) (*connector, error) {
+func newConnector(databaseURL string, through *pooled) (*connector, error) {
 	cfg, err := pq.NewConfig(databaseURL)
 	if err != nil {
 		return nil, err
@@ -36,14 +39,24 @@ func newConnector(databaseURL string) (*connector, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = max(connectTimeout/time.Duration(len(cfg.Multi)+1), time.Second)
 	}
-	limits := cfg.Clone()
+	limits, free := cfg.Clone(), cfg
 	silence := limit(&limits, "statement_timeout", statementTimeout)
-	limit(&limits, "idle_in_transaction_session_timeout", idleTransaction)
+	idle := limit(&limits, "idle_in_transaction_session_timeout", idleTransaction)
+	if through != nil {
+		through.statement = silence
+		delete(limits.Runtime, "statement_timeout")
+		delete(limits.Runtime, "idle_in_transaction_session_timeout")
+		limits.BinaryParameters = true // a statement goes out at once, and leaves nothing prepared
+		if free, err = pq.NewConfig(cmp.Or(through.direct, databaseURL)); err != nil {
+			return nil, err
+		}
+		free.ConnectTimeout = cmp.Or(free.ConnectTimeout, cfg.ConnectTimeout)
+	}
 	if silence > 0 {
 		silence += silenceMargin
 	}
-	c := &connector{dialer: newDialer(silence)}
-	if c.free, err = pq.NewConnectorConfig(cfg); err != nil {
+	c := &connector{dialer: newDialer(silence), idle: idle, pooled: through}
+	if c.free, err = pq.NewConnectorConfig(free); err != nil {
 		return nil, err
 	}
 	if c.bound, err = pq.NewConnectorConfig(limits); err != nil {

@@ -26,8 +26,10 @@ type prepared struct {
 	statements *statements
 }
 
-func newPrepared(db *sql.DB) prepared {
+// Through a pooler nothing is kept.
+func newPrepared(db *sql.DB, through *pooled) prepared {
 	s := newStatements(db)
+	s.pooled = through
 	return prepared{entsql.NewDriver(dialect.Postgres, entsql.Conn{ExecQuerier: executor{s, nil}}), s}
 }
 
@@ -51,7 +53,8 @@ func (p prepared) Close() error { return p.statements.db.Close() }
 // again in a connection that does not have it, so lost connections and servers
 // that change do no harm.
 type statements struct {
-	db *sql.DB
+	db     *sql.DB
+	pooled *pooled // nil without a pooler
 
 	mu    sync.Mutex
 	byUse *simplelru.LRU[string, *statement]
@@ -79,7 +82,7 @@ func newStatements(db *sql.DB) *statements {
 // get returns the prepared statement, or nil if there is none yet or no plan is
 // good for all values.
 func (s *statements) get(query string, args []any) *sql.Stmt {
-	if strings.Contains(query, " LIKE ") && !searchesAlike(query, args) {
+	if s.pooled != nil || strings.Contains(query, " LIKE ") && !searchesAlike(query, args) {
 		return nil
 	}
 	s.mu.Lock()
@@ -131,6 +134,7 @@ type executor struct {
 }
 
 func (e executor) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = e.pooled.bound(ctx)
 	if e.tx == nil {
 		return e.db.ExecContext(ctx, query, args...) // writes are in transactions
 	}
@@ -141,6 +145,7 @@ func (e executor) ExecContext(ctx context.Context, query string, args ...any) (s
 }
 
 func (e executor) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = e.pooled.bound(ctx)
 	s := e.get(query, args)
 	switch {
 	case s == nil && e.tx == nil:

@@ -65,10 +65,19 @@ var errURL = errors.New("DATABASE_URL must be sqlite:PATH, sqlite::memory:, or p
 
 // Open opens the database of the URL. It does not connect yet, but for SQLite,
 // where it fails if the file cannot be used. Its errors never show a password.
-func Open(databaseURL string) (*DB, error) {
+func Open(databaseURL string) (*DB, error) { return open(databaseURL, nil) }
+
+// OpenPooled is Open for PostgreSQL behind a pooler that lends connections for a transaction. What
+// needs a session of its own, as migrations do, goes to the URL direct, if it is not empty.
+func OpenPooled(databaseURL, direct string) (*DB, error) {
+	return open(databaseURL, &pooled{direct: direct})
+}
+
+// open opens the database, through a pooler unless that is nil.
+func open(databaseURL string, through *pooled) (*DB, error) {
 	switch {
 	case strings.HasPrefix(databaseURL, "postgres://"), strings.HasPrefix(databaseURL, "postgresql://"):
-		connector, err := newConnector(databaseURL)
+		connector, err := newConnector(databaseURL, through)
 		if err != nil {
 			return nil, fmt.Errorf("%w; it could not be read", errURL)
 		}
@@ -147,7 +156,7 @@ func Path(databaseURL string) string {
 func (db *DB) Client() *ent.Client {
 	var driver dialect.Driver = entsql.OpenDB(db.Dialect, db.DB)
 	if db.Dialect == dialect.Postgres {
-		driver = newPrepared(db.DB)
+		driver = newPrepared(db.DB, db.connector.pooled)
 	}
 	if db.Wrap != nil {
 		driver = db.Wrap(driver)

@@ -31,6 +31,9 @@ import (
 // Main runs the tests of a package that uses Postgres, and ends the server.
 func Main(m *testing.M) {
 	code := m.Run()
+	if server.through != nil {
+		server.through.Stop()
+	}
 	if server.Server != nil {
 		server.Remove()
 	}
@@ -47,7 +50,7 @@ func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 // Open opens the database of the URL, and closes it when the test ends.
 func Open(t testing.TB, url string) *store.DB {
 	t.Helper()
-	db, err := store.Open(url)
+	db, err := open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +117,15 @@ var server struct {
 	once sync.Once
 	err  error
 	*Server
+	through *Pooler // if the tests are Pooled
+}
+
+// open opens the database of the URL, through the pooler if there is one before its server.
+func open(url string) (*store.DB, error) {
+	if server.through == nil || strings.HasPrefix(url, "sqlite:") {
+		return store.Open(url)
+	}
+	return store.OpenPooled(server.through.through(server.Server, url), url)
 }
 
 // Postgres returns the URLs of the databases of the server. It skips the test
@@ -121,7 +133,11 @@ var server struct {
 func Postgres(t testing.TB) func(database string) string {
 	t.Helper()
 	bin := programs(t)
-	server.once.Do(func() { server.Server, server.err = newServer(bin) })
+	server.once.Do(func() {
+		if server.Server, server.err = newServer(bin); server.err == nil && Pooled {
+			server.through, server.err = server.NewPooler("pool_mode = transaction")
+		}
+	})
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
@@ -144,12 +160,18 @@ func programs(t testing.TB) string {
 	t.Helper()
 	bin := binaries()
 	if bin == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("PostgreSQL is not installed")
-		}
-		t.Skip("PostgreSQL is not installed; the test ran on SQLite only")
+		missing(t, errors.New("PostgreSQL is not installed; the test ran on SQLite only"))
 	}
 	return bin
+}
+
+// missing skips a test for what the machine does not have, and fails it with CI=true.
+func missing(t testing.TB, what error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
 }
 
 // binaries returns the folder of PostgreSQL's programs: on PATH, or where

@@ -35,7 +35,7 @@ func NewLive(t testing.TB, url string, changes ...func(*server.Config)) *API {
 }
 
 // Patience is how long a test waits for what must come.
-const Patience = 10 * time.Second
+const Patience = 30 * time.Second
 
 // Socket is a WebSocket of a client.
 type Socket struct {
