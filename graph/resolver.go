@@ -52,10 +52,10 @@ const (
 )
 
 // Contract returns the contract of schema.graphqls on the database of the
-// client. Servers with the same key read each other's cursors. What is deleted can be
-// brought back within the window.
-func Contract(client *ent.Client, authn *auth.Service, key []byte, window time.Duration) graphqlhttp.Contract {
-	log, answers := audit.New(client), replay.New(key)
+// client, which stores who looked in the log. Servers with the same key read each other's
+// cursors. What is deleted can be brought back within the window.
+func Contract(client *ent.Client, log *audit.Log, authn *auth.Service, key []byte, window time.Duration) graphqlhttp.Contract {
+	answers := replay.New(key)
 	cursors := reading.NewCursors(key)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn, window}}),

@@ -93,6 +93,13 @@ func (l *Log) store(ctx context.Context, events []event) error {
 	}
 }
 
+// Waiting returns how many requests wait until their events are stored.
+func (l *Log) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // storeQueue stores what is in the queue by one statement, for everybody who waits. If
 // others came meanwhile, it goes on beside its caller.
 func (l *Log) storeQueue() {

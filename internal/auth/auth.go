@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -43,6 +44,7 @@ type Options struct {
 // Service authenticates users. Its methods may be called concurrently. Those
 // that write use the transaction of the context, or else one of their own.
 type Service struct {
+	Counts Counts
 	Options
 	client    *ent.Client
 	key       []byte
@@ -72,6 +74,26 @@ func New(client *ent.Client, o Options) *Service {
 		jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(func() time.Time { return s.now() }),
 	)
 	return s
+}
+
+// Counts are what a service has done since it began.
+type Counts struct {
+	SignIns, Failed, LockedOut atomic.Int64 // by e-mail address and password: let in, refused, told to wait
+	Known, Asked               atomic.Int64 // tokens that were remembered, and that the database was asked for
+}
+
+// signIn counts how a sign-in ended.
+func (c *Counts) signIn(err error) {
+	switch {
+	case err == nil:
+		c.SignIns.Add(1)
+	case errors.Is(err, errCredentials):
+		c.Failed.Add(1)
+	default:
+		if limited, ok := errors.AsType[*fault.Error](err); ok && limited.Kind == fault.RateLimited {
+			c.LockedOut.Add(1)
+		}
+	}
 }
 
 // allow fails with fault.RateLimited if the caller's address has made too many
@@ -112,6 +134,7 @@ var errCredentials = &fault.Error{Kind: fault.Unauthenticated, Message: "No acti
 // the same to the caller and takes the same time. It fails with
 // fault.RateLimited, whatever the password, after too many failures.
 func (s *Service) Login(ctx context.Context, email, password string) (signedIn *Session, err error) {
+	defer func() { s.Counts.signIn(err) }()
 	email = scalar.NormalEmail(scalar.OneLine(email))
 	for range 2 { // once more if the user was changed meanwhile, by another sign-in for example
 		if signedIn, err = s.login(ctx, email, password); !ent.IsNotFound(err) {

@@ -73,7 +73,7 @@ func from(t testing.TB, address string) (ctx context.Context) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 	r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(address), 4711).String()
-	request.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() }), nil, nil, nil).ServeHTTP(httptest.NewRecorder(), r)
+	request.Identify(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() }), nil, nil, nil, nil).ServeHTTP(httptest.NewRecorder(), r)
 	return ctx
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"caregraph/internal/request"
 	"caregraph/internal/viewer"
 )
 
@@ -38,5 +39,6 @@ func (s *Service) Identify(ctx context.Context, header string) context.Context {
 	if err != nil {
 		return viewer.Refused(ctx, err)
 	}
+	request.AccountOf(ctx).By(v.UserID)
 	return viewer.NewContext(ctx, v)
 }

@@ -189,8 +189,10 @@ const checkTimeout = 5 * time.Second
 // also a viewer.ErrBadToken, or with the database's error.
 func (s *Service) Viewer(ctx context.Context, access string) (viewer.Viewer, error) {
 	if v, ok := s.known.get(access, s.now()); ok {
+		s.Counts.Known.Add(1)
 		return v, nil
 	}
+	s.Counts.Asked.Add(1)
 	c, err := s.parse(access, accessToken)
 	if err != nil {
 		return viewer.Viewer{}, errors.Join(viewer.ErrBadToken, err)

@@ -154,6 +154,15 @@ func (b *Bus) Sure() bool {
 	return at > 0 && time.Since(b.begun)-time.Duration(at) < sureFor
 }
 
+// Lag returns how old what was heard last may be: on PostgreSQL the time since the last beat was
+// sent that came back, or since the bus began.
+func (b *Bus) Lag() time.Duration {
+	if b == nil || b.url == "" {
+		return 0
+	}
+	return time.Since(b.begun) - time.Duration(b.sure.Load())
+}
+
 // Flush returns when everything was heard that was committed before it was called. If that
 // takes longer than a second, the bus is not sure any more until it has begun anew. On SQLite it
 // says that anybody's rights may have changed.

@@ -44,6 +44,9 @@ func (c *serveCommand) greet(w io.Writer, at server.Addresses) {
 	if at.Profiles != "" {
 		fmt.Fprintf(w, "  Profiles    http://%s/debug/pprof/\n", at.Profiles)
 	}
+	if at.Metrics != "" {
+		fmt.Fprintf(w, "  Metrics     http://%s/metrics\n", at.Metrics)
+	}
 	if c.Demo {
 		fmt.Fprintf(w, "\nSign in with one of these (sample data; never use it in production):\n\n")
 		for _, s := range sample.SignIns {

@@ -5,6 +5,7 @@
 package graphqlhttp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"caregraph/internal/fault"
+	"caregraph/internal/request"
 )
 
 // Limits of one request, beside those of Options.
@@ -74,6 +76,7 @@ type Options struct {
 	Limits     Limits
 	Documents  Documents
 	Streams    Streams
+	Known      []string // operations that the log and metrics tell by name, beside those of trusted documents
 }
 
 // Streams are what operations over long connections need that a request has around it.
@@ -101,6 +104,7 @@ type Handler struct {
 	streams       Streams
 	subscriptions *subscriptions
 	connections   *connections
+	known         map[string]bool // names of operations
 	log           *slog.Logger
 }
 
@@ -121,7 +125,10 @@ func New(contract Contract, log *slog.Logger, o Options) *Handler {
 	} else {
 		exec.Use(unexplored{})
 	}
-	h := &Handler{exec: exec, contract: contract, streams: o.Streams, connections: newConnections(), log: log}
+	h := &Handler{exec: exec, contract: contract, streams: o.Streams, connections: newConnections(), known: o.Documents.operations(), log: log}
+	for _, name := range o.Known {
+		h.known[name] = true
+	}
 	h.subscriptions = newSubscriptions(h)
 	return h
 }
@@ -170,6 +177,10 @@ func (h *Handler) prepare(ctx context.Context, params *graphql.RawParams, refuse
 	now := graphql.Now()
 	params.ReadTime = graphql.TraceTiming{Start: now, End: now}
 	operation, errs := h.exec.CreateOperationContext(ctx, params)
+	if operation.Operation != nil {
+		name := shorten(operation.Operation.Name)
+		request.AccountOf(ctx).Name(name, own(ctx) || h.known[name])
+	}
 	switch {
 	case own(ctx): // the server's own variables need no check
 	case operation.Operation != nil:
@@ -185,7 +196,9 @@ func (h *Handler) prepare(ctx context.Context, params *graphql.RawParams, refuse
 		}
 	}
 	if errs != nil {
-		return ctx, nil, h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), maxErrors)])
+		refusal := h.exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs[:min(len(errs), maxErrors)])
+		fail(ctx, refusal.Errors)
+		return ctx, nil, refusal
 	}
 	return ctx, operation, nil
 }
@@ -200,7 +213,16 @@ func (h *Handler) run(ctx context.Context, operation *graphql.OperationContext) 
 	if response.Data == nil {
 		response.Data = json.RawMessage("null")
 	}
+	fail(ctx, response.Errors)
 	return response
+}
+
+// fail notes with which code an operation failed, if it did.
+func fail(ctx context.Context, errs gqlerror.List) {
+	if len(errs) > 0 {
+		code, _ := errs[0].Extensions["code"].(string)
+		request.AccountOf(ctx).Fail(cmp.Or(code, string(fault.Invalid)))
+	}
 }
 
 // noOperation is the refusal of a request whose operation the document does not have.

@@ -10,7 +10,9 @@ import (
 	"log/slog"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
@@ -44,6 +46,21 @@ func ParseDocuments(data []byte) (map[string]string, error) {
 func Hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
+}
+
+// operations returns the names of the operations in the trusted documents.
+func (d Documents) operations() map[string]bool {
+	names := map[string]bool{}
+	for _, text := range d.Trusted {
+		document, err := parser.ParseQuery(&ast.Source{Input: text})
+		if err != nil {
+			continue // who asks for it is told
+		}
+		for _, o := range document.Operations {
+			names[shorten(o.Name)] = true
+		}
+	}
+	return names
 }
 
 // persisted finds the document that a request names by its hash, and refuses

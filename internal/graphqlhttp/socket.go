@@ -419,13 +419,18 @@ func (h *Handler) admit(ctx context.Context, c *caller, params *graphql.RawParam
 	}
 	identified, cancel := context.WithCancelCause(identified)
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	identified = request.Apart(identified, "stream")
+	account := request.AccountOf(identified)
 	identified, free, refusal := h.streams.Admit(identified)
 	leave := func() {
+		account.End(identified, 0)
 		free()
 		stop()
 		cancel(nil)
 	}
 	if refusal != nil {
+		account.Fail(string(refusal.Kind))
+		account.End(ctx, 0)
 		stop()
 		cancel(nil)
 		return nil, &graphql.Response{Errors: gqlerror.List{presentFault(refusal)}}

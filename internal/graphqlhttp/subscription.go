@@ -188,6 +188,18 @@ func (s *subscriptions) lookOnce(c *caller) (ctx context.Context, v viewer.Viewe
 	return ctx, v, true, nil
 }
 
+// Live returns how many subscriptions there are, and how many connections of those who may have
+// some.
+func (h *Handler) Live() (subscriptions, connections int) {
+	s := h.subscriptions
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.callers {
+		subscriptions += len(c.subs)
+	}
+	return subscriptions, len(s.callers)
+}
+
 // join lets a caller in who subscribes. It fails with fault.RateLimited if its user has too
 // many connections, with errEnded, or with the database's error.
 func (s *subscriptions) join(c *caller) error {

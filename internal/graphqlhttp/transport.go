@@ -117,6 +117,7 @@ func retryAfter(w http.ResponseWriter, response *graphql.Response) bool {
 // Refuse answers a request that is not let in.
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	response := &graphql.Response{Errors: gqlerror.List{presentFault(f)}}
+	fail(r.Context(), response.Errors)
 	retryAfter(w, response)
 	media := negotiate(r.Header.Values("Accept"))
 	write(w, cmp.Or(media, mediaJSON), f.Kind.Status(), response)

@@ -3,13 +3,17 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"regexp"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 type key struct{}
@@ -42,12 +46,25 @@ func Replayed(ctx context.Context) {
 	}
 }
 
-// Identify gives each request of h an id, which the header X-Request-Id tells,
-// and finds out who sent it. A panic of h is logged and answered by failed; the server goes
-// on. Neither log nor answer has anything of the request but its id.
-func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.HandlerFunc) http.Handler {
+// Seen is told of requests.
+type Seen struct {
+	Door func(*http.Request) string    // returns where the request came in
+	End  func(context.Context, Told) // is called when it was answered
+}
+
+// sentID matches an id that a proxy may give a request.
+var sentID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// Identify gives each request of h an id, which the header X-Request-Id tells, and finds out who
+// sent it. The id is the one that a trusted proxy has given it in that header, or a new one. A
+// panic of h is logged and answered by failed; the server goes on. Neither log nor answer has
+// anything of the request but its id. seen may be nil.
+func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.HandlerFunc, seen *Seen) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := rand.Text()
+		id := r.Header.Get("X-Request-Id")
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !proxies.trusts(from.Addr().Unmap().WithZone("")) || !sentID.MatchString(id) {
+			id = rand.Text()
+		}
 		ctx := context.WithValue(r.Context(), key{}, id)
 		if keys := r.Header.Values("Idempotency-Key"); keys != nil {
 			key := strings.Join(keys, ",")
@@ -55,6 +72,12 @@ func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.Han
 				key = strings.TrimSuffix(text, `"`)
 			}
 			ctx = context.WithValue(ctx, retryKeyKey{}, retryKey{key, w.Header()})
+		}
+		if seen != nil {
+			account := &Account{ID: id, Door: seen.Door(r), Began: time.Now(), end: seen.End}
+			recorded := &recorder{ResponseWriter: w}
+			w, ctx = recorded, context.WithValue(ctx, accountKey{}, account)
+			defer func() { account.End(ctx, cmp.Or(recorded.status, http.StatusOK)) }()
 		}
 		r = r.WithContext(context.WithValue(ctx, clientKey{}, proxies.client(r)))
 		w.Header().Set("X-Request-Id", id)

@@ -52,6 +52,9 @@ func (a admission) connect(door http.Handler, refuse refuser) http.Handler {
 // operation is admit for an operation of a connection that stays.
 func (a admission) operation(ctx context.Context) (admitted context.Context, leave func(), refused *fault.Error) {
 	key := caller(ctx)
+	if v, err := viewer.FromContext(ctx); err == nil {
+		request.AccountOf(ctx).By(v.UserID)
+	}
 	if state := a.rates.Take(key, 1, time.Now()); state.Wait > 0 {
 		return nil, nil, fault.TooMany(state.Wait)
 	}

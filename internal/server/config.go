@@ -59,6 +59,8 @@ type Listening struct {
 	PersistedQueries     bool            `hidden:"" help:"A document that was sent once with its hash can be asked for by the hash (automatic persisted queries)."`
 	Drain                Duration        `hidden:"" default:"5s" form:"a time such as 5s, or 0" help:"After SIGTERM: how long requests are still taken, while /readyz is 503 and balancers look away."`
 	Debug                bool            `help:"Readable, detailed logs; and Playground."`
+	MetricsAddr          HostPort        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT, such as 127.0.0.1:9090" help:"Where Prometheus finds /metrics, HOST:PORT; not for the open internet."`
+	SlowQuery            Duration        `hidden:"" default:"0s" form:"a time such as 500ms, or 0" help:"From when on the log has the statements of a request, without their values, such as 500ms; 0: never."`
 	DebugAddr            Loopback        `hidden:"" placeholder:"HOST:PORT" form:"HOST:PORT on the loopback interface, such as 127.0.0.1:6060: whoever reaches it can slow the server down" help:"A loopback address on which Go's profiles (/debug/pprof/) and memory figures (/debug/vars) are served."`
 }
 

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/swaggest/swgui/v5emb"
 
 	"caregraph/graph"
+	"caregraph/internal/audit"
 	"caregraph/internal/auth"
 	"caregraph/internal/bus"
 	"caregraph/internal/graphqlhttp"
@@ -27,26 +30,33 @@ import (
 // Handler returns the whole HTTP surface of the database. It limits how long
 // statements on the database may take from now on. Who subscribes is told nothing.
 func Handler(db *store.DB, cfg Config, log *slog.Logger) http.Handler {
-	all, _ := handler(db, cfg, log, nil)
-	return all
+	return newService(db, cfg, log, nil)
 }
 
-// Live is Handler of a server that hears what changes until ctx ends, and tells who subscribes.
-// shutdown ends the connections of those, and returns when they have ended or its context has.
-// It fails if the URL of PostgreSQL cannot be read.
-func Live(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger) (all http.Handler, shutdown func(context.Context), err error) {
+// Service is a server before it listens.
+type Service struct {
+	http.Handler                       // of requests
+	Metrics      http.Handler          // of Prometheus
+	Shutdown     func(context.Context) // ends the connections of those who subscribe, and returns when they have ended or its context has
+}
+
+// Live is Handler of a server that hears what changes until ctx ends, and tells who subscribes. It
+// fails if the URL of PostgreSQL cannot be read.
+func Live(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger) (*Service, error) {
 	changes, err := cfg.changes(db, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	all, shutdown = handler(db, cfg, log, changes)
+	s := newService(db, cfg, log, changes)
 	go changes.Run(ctx)
-	return all, shutdown, nil
+	return s, nil
 }
 
-// handler is Live, with what hears what changes.
-func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) (all http.Handler, shutdown func(context.Context)) {
+// newService is Live, with what hears what changes.
+func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *Service {
 	db.Limit()
+	seen := newSeen(time.Duration(cfg.SlowQuery), log)
+	db.Statement = seen.statement
 	client := db.Client()
 	options := cfg.Auth()
 	if db.Dialect == dialect.Postgres { // on SQLite a sign-in is looked up as quickly
@@ -54,8 +64,9 @@ func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) (all 
 	}
 	authn := auth.New(client, options)
 	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
-	gql := graphqlhttp.New(graph.Contract(client, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
-		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()),
+	trail := audit.New(client)
+	gql := graphqlhttp.New(graph.Contract(client, trail, authn, cfg.Key, cfg.RestoreWindow), log, graphqlhttp.Options{
+		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()), Known: slices.Collect(maps.Keys(web.Documents())),
 		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: changes.Sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
 	})
 	changes.Listen(bus.Listener{Changed: func(c bus.Change) { gql.Changed(graph.Event(c)) }, User: gql.Doubt, Missed: gql.Missed})
@@ -89,10 +100,22 @@ func handler(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) (all 
 	if cfg.PlaygroundOn() {
 		servePlayground(mux, cfg.Demo)
 	}
-	all = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(bus.NewContext(r.Context(), changes)))
 	})
-	return request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed), gql.Shutdown
+	watched := &request.Seen{End: seen.request, Door: func(r *http.Request) string {
+		switch door, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); {
+		case door == "api":
+			return "rest"
+		case door == "graphql" && gql.Streaming(r):
+			return "stream"
+		case door == "graphql":
+			return "graphql"
+		}
+		return "page"
+	}}
+	seen.watch(db, authn, gql, trail, changes)
+	return &Service{request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed, watched), seen.handler(), gql.Shutdown}
 }
 
 // pageForBrowsers sends a browser in which somebody opens the address of the door

@@ -33,6 +33,7 @@ const (
 type Addresses struct {
 	Public   string // https://HOST:PORT or http://HOST:PORT
 	Profiles string // host:port of Go's profiles; empty without DEBUG_ADDR
+	Metrics  string // host:port of Prometheus's metrics; empty without METRICS_ADDR
 }
 
 // ErrInterrupted is the cause of a context that ends because somebody at a terminal wants the server
@@ -86,13 +87,22 @@ func Serve(asked context.Context, db *store.DB, cfg Config, log *slog.Logger, re
 	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
 	go sweep(ctx, db, auth.New(db.Client(), cfg.Auth()), cfg.AuditRetention, log)
-	handler, shutdown, err := Live(ctx, db, cfg, log)
+	service, err := Live(ctx, db, cfg, log)
 	if err != nil {
 		return err
 	}
+	if cfg.MetricsAddr != "" {
+		private, err := listen(cfg.MetricsAddr, "METRICS_ADDR")
+		if err != nil {
+			return err
+		}
+		defer private.Close()
+		at.Metrics = private.Addr().String()
+		go serveMetrics(ctx, private, service.Metrics, log)
+	}
 	var leaving atomic.Bool
 	server := &http.Server{
-		Handler:           leave(handler, &leaving),
+		Handler:           leave(service, &leaving),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -124,7 +134,7 @@ func Serve(asked context.Context, db *store.DB, cfg Config, log *slog.Logger, re
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	var connections sync.WaitGroup
-	connections.Go(func() { shutdown(ending) })
+	connections.Go(func() { service.Shutdown(ending) })
 	defer connections.Wait()
 	return server.Shutdown(ending)
 }

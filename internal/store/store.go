@@ -56,6 +56,9 @@ type DB struct {
 	// statements with it.
 	Wrap func(dialect.Driver) dialect.Driver
 
+	// Statement, if set, is told how long each statement of every client takes.
+	Statement func(took time.Duration)
+
 	connector *connector // of PostgreSQL
 	files     fs.FS      // instead of the embedded migrations, in a test
 }
@@ -158,6 +161,7 @@ func (db *DB) Client() *ent.Client {
 	if db.Dialect == dialect.Postgres {
 		driver = newPrepared(db.DB, db.connector.pooled)
 	}
+	driver = observed{driver, db.Statement}
 	if db.Wrap != nil {
 		driver = db.Wrap(driver)
 	}

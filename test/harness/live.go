@@ -25,12 +25,12 @@ func NewLive(t testing.TB, url string, changes ...func(*server.Config)) *API {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	return serve(t, db, func(cfg server.Config, log *slog.Logger) http.Handler {
-		h, shutdown, err := server.Live(ctx, db, cfg, log)
+		s, err := server.Live(ctx, db, cfg, log)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { shutdown(ctx) })
-		return h
+		t.Cleanup(func() { s.Shutdown(ctx) })
+		return s
 	}, append([]func(*server.Config){func(cfg *server.Config) { cfg.DatabaseURL = url }}, changes...))
 }
 

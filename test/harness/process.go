@@ -59,6 +59,7 @@ type Server struct {
 	API
 	Cmd      *exec.Cmd
 	Profiles string // URL of the private address, if there is one
+	Metrics  string // URL of the metrics, if there are some
 	Stderr   *Journal
 	Exited   chan struct{}
 }
@@ -66,6 +67,7 @@ type Server struct {
 var (
 	Greeting = regexp.MustCompile(`GraphQL +(http://\S+)/graphql`)
 	Private  = regexp.MustCompile(`Profiles +(http://\S+)/debug/pprof/`)
+	measured = regexp.MustCompile(`Metrics +(http://\S+)`)
 )
 
 // Start serves on a free port and waits for the greeting. Asked to stop, it does so at once,
@@ -84,13 +86,18 @@ func (b Program) Start(t *testing.T, dir string, env []string, args ...string) *
 	}
 	t.Cleanup(s.Kill)
 	lines := bufio.NewScanner(stdout)
-	debugged := slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "DEBUG_ADDR=") })
-	for (s.URL == "" || debugged && s.Profiles == "") && lines.Scan() {
+	has := func(setting string) bool {
+		return slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, setting+"=") })
+	}
+	for (s.URL == "" || has("DEBUG_ADDR") && s.Profiles == "" || has("METRICS_ADDR") && s.Metrics == "") && lines.Scan() {
 		if found := Greeting.FindStringSubmatch(lines.Text()); found != nil {
 			s.URL = found[1]
 		}
 		if found := Private.FindStringSubmatch(lines.Text()); found != nil {
 			s.Profiles = found[1]
+		}
+		if found := measured.FindStringSubmatch(lines.Text()); found != nil {
+			s.Metrics = found[1]
 		}
 	}
 	go func() {

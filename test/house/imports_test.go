@@ -36,7 +36,7 @@ var allowed = map[string]string{
 	"internal/audit":            "ent internal/request internal/scalar internal/viewer",
 	"internal/replay":           "ent internal/audit internal/fault internal/viewer",
 	"internal/care":             "ent internal/fault internal/rule internal/scalar",
-	"internal/store":            "ent internal/audit internal/bus internal/fault internal/scalar",
+	"internal/store":            "ent internal/audit internal/bus internal/fault internal/request internal/scalar",
 	"internal/django":           "ent internal/scalar internal/store",
 	"ent/schema":                "ent/privacy internal/rule internal/scalar",
 	"internal/rule":             "ent internal/audit internal/bus internal/fault internal/scalar internal/viewer",
