@@ -26,6 +26,7 @@ import (
 // commands is the command line.
 type commands struct {
 	Serve           serveCommand    `cmd:"" default:"withargs" help:"Serve the API (the default). Less usual settings are in: caregraph settings."`
+	Health          healthCommand   `cmd:"" help:"Ask the server on this machine whether it can answer requests; exit 1 if not."`
 	Migrate         migrateCommand  `cmd:"" help:"Bring the database's tables up to date and stop."`
 	CreateSuperuser userCommand     `cmd:"" name:"createsuperuser" help:"Create a staff user, who sees and changes every record."`
 	Seed            seedCommand     `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`

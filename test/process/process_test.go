@@ -242,6 +242,7 @@ func TestProcess(t *testing.T) {
 			{"version", "", []string{"version"}, 0, "caregraph ", ""},
 			{"help", "", []string{"--help"}, 0, "DATABASE_URL", ""},
 			{"help of serve", "", []string{"serve", "--help"}, 0, "--demo", ""},
+			{"help of health", "", []string{"health", "--help"}, 0, "--live", ""},
 			{"help of migrate", "", []string{"migrate", "--help"}, 0, "Usage: caregraph migrate", ""},
 			{"help of createsuperuser", "", []string{"createsuperuser", "--help"}, 0, "--password-stdin", ""},
 			{"help of seed", "", []string{"seed", "--help"}, 0, "Usage: caregraph seed", ""},
