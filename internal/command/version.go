@@ -1,17 +1,21 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 )
 
+// version is that of a released binary, set by deploy/build. Of any other, Go tells.
+var version string
+
 type versionCommand struct{}
 
 func (versionCommand) Run(p *process) error {
-	version := "unknown"
+	told := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
+		told = info.Main.Version
 	}
-	fmt.Fprintln(p.stdout, "caregraph", version)
+	fmt.Fprintln(p.stdout, "caregraph", cmp.Or(version, told))
 	return nil
 }

@@ -27,6 +27,9 @@ func Build(t *testing.T) Program {
 	return b
 }
 
+// At returns the program at the path.
+func At(path string) Program { return Program{path} }
+
 // Most is how long anything a process does may take, on a machine that does much else.
 const Most = time.Minute
 
