@@ -48,7 +48,7 @@ func Replayed(ctx context.Context) {
 
 // Seen is told of requests.
 type Seen struct {
-	Door func(*http.Request) string    // returns where the request came in
+	Door func(*http.Request) string  // returns where the request came in
 	End  func(context.Context, Told) // is called when it was answered
 }
 

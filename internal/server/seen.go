@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,10 +64,6 @@ func (s *seen) watch(db *store.DB, authn *auth.Service, gql *graphqlhttp.Handler
 		signIns = "Sign-ins by e-mail address and password, by how they ended; locked_out had to wait after too many failures."
 		tokens  = "Access tokens that were looked up: remembered, or asked of the database."
 	)
-	version := "unknown"
-	if build, ok := debug.ReadBuildInfo(); ok {
-		version = build.Main.Version
-	}
 	s.registry.MustRegister(
 		collectors.NewDBStatsCollector(db.DB, "caregraph"),
 		counter("caregraph_sign_ins_total", signIns, "outcome", "ok", authn.Counts.SignIns.Load),
@@ -80,7 +75,7 @@ func (s *seen) watch(db *store.DB, authn *auth.Service, gql *graphqlhttp.Handler
 		gauge("caregraph_streams", "WebSockets and event streams of those who have signed in.", func() float64 { _, n := gql.Live(); return float64(n) }),
 		gauge("caregraph_bus_lag_seconds", "How old what was heard of changes last may be; over 1, the database is asked for every request.", func() float64 { return changes.Lag().Seconds() }),
 		gauge("caregraph_access_log_queue", "Requests that wait until the access log has stored who looked.", func() float64 { return float64(trail.Waiting()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "caregraph_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "caregraph_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": Version()}}, func() float64 { return 1 }),
 	)
 }
 

@@ -145,7 +145,7 @@ func TestSeen(t *testing.T) {
 			}
 			for name, want := range map[string]string{
 				`caregraph_requests_total{door="graphql",operation="other",outcome="NOT_FOUND"}`: "1",
-				`caregraph_requests_total{door="rest",operation="Patients",outcome="OK"}`:     "",
+				`caregraph_requests_total{door="rest",operation="Patients",outcome="OK"}`:        "",
 				`caregraph_sign_ins_total{outcome="failed"}`:                                     "1",
 				`caregraph_subscriptions`:                                                        "1",
 				`caregraph_streams`:                                                              "1",
