@@ -178,7 +178,9 @@ func missing(t testing.TB, what error) {
 // Debian and Homebrew put them; of several the newest.
 func binaries() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path)
+		if real, err := filepath.EvalSymlinks(path); err == nil { // beside which the other programs are
+			return filepath.Dir(real)
+		}
 	}
 	var found []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/opt/homebrew/opt/postgresql@*/bin/initdb", "/usr/local/opt/postgresql@*/bin/initdb"} {
