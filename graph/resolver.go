@@ -52,11 +52,11 @@ const (
 )
 
 // Contract returns the contract of schema.graphqls on the database of the
-// client, which stores who looked in the log. Servers with the same key read each other's
-// cursors. What is deleted can be brought back within the window.
-func Contract(client *ent.Client, log *audit.Log, authn *auth.Service, key []byte, window time.Duration) graphqlhttp.Contract {
-	answers := replay.New(key)
-	cursors := reading.NewCursors(key)
+// client, which stores who looked in the log. Servers with the same keys, of which the first
+// signs, read each other's cursors. What is deleted can be brought back within the window.
+func Contract(client *ent.Client, log *audit.Log, authn *auth.Service, keys [][]byte, window time.Duration) graphqlhttp.Contract {
+	answers := replay.New(keys...)
+	cursors := reading.NewCursors(keys...)
 	return graphqlhttp.Contract{
 		Schema: NewExecutableSchema(Config{Resolvers: &Resolver{authn, window}}),
 		Alone:  []string{"register", "login", "refreshToken", "changePassword", "invitation", "acceptInvitation", "leaveClinic", "erasePatient"},

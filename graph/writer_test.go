@@ -50,7 +50,7 @@ func TestWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	contract := Contract(client, audit.New(client), authn, make([]byte, 32), time.Hour)
+	contract := Contract(client, audit.New(client), authn, [][]byte{make([]byte, 32)}, time.Hour)
 	h := graphqlhttp.New(contract, slog.New(slog.DiscardHandler), graphqlhttp.Options{})
 	c := &comparison{t: t, schema: contract.Schema.(*executableSchema)}
 	h.Use(c)
@@ -81,7 +81,7 @@ func TestWriterFails(t *testing.T) {
 	if err := sample.Generate(t.Context(), db, sample.Size{Users: 1, Doctors: 1, Patients: 1, Mappings: 1}); err != nil {
 		t.Fatal(err)
 	}
-	h := graphqlhttp.New(Contract(db.Client(), audit.New(db.Client()), nil, make([]byte, 32), time.Hour), slog.New(slog.DiscardHandler), graphqlhttp.Options{})
+	h := graphqlhttp.New(Contract(db.Client(), audit.New(db.Client()), nil, [][]byte{make([]byte, 32)}, time.Hour), slog.New(slog.DiscardHandler), graphqlhttp.Options{})
 	h.Use(careless{})
 	ctx := viewer.NewContext(t.Context(), viewer.Viewer{UserID: 1, SessionID: 1})
 	response := h.Execute(ctx, &graphql.RawParams{Query: "{ patient(id: 1) { name mappings { id } } }"})

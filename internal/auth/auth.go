@@ -31,11 +31,12 @@ import (
 
 // Options are what the configuration decides about signing in.
 type Options struct {
-	Key     []byte        // HMAC-SHA256 signing key, at least 32 bytes
-	Access  time.Duration // lifetime of an access token
-	Refresh time.Duration // lifetime of a refresh token, and so of a session
-	Rotate  bool          // a refresh answers with a new refresh token, and spends the old one
-	Limit   int           // failed sign-ins of an account from an address without a wait; 0 for no limit
+	Key      []byte        // HMAC-SHA256 signing key, at least 32 bytes
+	Previous []byte        // of before, whose tokens are still good; nil for none
+	Access   time.Duration // lifetime of an access token
+	Refresh  time.Duration // lifetime of a refresh token, and so of a session
+	Rotate   bool          // a refresh answers with a new refresh token, and spends the old one
+	Limit    int           // failed sign-ins of an account from an address without a wait; 0 for no limit
 
 	Remember int      // of how many access tokens it is remembered for whom they stand
 	Changes  *bus.Bus // tells when that changes; nil: nothing is remembered

@@ -106,6 +106,15 @@ func (s *Service) sign(kind, id string, session *ent.Session, now, expires time.
 // tokenHeader is how every token begins: {"alg":"HS256","typ":"JWT"}.
 var tokenHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "."
 
+// verifying returns the keys with which a token may be signed.
+func (s *Service) verifying() jwt.VerificationKeySet {
+	set := jwt.VerificationKeySet{Keys: []jwt.VerificationKey{s.key}}
+	if len(s.Previous) > 0 {
+		set.Keys = append(set.Keys, s.Previous)
+	}
+	return set
+}
+
 // parse returns the claims of a token of the kind. It follows RFC 8725: one
 // algorithm, one type, no header parameter that could ask for another key, and
 // every claim required. It fails with ErrToken or ErrTokenType.
@@ -114,7 +123,7 @@ func (s *Service) parse(token, kind string) (*claims, error) {
 		return nil, ErrToken
 	}
 	var c claims
-	parsed, err := s.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.key, nil })
+	parsed, err := s.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return s.verifying(), nil })
 	switch {
 	case err != nil || !parsed.Valid || strings.ContainsAny(token, "\r\n"): // which the decoder skips
 		return nil, ErrToken

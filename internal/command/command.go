@@ -25,16 +25,17 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve           serveCommand    `cmd:"" default:"withargs" help:"Serve the API (the default). Less usual settings are in: caregraph settings."`
-	Health          healthCommand   `cmd:"" help:"Ask the server on this machine whether it can answer requests; exit 1 if not."`
-	Migrate         migrateCommand  `cmd:"" help:"Bring the database's tables up to date and stop."`
-	CreateSuperuser userCommand     `cmd:"" name:"createsuperuser" help:"Create a staff user, who sees and changes every record."`
-	Seed            seedCommand     `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
-	ImportDjango    importCommand   `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
-	Audit           auditCommand    `cmd:"" help:"Check or export the access log: caregraph audit verify, caregraph audit export."`
-	Purge           purgeCommand    `cmd:"" help:"Remove for good what was deleted longer ago than it can be brought back."`
-	Settings        settingsCommand `cmd:"" help:"List every setting with its default."`
-	Version         versionCommand  `cmd:"" help:"Tell the version."`
+	Serve           serveCommand     `cmd:"" default:"withargs" help:"Serve the API (the default). Less usual settings are in: caregraph settings."`
+	Health          healthCommand    `cmd:"" help:"Ask the server on this machine whether it can answer requests; exit 1 if not."`
+	Migrate         migrateCommand   `cmd:"" help:"Bring the database's tables up to date and stop."`
+	CreateSuperuser userCommand      `cmd:"" name:"createsuperuser" help:"Create a staff user, who sees and changes every record."`
+	Seed            seedCommand      `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
+	ImportDjango    importCommand    `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
+	Audit           auditCommand     `cmd:"" help:"Check or export the access log: caregraph audit verify, caregraph audit export."`
+	Purge           purgeCommand     `cmd:"" help:"Remove for good what was deleted longer ago than it can be brought back."`
+	RotateKey       rotateKeyCommand `cmd:"" help:"Change the key that signs tokens: on SQLite do it, else say how."`
+	Settings        settingsCommand  `cmd:"" help:"List every setting with its default."`
+	Version         versionCommand   `cmd:"" help:"Tell the version."`
 }
 
 const description = "A GraphQL API server for the records of clinics and hospitals in India. " +

@@ -30,6 +30,30 @@ func secretKey(set, database string) ([]byte, error) {
 	return keyFile(store.KeyPath(path))
 }
 
+// previousKey returns SECRET_KEY_PREVIOUS, or that of the file that rotate-key has written, if
+// the key is in a file, too; nil for none.
+func previousKey(set, previous, database string) ([]byte, error) {
+	path := store.Path(database)
+	if previous != "" || set != "" || path == "" {
+		if previous == "" {
+			return nil, nil
+		}
+		return []byte(previous), nil
+	}
+	text, err := os.ReadFile(previousPath(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	key := strings.TrimSpace(string(text))
+	if err == nil && len(key) < server.MinKey {
+		err = errors.New("it is too short")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the key of before, in %s, cannot be read: %w", previousPath(path), err)
+	}
+	return []byte(key), nil
+}
+
 // keyFile returns the key in the file, which it makes if there is none. Servers
 // that start together get the same one.
 func keyFile(path string) ([]byte, error) {

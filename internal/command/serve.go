@@ -20,6 +20,9 @@ func (c *serveCommand) Run(p *process) error {
 	if c.Key, err = secretKey(c.SecretKey, c.DatabaseURL); err != nil {
 		return err
 	}
+	if c.Previous, err = previousKey(c.SecretKey, c.SecretKeyPrevious, c.DatabaseURL); err != nil {
+		return err
+	}
 	log := p.logger(c.Debug)
 	return p.withDatabase(c.Open, log, func(db *store.DB) error {
 		if c.Demo {

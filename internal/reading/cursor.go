@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,18 +21,23 @@ type position struct {
 // Cursors writes positions as opaque text that only a server with the same key
 // can write: a keyed hash of 12 bytes, then the ordering, the id and the value.
 // Its methods may be called concurrently.
-type Cursors struct{ macs *sync.Pool }
+type Cursors struct{ macs []*sync.Pool } // of each key
 
-// NewCursors returns the cursors of servers with this key.
-func NewCursors(key []byte) Cursors {
-	return Cursors{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+// NewCursors returns the cursors of servers with the first of these keys. Those of the others are
+// read, too.
+func NewCursors(keys ...[]byte) Cursors {
+	var c Cursors
+	for _, key := range keys {
+		c.macs = append(c.macs, &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }})
+	}
+	return c
 }
 
 const sumSize = 12
 
-func (c Cursors) sum(payload []byte) []byte {
-	mac := c.macs.Get().(hash.Hash)
-	defer c.macs.Put(mac)
+func sum(macs *sync.Pool, payload []byte) []byte {
+	mac := macs.Get().(hash.Hash)
+	defer macs.Put(mac)
 	mac.Reset()
 	mac.Write(payload)
 	return mac.Sum(nil)[:sumSize]
@@ -42,7 +48,7 @@ func (c Cursors) encode(ordering, value string, id int) string {
 	raw = append(raw, ordering...)
 	raw = strconv.AppendInt(append(raw, ' '), int64(id), 10)
 	raw = append(append(raw, ' '), value...)
-	copy(raw, c.sum(raw[sumSize:]))
+	copy(raw, sum(c.macs[0], raw[sumSize:]))
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -55,7 +61,7 @@ func (c Cursors) decode(ordering, cursor string) (value string, id int, err erro
 	if err != nil || len(raw) < sumSize || strings.ContainsAny(cursor, "\r\n") { // which the decoder skips
 		return "", 0, errCursor
 	}
-	if !hmac.Equal(raw[:sumSize], c.sum(raw[sumSize:])) {
+	if !slices.ContainsFunc(c.macs, func(macs *sync.Pool) bool { return hmac.Equal(raw[:sumSize], sum(macs, raw[sumSize:])) }) {
 		return "", 0, errCursor
 	}
 	rest, ok := strings.CutPrefix(string(raw[sumSize:]), ordering+" ")

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,14 +48,15 @@ var (
 
 // Answers keeps the answers to changes. Its methods may be called concurrently.
 type Answers struct {
-	key []byte
+	secrets [][]byte // the first for what is kept from now on
 
 	mu      sync.Mutex
 	running map[string]bool
 }
 
-// New returns the answers of servers with this key.
-func New(key []byte) *Answers { return &Answers{key: key, running: map[string]bool{}} }
+// New returns the answers of servers with the first of these secrets. Those that were kept with
+// the others are found, too.
+func New(secrets ...[]byte) *Answers { return &Answers{secrets: secrets, running: map[string]bool{}} }
 
 // Enter begins a change that the viewer sends with a key; leave must be called when its
 // transaction has ended. It fails with fault.Invalid for what is no key, and with
@@ -67,7 +69,7 @@ func (a *Answers) Enter(ctx context.Context, key string) (leave func(), err erro
 	if err != nil {
 		return nil, err
 	}
-	id := a.sum("id", v.UserID, key)
+	id := sum(a.secrets[0], "id", v.UserID, key)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running[id] {
@@ -90,17 +92,22 @@ func (a *Answers) Once(ctx context.Context, key string, request []byte, change f
 	if err != nil {
 		return nil, false, err
 	}
-	id, sent := a.sum("id", v.UserID, key), a.sum("request", v.UserID, string(request))
-	if err := lock(ctx, v.UserID, id); err != nil {
+	ids := make([]string, len(a.secrets))
+	for i, secret := range a.secrets {
+		ids[i] = sum(secret, "id", v.UserID, key)
+	}
+	if err := lock(ctx, v.UserID, ids[0]); err != nil {
 		return nil, false, err
 	}
 	db, now := ent.FromContext(ctx), time.Now().UTC().Truncate(time.Microsecond)
-	kept, err := db.Replay.Query().Where(replay.ID(id), replay.CreatedAtGT(now.Add(-Kept))).Only(ctx)
+	kept, err := db.Replay.Query().Where(replay.IDIn(ids...), replay.CreatedAtGT(now.Add(-Kept))).First(ctx)
 	switch {
-	case err == nil && kept.Request != sent:
-		return nil, false, fault.KeyReused
 	case err == nil:
-		answer, err = a.open(ctx, v.UserID, key, kept.Answer)
+		secret := a.secrets[slices.Index(ids, kept.ID)]
+		if kept.Request != sum(secret, "request", v.UserID, string(request)) {
+			return nil, false, fault.KeyReused
+		}
+		answer, err = open(ctx, secret, v.UserID, key, kept.Answer)
 		return answer, true, err
 	case !ent.IsNotFound(err):
 		return nil, false, fmt.Errorf("replay: %w", err)
@@ -111,11 +118,11 @@ func (a *Answers) Once(ctx context.Context, key string, request []byte, change f
 	if len(answer) > maxAnswer {
 		return nil, false, errLarge
 	}
-	sealed, err := a.seal(ctx, v.UserID, key, answer)
+	sealed, err := seal(ctx, a.secrets[0], v.UserID, key, answer)
 	if err != nil {
 		return nil, false, err
 	}
-	err = db.Replay.Create().SetID(id).SetRequest(sent).SetAnswer(sealed).SetCreatedAt(now).
+	err = db.Replay.Create().SetID(ids[0]).SetRequest(sum(a.secrets[0], "request", v.UserID, string(request))).SetAnswer(sealed).SetCreatedAt(now).
 		OnConflict(sql.ConflictColumns(replay.FieldID)).UpdateNewValues().Exec(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("replay: %w", err)
@@ -155,15 +162,15 @@ func valid(key string) bool {
 	return len(key) > 0 && len(key) <= maxKey
 }
 
-// mac returns a hash, for one purpose, that only servers with the same key can compute.
-func (a *Answers) mac(purpose string, viewer int, text string) []byte {
-	mac := hmac.New(sha256.New, a.key)
+// hashed returns a hash, for one purpose, that only servers with the same secret can compute.
+func hashed(secret []byte, purpose string, viewer int, text string) []byte {
+	mac := hmac.New(sha256.New, secret)
 	fmt.Fprintf(mac, "replay %s %d\n%s", purpose, viewer, text)
 	return mac.Sum(nil)
 }
 
-func (a *Answers) sum(purpose string, viewer int, text string) string {
-	return hex.EncodeToString(a.mac(purpose, viewer, text))
+func sum(secret []byte, purpose string, viewer int, text string) string {
+	return hex.EncodeToString(hashed(secret, purpose, viewer, text))
 }
 
 // told is what is kept of an answer.
@@ -172,18 +179,18 @@ type told struct {
 	Patients []int // of whom it has data
 }
 
-// cipher returns what encrypts the answer to a change with the client's key.
-func (a *Answers) cipher(viewer int, key string) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(a.mac("answer", viewer, key))
+// sealing returns what encrypts the answer to a change with the client's key.
+func sealing(secret []byte, viewer int, key string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(hashed(secret, "answer", viewer, key))
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
 }
 
-func (a *Answers) seal(ctx context.Context, viewer int, key string, answer []byte) ([]byte, error) {
+func seal(ctx context.Context, secret []byte, viewer int, key string, answer []byte) ([]byte, error) {
 	text, err := json.Marshal(told{answer, audit.Patients(ctx)})
-	aead, failed := a.cipher(viewer, key)
+	aead, failed := sealing(secret, viewer, key)
 	if err := cmp.Or(err, failed); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
@@ -194,8 +201,8 @@ func (a *Answers) seal(ctx context.Context, viewer int, key string, answer []byt
 
 // open returns the answer, and notes that it is seen once more. It fails with fault.NotFound
 // if the data of a patient whom it shows were erased.
-func (a *Answers) open(ctx context.Context, viewer int, key string, sealed []byte) ([]byte, error) {
-	aead, err := a.cipher(viewer, key)
+func open(ctx context.Context, secret []byte, viewer int, key string, sealed []byte) ([]byte, error) {
+	aead, err := sealing(secret, viewer, key)
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}

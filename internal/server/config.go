@@ -41,8 +41,9 @@ type Config struct {
 
 	Demo bool `help:"Serve sample data, in memory unless DATABASE_URL is set, with Playground."` // not a setting
 
-	Key     []byte            `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
-	Trusted map[string]string `kong:"-"` // the content of TRUSTED_DOCUMENTS
+	Key      []byte            `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
+	Previous []byte            `kong:"-"` // the one of before, which is accepted; nil for none
+	Trusted  map[string]string `kong:"-"` // the content of TRUSTED_DOCUMENTS
 }
 
 // Listening is where and how the server answers.
@@ -79,13 +80,15 @@ type Undoing struct {
 
 // SigningIn is about tokens and passwords.
 type SigningIn struct {
-	SecretKey            string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens: at least 32 bytes, the same for all servers. Required with PostgreSQL."`
-	SecretKeyFile        string        `hidden:"" placeholder:"FILE" help:"File to read SECRET_KEY from."`
-	AccessTokenLifetime  time.Duration `default:"24h" help:"How long an access token is good."`
-	RefreshTokenLifetime time.Duration `default:"168h" help:"How long a refresh token is good."`
-	RotateRefreshTokens  bool          `hidden:"" help:"A refresh replaces the refresh token."`
-	SignInCache          int           `default:"10000" hidden:"" help:"Of how many access tokens a server on PostgreSQL remembers for whom they stand. What changes that is heard at once; if it cannot be heard, the database is asked for each request. 0: always."`
-	LoginLimit           int           `default:"5" hidden:"" help:"Failed sign-ins of one account from one address before a client must wait."`
+	SecretKey             string        `otherwise:"made at first start" placeholder:"KEY" help:"Signs tokens: at least 32 bytes, the same for all servers. Required with PostgreSQL."`
+	SecretKeyFile         string        `hidden:"" placeholder:"FILE" help:"File to read SECRET_KEY from."`
+	SecretKeyPrevious     string        `hidden:"" placeholder:"KEY" help:"Another key whose tokens and cursors are accepted, while SECRET_KEY changes; see: caregraph rotate-key."`
+	SecretKeyPreviousFile string        `hidden:"" placeholder:"FILE" help:"File to read SECRET_KEY_PREVIOUS from."`
+	AccessTokenLifetime   time.Duration `default:"24h" help:"How long an access token is good."`
+	RefreshTokenLifetime  time.Duration `default:"168h" help:"How long a refresh token is good."`
+	RotateRefreshTokens   bool          `hidden:"" help:"A refresh replaces the refresh token."`
+	SignInCache           int           `default:"10000" hidden:"" help:"Of how many access tokens a server on PostgreSQL remembers for whom they stand. What changes that is heard at once; if it cannot be heard, the database is asked for each request. 0: always."`
+	LoginLimit            int           `default:"5" hidden:"" help:"Failed sign-ins of one account from one address before a client must wait."`
 }
 
 // Auditing is about who looked at which record.
@@ -115,7 +118,7 @@ func (c *Config) Complete() []error {
 	if c.Demo && c.DatabaseURLFile == "" {
 		c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite::memory:")
 	}
-	errs := append(c.Database.Complete(), fromFile(&c.SecretKey, "SECRET_KEY", c.SecretKeyFile))
+	errs := append(c.Database.Complete(), fromFile(&c.SecretKey, "SECRET_KEY", c.SecretKeyFile), fromFile(&c.SecretKeyPrevious, "SECRET_KEY_PREVIOUS", c.SecretKeyPreviousFile))
 	failIf := func(wrong bool, message string) {
 		if wrong {
 			errs = append(errs, errors.New(message))
@@ -123,6 +126,7 @@ func (c *Config) Complete() []error {
 	}
 	const generate = "set SECRET_KEY to at least 32 bytes that nobody knows, such as the output of: openssl rand -hex 32"
 	failIf(c.SecretKey != "" && len(c.SecretKey) < MinKey, "SECRET_KEY is too short: "+generate)
+	failIf(c.SecretKeyPrevious != "" && len(c.SecretKeyPrevious) < MinKey, "SECRET_KEY_PREVIOUS is too short: it must be a key of at least 32 bytes, or not be set")
 	failIf(c.SecretKey+c.SecretKeyFile == "" && strings.HasPrefix(c.DatabaseURL, "postgres"), "SECRET_KEY is missing: "+generate)
 	if c.TrustedDocuments != "" {
 		text, err := os.ReadFile(c.TrustedDocuments)
@@ -191,7 +195,15 @@ func (c Config) PlaygroundOn() bool {
 
 // Auth returns what is configured about signing in.
 func (c Config) Auth() auth.Options {
-	return auth.Options{Remember: c.SignInCache, Key: c.Key, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
+	return auth.Options{Remember: c.SignInCache, Key: c.Key, Previous: c.Previous, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
+}
+
+// keys returns the keys that are accepted, first the one that signs.
+func (c Config) keys() [][]byte {
+	if len(c.Previous) == 0 {
+		return [][]byte{c.Key}
+	}
+	return [][]byte{c.Key, c.Previous}
 }
 
 // origins returns the origins whose pages may use the API.
