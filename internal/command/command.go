@@ -32,6 +32,8 @@ type commands struct {
 	Seed            seedCommand      `cmd:"" help:"Add the sample data, once. Its passwords are public: never in production."`
 	ImportDjango    importCommand    `cmd:"" name:"import-django" help:"Copy all records of the Django original into the configured database, which must be empty."`
 	Audit           auditCommand     `cmd:"" help:"Check or export the access log: caregraph audit verify, caregraph audit export."`
+	Backup          backupCommand    `cmd:"" help:"Write the records to a new file, while servers go on. PostgreSQL: by pg_dump."`
+	Restore         restoreCommand   `cmd:"" help:"Put a backup into the configured database, which must be empty."`
 	Purge           purgeCommand     `cmd:"" help:"Remove for good what was deleted longer ago than it can be brought back."`
 	RotateKey       rotateKeyCommand `cmd:"" help:"Change the key that signs tokens: on SQLite do it, else say how."`
 	Settings        settingsCommand  `cmd:"" help:"List every setting with its default."`
@@ -135,9 +137,17 @@ func (p *process) withDatabase(open func() (*store.DB, error), log *slog.Logger,
 		log.Info("migrated", "file", name)
 	}
 	if err != nil {
-		return fmt.Errorf("the database cannot be used: %w", err)
+		return fmt.Errorf("the database cannot be used: %w", explained(err))
 	}
 	return f(db)
+}
+
+// explained returns err in the words for an operator, if there are such.
+func explained(err error) error {
+	if trouble := fault.Trouble(err); trouble != "" {
+		return errors.New(trouble)
+	}
+	return err
 }
 
 // logger writes to standard error: JSON, or readable lines for a person.

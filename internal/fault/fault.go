@@ -237,16 +237,58 @@ func database(err error) *Error {
 	return &Error{Kind: Internal, Message: TextInternal}
 }
 
-// Safe returns err as it may be logged: the database's messages can quote what
-// a caller typed, so only their codes and names are kept.
-func Safe(err error) string {
+// Trouble says in a sentence what an operator has to mend if err is the failure of a
+// machine, of its settings or of a database; else it is empty.
+func Trouble(err error) string {
 	var postgres *pq.Error
 	var lite *sqlite.Error
 	switch {
 	case errors.As(err, &postgres):
-		return "postgres " + string(postgres.Code) + " " + postgres.Table + " " + postgres.Constraint
+		return troubles[string(postgres.Code)]
 	case errors.As(err, &lite):
-		return "sqlite " + strconv.Itoa(lite.Code())
+		return liteTroubles[lite.Code()&0xff]
 	}
-	return err.Error()
+	return ""
+}
+
+// troubles has the sentence of each SQLSTATE that an operator has to do something about.
+var troubles = map[string]string{
+	"53100": "The disk of PostgreSQL is full, so that nothing can be stored: free space on it.",
+	"53200": "PostgreSQL is out of memory: lower its settings, or give the machine more.",
+	"53300": "PostgreSQL has no connection left: raise max_connections, or run fewer servers.",
+	"25006": "The database is read-only, so that nothing can be stored: it is a standby, or default_transaction_read_only is on.",
+	"28000": "PostgreSQL does not let this server in: look at the user in DATABASE_URL, and at pg_hba.conf.",
+	"28P01": "PostgreSQL does not let this server in: the password in DATABASE_URL is wrong.",
+	"3D000": "PostgreSQL has no database of the name in DATABASE_URL: make it, or mend the name.",
+	"42501": "The role in DATABASE_URL lacks a right: make it the owner of the database.",
+	"XX001": "The database is damaged: stop the servers, look at the disk, and restore a backup.",
+	"XX002": "An index of the database is damaged: look at the disk, and run REINDEX.",
+}
+
+// liteTroubles has the same for SQLite's primary result codes.
+var liteTroubles = map[int]string{
+	sqlite3.SQLITE_FULL:     "The disk of the database file is full, so that nothing can be stored: free space on it.",
+	sqlite3.SQLITE_READONLY: "The database file is read-only for this server, so that nothing can be stored: let its user write the file and its folder.",
+	sqlite3.SQLITE_CANTOPEN: "The database file, or a file beside it, cannot be opened: let the user of this server read and write its folder.",
+	sqlite3.SQLITE_IOERR:    "The disk of the database file fails: look at it, and at the space that is left.",
+	sqlite3.SQLITE_CORRUPT:  "The database file is damaged: stop the servers, look at the disk, and restore a backup.",
+	sqlite3.SQLITE_NOTADB:   "The database file is no database of SQLite, or damaged: look at DATABASE_URL, or restore a backup.",
+}
+
+// Safe returns err as it may be logged: the database's messages can quote what
+// a caller typed, so only their codes and names are kept, behind the sentence of Trouble.
+func Safe(err error) string {
+	var postgres *pq.Error
+	var lite *sqlite.Error
+	text := err.Error()
+	switch {
+	case errors.As(err, &postgres):
+		text = strings.TrimSpace("postgres " + string(postgres.Code) + " " + postgres.Table + " " + postgres.Constraint)
+	case errors.As(err, &lite):
+		text = "sqlite " + strconv.Itoa(lite.Code())
+	}
+	if trouble := Trouble(err); trouble != "" {
+		return trouble + " (" + text + ")"
+	}
+	return text
 }

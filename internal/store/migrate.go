@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +74,17 @@ const (
 // built anew. One whose first line is "-- batches" changes rows a batch at a time, each
 // in a transaction of its own: its statement begins behind the id $1, and returns the
 // last id of the batch, or NULL at the end. It must not mind being run twice.
+//
+// It fails with ErrNewer, and changes nothing, if the database has a migration that is none
+// of this program.
 func (db *DB) Migrate(ctx context.Context, log *slog.Logger) (applied []string, err error) {
+	before, err := db.applied(ctx)
+	if err == nil {
+		err = db.know(before)
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range db.names() {
 		done, err := db.migrate(ctx, name, &waiter{db, log.With("file", name), time.Now()})
 		if err != nil {
@@ -323,6 +336,56 @@ func exec(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// ErrNewer tells that the database, or a backup, was changed by a newer version of the
+// program.
+var ErrNewer = errors.New("it is of a newer version of Caregraph: run that version, or a later one")
+
+// applied returns the migrations that the database has, in their order; nil if it has none.
+func (db *DB) applied(ctx context.Context) ([]string, error) {
+	there := "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
+	if db.Dialect == dialect.Postgres {
+		there = "SELECT count(to_regclass('migrations'))"
+	}
+	var tables int
+	if err := db.QueryRowContext(ctx, there).Scan(&tables); err != nil || tables == 0 {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT name FROM migrations ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
+// know fails with ErrNewer if one of the migrations is none of this program.
+func (db *DB) know(applied []string) error {
+	for _, name := range applied {
+		if !slices.Contains(db.names(), name) {
+			return fmt.Errorf("%w; this one does not know %s", ErrNewer, path.Base(name))
+		}
+	}
+	return nil
+}
+
+// Missing returns how many migrations the database lacks. It fails with ErrNewer if it has
+// one that is none of this program.
+func (db *DB) Missing(ctx context.Context) (int, error) {
+	applied, err := db.applied(ctx)
+	if err == nil {
+		err = db.know(applied)
+	}
+	return len(db.names()) - len(applied), err
 }
 
 // Ready fails if the database does not answer or lacks a migration.

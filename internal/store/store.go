@@ -101,8 +101,7 @@ func open(databaseURL string, through *pooled) (*DB, error) {
 		if err := private(Path(databaseURL)); err != nil {
 			return nil, err
 		}
-		path := (&url.URL{Path: Path(databaseURL)}).EscapedPath()
-		db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+		db, err := sql.Open("sqlite", lite(Path(databaseURL), pragmas))
 		if err != nil {
 			return nil, err
 		}
