@@ -34,6 +34,7 @@ type commands struct {
 	Audit           auditCommand     `cmd:"" help:"Check or export the access log: caregraph audit verify, caregraph audit export."`
 	Backup          backupCommand    `cmd:"" help:"Write the records to a new file, while servers go on. PostgreSQL: by pg_dump."`
 	Restore         restoreCommand   `cmd:"" help:"Put a backup into the configured database, which must be empty."`
+	Doctor          doctorCommand    `cmd:"" help:"Examine the configuration, the database and this machine, and say what to do; exit 1 if something must be done."`
 	Purge           purgeCommand     `cmd:"" help:"Remove for good what was deleted longer ago than it can be brought back."`
 	RotateKey       rotateKeyCommand `cmd:"" help:"Change the key that signs tokens: on SQLite do it, else say how."`
 	Settings        settingsCommand  `cmd:"" help:"List every setting with its default."`
@@ -129,7 +130,7 @@ func parse(grammar any, p *process, args []string) (*kong.Context, error) {
 func (p *process) withDatabase(open func() (*store.DB, error), log *slog.Logger, f func(*store.DB) error) (err error) {
 	db, err := open()
 	if err != nil {
-		return err
+		return explained(err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	applied, err := db.Migrate(p.ctx, log)
@@ -144,8 +145,8 @@ func (p *process) withDatabase(open func() (*store.DB, error), log *slog.Logger,
 
 // explained returns err in the words for an operator, if there are such.
 func explained(err error) error {
-	if trouble := fault.Trouble(err); trouble != "" {
-		return errors.New(trouble)
+	if what, _ := fault.Trouble(err); what != "" {
+		return errors.New(fault.Safe(err))
 	}
 	return err
 }

@@ -212,7 +212,7 @@ func database(err error) *Error {
 			return unavailable
 		case class == "28" || class == "3D": // it does not let us in
 			return unavailable
-		case class == "40" || postgres.Code == "55P03" || postgres.Code == "25006": // serialization, lock, read-only
+		case class == "40" || postgres.Code == "55P03" || state(postgres) == "25006": // serialization, lock, read-only
 			return unavailable
 		case postgres.Code == "22021": // a byte sequence that is no text
 			return &Error{Kind: Invalid, Message: "Null characters are not allowed."}
@@ -237,42 +237,52 @@ func database(err error) *Error {
 	return &Error{Kind: Internal, Message: TextInternal}
 }
 
-// Trouble says in a sentence what an operator has to mend if err is the failure of a
-// machine, of its settings or of a database; else it is empty.
-func Trouble(err error) string {
+// Trouble says in a sentence what is wrong, and what to do about it, if err is the failure
+// of a machine, of its settings or of a database; else it is empty.
+func Trouble(err error) (what, do string) {
 	var postgres *pq.Error
 	var lite *sqlite.Error
+	var t [2]string
 	switch {
 	case errors.As(err, &postgres):
-		return troubles[string(postgres.Code)]
+		t = troubles[state(postgres)]
 	case errors.As(err, &lite):
-		return liteTroubles[lite.Code()&0xff]
+		t = liteTroubles[lite.Code()&0xff]
 	}
-	return ""
+	return t[0], t[1]
+}
+
+// state returns the SQLSTATE. That of a transaction that a standby does not let begin is the
+// one of a read-only database: PostgreSQL says of it only that a setting is not supported.
+func state(err *pq.Error) string {
+	if err.Code == "0A000" && err.Routine == "call_bool_check_hook" {
+		return "25006"
+	}
+	return string(err.Code)
 }
 
 // troubles has the sentence of each SQLSTATE that an operator has to do something about.
-var troubles = map[string]string{
-	"53100": "The disk of PostgreSQL is full, so that nothing can be stored: free space on it.",
-	"53200": "PostgreSQL is out of memory: lower its settings, or give the machine more.",
-	"53300": "PostgreSQL has no connection left: raise max_connections, or run fewer servers.",
-	"25006": "The database is read-only, so that nothing can be stored: it is a standby, or default_transaction_read_only is on.",
-	"28000": "PostgreSQL does not let this server in: look at the user in DATABASE_URL, and at pg_hba.conf.",
-	"28P01": "PostgreSQL does not let this server in: the password in DATABASE_URL is wrong.",
-	"3D000": "PostgreSQL has no database of the name in DATABASE_URL: make it, or mend the name.",
-	"42501": "The role in DATABASE_URL lacks a right: make it the owner of the database.",
-	"XX001": "The database is damaged: stop the servers, look at the disk, and restore a backup.",
-	"XX002": "An index of the database is damaged: look at the disk, and run REINDEX.",
+var troubles = map[string][2]string{
+	"53100": {"The disk of PostgreSQL is full, so that nothing can be stored", "free space on it"},
+	"53200": {"PostgreSQL is out of memory", "lower its settings, or give the machine more"},
+	"53300": {"PostgreSQL has no connection left", "raise max_connections, or run fewer servers"},
+	"25006": {"The database is read-only, so that nothing can be stored", "name the primary in DATABASE_URL if this is a standby, or switch default_transaction_read_only off"},
+	"28000": {"PostgreSQL does not let this server in", "look at the user in DATABASE_URL, and at pg_hba.conf"},
+	"28P01": {"PostgreSQL does not let this server in", "mend the password in DATABASE_URL"},
+	"3D000": {"PostgreSQL has no database of the name in DATABASE_URL", "make it, or mend the name"},
+	"42501": {"The role in DATABASE_URL lacks a right", "make it the owner of the database and of its tables"},
+	"XX001": {"The database is damaged", "stop the servers, look at the disk, and restore a backup"},
+	"XX002": {"An index of the database is damaged", "look at the disk, and run REINDEX"},
 }
 
 // liteTroubles has the same for SQLite's primary result codes.
-var liteTroubles = map[int]string{
-	sqlite3.SQLITE_FULL:     "The disk of the database file is full, so that nothing can be stored: free space on it.",
-	sqlite3.SQLITE_READONLY: "The database file is read-only for this server, so that nothing can be stored: let its user write the file and its folder.",
-	sqlite3.SQLITE_CANTOPEN: "The database file, or a file beside it, cannot be opened: let the user of this server read and write its folder.",
-	sqlite3.SQLITE_IOERR:    "The disk of the database file fails: look at it, and at the space that is left.",
-	sqlite3.SQLITE_CORRUPT:  "The database file is damaged: stop the servers, look at the disk, and restore a backup.",
-	sqlite3.SQLITE_NOTADB:   "The database file is no database of SQLite, or damaged: look at DATABASE_URL, or restore a backup.",
+var liteTroubles = map[int][2]string{
+	sqlite3.SQLITE_FULL:     {"The disk of the database file is full, so that nothing can be stored", "free space on it"},
+	sqlite3.SQLITE_READONLY: {"The database file is read-only for this server, so that nothing can be stored", "let its user write the file and its folder"},
+	sqlite3.SQLITE_CANTOPEN: {"The database file, or one beside it, cannot be opened", "let the user of this server read and write its folder"},
+	sqlite3.SQLITE_IOERR:    {"The disk of the database file fails", "look at it, and at the space that is left"},
+	sqlite3.SQLITE_CORRUPT:  {"The database file is damaged", "stop the servers, look at the disk, and restore a backup"},
+	sqlite3.SQLITE_NOTADB:   {"The database file is no database of SQLite, or damaged", "look at DATABASE_URL, or restore a backup"},
 }
 
 // Safe returns err as it may be logged: the database's messages can quote what
@@ -287,8 +297,8 @@ func Safe(err error) string {
 	case errors.As(err, &lite):
 		text = "sqlite " + strconv.Itoa(lite.Code())
 	}
-	if trouble := Trouble(err); trouble != "" {
-		return trouble + " (" + text + ")"
+	if what, do := Trouble(err); what != "" {
+		return what + ": " + do + " (" + text + ")"
 	}
 	return text
 }

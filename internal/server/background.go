@@ -36,6 +36,42 @@ func sweep(ctx context.Context, db *store.DB, authn *auth.Service, retention tim
 	}
 }
 
+// attend notes in the database with which key this server signs, until ctx ends, and says in
+// the log what is wrong with that or with the clock, once for as long as it is.
+func attend(ctx context.Context, db *store.DB, key []byte, log *slog.Logger) {
+	said := map[string]bool{}
+	say := func(about, what, do string) {
+		if what != "" && !said[about] {
+			log.Warn(what, "do", do)
+		}
+		said[about] = what != ""
+	}
+	for {
+		keys, err := db.Keys(ctx, key)
+		if err == nil {
+			what, do := keys.Trouble()
+			say("keys", what, do)
+			err = db.NoteKey(ctx, key)
+		}
+		var clock store.ClockOff
+		if err == nil {
+			clock, err = db.Clock(ctx)
+		}
+		if err == nil {
+			what, do := clock.Trouble()
+			say("clock", what, do)
+			say("database", "", "")
+		} else if ctx.Err() == nil {
+			say("database", "the keys and the clocks of servers cannot be compared", fault.Safe(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(store.NoteEvery):
+		}
+	}
+}
+
 // rekeyEvery is how often rows that a server of an older version wrote are looked for.
 const rekeyEvery = time.Minute
 

@@ -254,6 +254,10 @@ func (c Config) Unguarded() []string {
 	return missing
 }
 
+// Reachable tells whether others than this machine reach the server, directly or through a
+// proxy.
+func (c Config) Reachable() bool { return !loopback(string(c.Addr)) || c.TrustedProxies != nil }
+
 // wordEnd matches where a word ends in the name of a field.
 var wordEnd = regexp.MustCompile(`([a-z])([A-Z])`)
 

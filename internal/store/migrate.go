@@ -352,20 +352,7 @@ func (db *DB) applied(ctx context.Context) ([]string, error) {
 	if err := db.QueryRowContext(ctx, there).Scan(&tables); err != nil || tables == 0 {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, "SELECT name FROM migrations ORDER BY name")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
-	}
-	return names, rows.Err()
+	return db.texts(ctx, "SELECT name FROM migrations ORDER BY name")
 }
 
 // know fails with ErrNewer if one of the migrations is none of this program.

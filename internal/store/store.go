@@ -34,6 +34,10 @@ const (
 	connIdle     = 5 * time.Minute
 )
 
+// Connections is how many connections to PostgreSQL a server has at most: those of the
+// pool, and the one that listens.
+const Connections = maxConns + 1
+
 // memory is the URL of a database that lives as long as the process.
 const memory = "sqlite::memory:"
 

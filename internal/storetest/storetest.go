@@ -219,11 +219,11 @@ func newServer(bin string) (s *Server, err error) {
 		return nil, err
 	}
 	s = &Server{bin: bin, dir: dir}
-	defer func() {
+	defer func(begun *Server) {
 		if err != nil {
-			s.Remove()
+			begun.Remove()
 		}
-	}()
+	}(s)
 	if s.credential, err = unprivileged(dir); err != nil {
 		return nil, err
 	}

@@ -33,9 +33,9 @@ func At(path string) Program { return Program{path} }
 // Most is how long anything a process does may take, on a machine that does much else.
 const Most = time.Minute
 
-// command prepares the program to run in the folder with this environment and
+// Command prepares the program to run in the folder with this environment and
 // no other.
-func (b Program) command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
+func (b Program) Command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Most)
 	t.Cleanup(cancel)
@@ -47,7 +47,7 @@ func (b Program) command(t *testing.T, dir string, env []string, args ...string)
 // Run runs the program to its end.
 func (b Program) Run(t *testing.T, dir string, env []string, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	c := b.command(t, dir, env, args...)
+	c := b.Command(t, dir, env, args...)
 	var out, errs strings.Builder
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
 	var exit *exec.ExitError
@@ -77,7 +77,7 @@ var (
 // unless env says otherwise.
 func (b Program) Start(t *testing.T, dir string, env []string, args ...string) *Server {
 	t.Helper()
-	c := b.command(t, dir, append([]string{"ADDR=127.0.0.1:0", "DRAIN=0"}, env...), args...)
+	c := b.Command(t, dir, append([]string{"ADDR=127.0.0.1:0", "DRAIN=0"}, env...), args...)
 	s := &Server{Cmd: c, Stderr: &Journal{}, Exited: make(chan struct{})}
 	c.Stderr = s.Stderr
 	stdout, err := c.StdoutPipe()

@@ -24,7 +24,8 @@ import (
 // answers GraphQL over HTTP and what reads selections know no type of the schema.
 var allowed = map[string]string{
 	".":                         "internal/command",
-	"internal/command":          "ent internal/audit internal/auth internal/django internal/fault internal/sample internal/server internal/store",
+	"internal/command":          "ent internal/audit internal/auth internal/django internal/doctor internal/fault internal/sample internal/server internal/store",
+	"internal/doctor":           "internal/audit internal/fault internal/server internal/store",
 	"internal/server":           "graph internal/audit internal/auth internal/bus internal/fault internal/graphqlhttp internal/limit internal/request internal/rest internal/sample internal/store internal/viewer web",
 	"graph/internal/connection": "ent internal/reading",
 	"graph":                     "ent internal/audit internal/auth internal/bus internal/care internal/fault internal/graphqlhttp internal/reading internal/replay internal/rule internal/scalar internal/store internal/viewer",

@@ -1,0 +1,5 @@
+-- With which keys servers sign, each as a hash that does not tell the key, and when a server had it last, in seconds of Unix time.
+CREATE TABLE secret_keys (
+  fingerprint character varying PRIMARY KEY,
+  seen_at bigint NOT NULL
+);
