@@ -163,8 +163,8 @@ func TestBackup(t *testing.T) {
 				t.Errorf("a sign-in %s works", name)
 			}
 		}
+		ben := again.Register(t, "ben") // the first one, with the id of late
 		asha.Token = again.Login(t, "asha@example.com").Access
-		ben := again.Register(t, "ben")
 		if again.Works(t, late.Token) {
 			t.Error("a token of after the backup stands for who came after the restore")
 		}
