@@ -21,6 +21,10 @@ type doctorCommand struct {
 func (c *doctorCommand) Run(p *process) error {
 	wrong := append(p.wrong, c.Complete()...)
 	c.Key = presentKey(c.SecretKey, c.DatabaseURL)
+	var err error
+	if c.Previous, err = previousKey(c.SecretKey, c.SecretKeyPrevious, c.DatabaseURL); err != nil {
+		wrong = append(wrong, err)
+	}
 	findings := doctor.Examine(p.ctx, c.Config, wrong, c.Patience)
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)

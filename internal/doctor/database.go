@@ -33,7 +33,7 @@ func (e *examination) database(cfg server.Config) {
 	}
 	db := &store.DB{} // a check that has no time left still uses its own
 	reached := e.check("database", func(ctx context.Context) []Finding {
-		opened, err := store.Open(cfg.DatabaseURL)
+		opened, err := store.Open(cfg.Direct())
 		if err != nil {
 			return []Finding{because(err, "Look at DATABASE_URL.")}
 		}
@@ -55,6 +55,7 @@ func (e *examination) database(cfg server.Config) {
 		return e.check(name, func(ctx context.Context) []Finding { return f(ctx, db) })
 	}
 	if db.Dialect == dialect.Postgres {
+		e.check("pooler", func(ctx context.Context) []Finding { return pooler(ctx, cfg) })
 		check("postgresql", version)
 		check("durability", durability)
 		check("connections", connections)
@@ -70,7 +71,7 @@ func (e *examination) database(cfg server.Config) {
 		return found
 	})
 	if inStep && missing == 0 {
-		check("key", func(ctx context.Context, db *store.DB) []Finding { return key(ctx, db, cfg.Key) })
+		check("key", func(ctx context.Context, db *store.DB) []Finding { return key(ctx, db, cfg.Keys()) })
 		check("indexes", indexes)
 		check("clock", clock)
 		check("access log", func(ctx context.Context, db *store.DB) []Finding { return accessLog(ctx, db, e.patience) })
@@ -104,6 +105,23 @@ func version(ctx context.Context, db *store.DB) []Finding {
 		return append(found, warning("PostgreSQL "+name+" is older than what Caregraph is tested on.", fmt.Sprintf("Upgrade to PostgreSQL %d or later.", tested)))
 	}
 	return append(found, ok("PostgreSQL %s, %s.", name, encoding))
+}
+
+// pooler tells whether a server would lose requests to what stands between it and PostgreSQL.
+func pooler(ctx context.Context, cfg server.Config) []Finding {
+	db, err := cfg.Open()
+	if err != nil {
+		return []Finding{because(err, "Look at DATABASE_URL.")}
+	}
+	defer db.Close()
+	db.Limit()
+	switch err := db.Suits(ctx); {
+	case errors.Is(err, store.ErrUnlimited):
+		return []Finding{warning(sentence(err.Error()), "")}
+	case err != nil:
+		return []Finding{must(sentence(err.Error()), "")}
+	}
+	return []Finding{ok("What stands between a server and PostgreSQL, if anything, loses nothing.")}
 }
 
 // durability tells whether PostgreSQL may lose what it has confirmed.
@@ -196,8 +214,8 @@ func migrations(ctx context.Context, db *store.DB) (missing int, found []Finding
 }
 
 // key compares the key of the configuration, if it has one, with those that servers have.
-func key(ctx context.Context, db *store.DB, own []byte) []Finding {
-	keys, err := db.Keys(ctx, own)
+func key(ctx context.Context, db *store.DB, own [][]byte) []Finding {
+	keys, err := db.Keys(ctx, own...)
 	if err != nil {
 		return []Finding{because(err, "")}
 	}

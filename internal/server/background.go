@@ -36,9 +36,10 @@ func sweep(ctx context.Context, db *store.DB, authn *auth.Service, retention tim
 	}
 }
 
-// attend notes in the database with which key this server signs, until ctx ends, and says in
-// the log what is wrong with that or with the clock, once for as long as it is.
-func attend(ctx context.Context, db *store.DB, key []byte, log *slog.Logger) {
+// attend notes in the database with which key this server signs, the first of those that it
+// takes, until ctx ends, and says in the log what is wrong with that or with the clock, once for
+// as long as it is.
+func attend(ctx context.Context, db *store.DB, taken [][]byte, log *slog.Logger) {
 	said := map[string]bool{}
 	say := func(about, what, do string) {
 		if what != "" && !said[about] {
@@ -47,11 +48,11 @@ func attend(ctx context.Context, db *store.DB, key []byte, log *slog.Logger) {
 		said[about] = what != ""
 	}
 	for {
-		keys, err := db.Keys(ctx, key)
+		keys, err := db.Keys(ctx, taken...)
 		if err == nil {
 			what, do := keys.Trouble()
 			say("keys", what, do)
-			err = db.NoteKey(ctx, key)
+			err = db.NoteKey(ctx, taken[0])
 		}
 		var clock store.ClockOff
 		if err == nil {

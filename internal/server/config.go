@@ -198,8 +198,8 @@ func (c Config) Auth() auth.Options {
 	return auth.Options{Remember: c.SignInCache, Key: c.Key, Previous: c.Previous, Access: c.AccessTokenLifetime, Refresh: c.RefreshTokenLifetime, Rotate: c.RotateRefreshTokens, Limit: c.LoginLimit}
 }
 
-// keys returns the keys that are accepted, first the one that signs.
-func (c Config) keys() [][]byte {
+// Keys returns the keys that are accepted, first the one that signs.
+func (c Config) Keys() [][]byte {
 	if len(c.Previous) == 0 {
 		return [][]byte{c.Key}
 	}

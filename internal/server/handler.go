@@ -65,7 +65,7 @@ func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *S
 	authn := auth.New(client, options)
 	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
 	trail := audit.New(client)
-	gql := graphqlhttp.New(graph.Contract(client, trail, authn, cfg.keys(), cfg.RestoreWindow), log, graphqlhttp.Options{
+	gql := graphqlhttp.New(graph.Contract(client, trail, authn, cfg.Keys(), cfg.RestoreWindow), log, graphqlhttp.Options{
 		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()), Known: slices.Collect(maps.Keys(web.Documents())),
 		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: changes.Sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
 	})

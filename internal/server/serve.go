@@ -84,7 +84,7 @@ func Serve(asked context.Context, db *store.DB, cfg Config, log *slog.Logger, re
 	for _, missing := range cfg.Unguarded() {
 		log.Warn("not for the open internet", "why", missing)
 	}
-	go attend(ctx, db, cfg.Key, log)
+	go attend(ctx, db, cfg.Keys(), log)
 	go rekey(ctx, db, log)
 	go indexSearch(ctx, db, log, indexAgain)
 	go sweep(ctx, db, auth.New(db.Client(), cfg.Auth()), cfg.AuditRetention, log)

@@ -54,6 +54,15 @@ func TestPooler(t *testing.T) {
 				}
 				env = append(env, setting)
 			}
+			if tt.pooler != nil {
+				says := tt.says
+				if says == "" {
+					says = "loses nothing"
+				}
+				if _, stdout, stderr := program.Run(t, t.TempDir(), env, "", "doctor"); !strings.Contains(stdout, says) {
+					t.Errorf("doctor: %s%s; want it to say %q", stdout, stderr, says)
+				}
+			}
 			if !tt.starts {
 				code, stdout, stderr := program.Run(t, t.TempDir(), append(env, "ADDR=127.0.0.1:0"), "")
 				if code != 1 || stdout != "" || !strings.Contains(stderr, tt.says) {
