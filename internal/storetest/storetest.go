@@ -28,9 +28,18 @@ import (
 	"caregraph/internal/store"
 )
 
-// Main runs the tests of a package that uses Postgres, and ends the server.
+// atEnd is called when the tests of a package have run.
+var atEnd []func()
+
+// AtEnd has f called when the tests of the package have run, if Main runs them.
+func AtEnd(f func()) { atEnd = append(atEnd, f) }
+
+// Main runs the tests of a package that uses Postgres or AtEnd, and ends the server.
 func Main(m *testing.M) {
 	code := m.Run()
+	for _, f := range atEnd {
+		f()
+	}
 	if server.through != nil {
 		server.through.Stop()
 	}

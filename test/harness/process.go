@@ -4,27 +4,47 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"caregraph/internal/storetest"
 )
 
 // Program is the executable, built for a test.
 type Program struct{ path string }
 
+// built is the executable of the tests of a package, which link it once.
+var built = sync.OnceValues(func() (Program, error) {
+	dir, err := os.MkdirTemp("", "caregraph-program")
+	if err != nil {
+		return Program{}, err
+	}
+	storetest.AtEnd(func() { os.RemoveAll(dir) })
+	p := Program{filepath.Join(dir, "caregraph")}
+	if out, err := exec.Command("go", "build", "-o", p.path, Path(".")).CombinedOutput(); err != nil {
+		return Program{}, fmt.Errorf("%w\n%s", err, out)
+	}
+	return p, os.Chmod(dir, 0o755)
+})
+
+// Build returns the program. The tests of the package must be run by storetest.Main.
 func Build(t *testing.T) Program {
 	t.Helper()
-	b := Program{filepath.Join(t.TempDir(), "caregraph")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, Path(".")).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	p, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b
+	return p
 }
 
 // At returns the program at the path.
