@@ -23,6 +23,10 @@ func (c *serveCommand) Run(p *process) error {
 	if c.Previous, err = previousKey(c.SecretKey, c.SecretKeyPrevious, c.DatabaseURL); err != nil {
 		return err
 	}
+	if c.Traces, err = server.StartTraces(p.ctx, p.getenv); err != nil {
+		return fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
+	}
+	defer c.Traces.Stop(p.ctx)
 	log := p.logger(c.Debug)
 	return p.withDatabase(c.Open, log, func(db *store.DB) error {
 		if c.Demo {

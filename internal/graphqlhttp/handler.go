@@ -17,6 +17,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"go.opentelemetry.io/otel/trace"
 
 	"caregraph/internal/fault"
 	"caregraph/internal/request"
@@ -76,7 +77,8 @@ type Options struct {
 	Limits     Limits
 	Documents  Documents
 	Streams    Streams
-	Known      []string // operations that the log and metrics tell by name, beside those of trusted documents
+	Tracer     trace.Tracer // makes spans; nil: nothing is traced
+	Known      []string     // operations that the log and metrics tell by name, beside those of trusted documents
 }
 
 // Streams are what operations over long connections need that a request has around it.
@@ -117,6 +119,9 @@ func New(contract Contract, log *slog.Logger, o Options) *Handler {
 	exec.SetErrorPresenter(present(log))
 	exec.SetRecoverFunc(recovered)
 	exec.SetDisableSuggestion(!o.Introspect)
+	if o.Tracer != nil {
+		exec.Use(spans{o.Tracer})
+	}
 	exec.Use(persisted{o.Documents, o.Limits.Document, newKept(func(_, text string) int { return len(text) }), log})
 	exec.Use(guard{o.Limits, contract.Alone, known, o.TellCost})
 	exec.Use(transaction{contract})

@@ -111,7 +111,7 @@ func (h *Handler) Shutdown(ctx context.Context) {
 }
 
 // Streaming tells whether the request begins a long connection.
-func (h *Handler) Streaming(r *http.Request) bool { return isSocket(r) || isEventStream(r) }
+func Streaming(r *http.Request) bool { return isSocket(r) || isEventStream(r) }
 
 func isSocket(r *http.Request) bool {
 	return r.Method == http.MethodGet && slices.ContainsFunc(r.Header.Values("Upgrade"), func(v string) bool { return strings.EqualFold(v, "websocket") })

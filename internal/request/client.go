@@ -40,6 +40,12 @@ func (c Client) Network() string {
 // Proxies are the networks whose X-Forwarded-For is believed.
 type Proxies []netip.Prefix
 
+// Sent tells whether one of the proxies sent a request.
+func (p Proxies) Sent(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && p.trusts(from.Addr().Unmap().WithZone(""))
+}
+
 // client returns who sent a request: the address of the connection, or, if
 // that is a trusted proxy, the last address in X-Forwarded-For that is not.
 func (p Proxies) client(r *http.Request) Client {

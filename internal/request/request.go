@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -62,7 +61,7 @@ var sentID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.HandlerFunc, seen *Seen) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
-		if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !proxies.trusts(from.Addr().Unmap().WithZone("")) || !sentID.MatchString(id) {
+		if !proxies.Sent(r) || !sentID.MatchString(id) {
 			id = rand.Text()
 		}
 		ctx := context.WithValue(r.Context(), key{}, id)

@@ -43,6 +43,7 @@ type Config struct {
 
 	Key      []byte            `kong:"-"` // signs tokens and cursors; SECRET_KEY, or the one beside the SQLite file
 	Previous []byte            `kong:"-"` // the one of before, which is accepted; nil for none
+	Traces   *Traces           `kong:"-"` // nil: nothing is traced
 	Trusted  map[string]string `kong:"-"` // the content of TRUSTED_DOCUMENTS
 }
 

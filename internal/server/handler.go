@@ -56,7 +56,7 @@ func Live(ctx context.Context, db *store.DB, cfg Config, log *slog.Logger) (*Ser
 func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *Service {
 	db.Limit()
 	seen := newSeen(time.Duration(cfg.SlowQuery), log)
-	db.Statement = seen.statement
+	db.Statement, db.Tracer = seen.statement, cfg.Traces.tracer()
 	client := db.Client()
 	options := cfg.Auth()
 	if db.Dialect == dialect.Postgres { // on SQLite a sign-in is looked up as quickly
@@ -66,7 +66,7 @@ func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *S
 	admission := admission{authn, limit.New(float64(cfg.RateLimit), cfg.RateLimit*rateBurst), limit.NewPlaces(cfg.MaxConcurrency)}
 	trail := audit.New(client)
 	gql := graphqlhttp.New(graph.Contract(client, trail, authn, cfg.Keys(), cfg.RestoreWindow), log, graphqlhttp.Options{
-		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()), Known: slices.Collect(maps.Keys(web.Documents())),
+		Introspect: cfg.PlaygroundOn(), TellCost: cfg.Debug, Limits: cfg.Limits, Documents: trusting(cfg.documents()), Tracer: db.Tracer, Known: slices.Collect(maps.Keys(web.Documents())),
 		Streams: graphqlhttp.Streams{Identify: authn.Identify, Admit: admission.operation, Sure: changes.Sure, Origins: cfg.origins(), Most: cfg.MaxSubscriptions},
 	})
 	changes.Listen(bus.Listener{Changed: func(c bus.Change) { gql.Changed(graph.Event(c)) }, User: gql.Doubt, Missed: gql.Missed})
@@ -75,7 +75,7 @@ func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *S
 	mux := http.NewServeMux()
 	requests, connections := admission.admit(gql, gql.Refuse), admission.connect(gql, gql.Refuse)
 	var graphQL http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if gql.Streaming(r) {
+		if graphqlhttp.Streaming(r) {
 			connections.ServeHTTP(w, r)
 			return
 		}
@@ -103,19 +103,23 @@ func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *S
 	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(bus.NewContext(r.Context(), changes)))
 	})
-	watched := &request.Seen{End: seen.request, Door: func(r *http.Request) string {
-		switch door, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); {
-		case door == "api":
-			return "rest"
-		case door == "graphql" && gql.Streaming(r):
-			return "stream"
-		case door == "graphql":
-			return "graphql"
-		}
-		return "page"
-	}}
 	seen.watch(db, authn, gql, trail, changes)
-	return &Service{request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed, watched), seen.handler(), gql.Shutdown}
+	watched := &request.Seen{Door: door, End: seen.request}
+	served := request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed, watched)
+	return &Service{cfg.Traces.trace(served, cfg.TrustedProxies), seen.handler(), gql.Shutdown}
+}
+
+// door names where a request came in, as the log and metrics tell it.
+func door(r *http.Request) string {
+	switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); {
+	case first == "api":
+		return "rest"
+	case first == "graphql" && graphqlhttp.Streaming(r):
+		return "stream"
+	case first == "graphql":
+		return "graphql"
+	}
+	return "page"
 }
 
 // pageForBrowsers sends a browser in which somebody opens the address of the door

@@ -16,6 +16,7 @@ import (
 
 	"entgo.io/ent/dialect"
 
+	"caregraph/internal/store"
 	"caregraph/internal/storetest"
 )
 
@@ -131,10 +132,13 @@ func TestMigrateConcurrently(t *testing.T) {
 		applied []string
 		err     error
 	}
-	var all sync.WaitGroup
+	var opened [len(servers)]*store.DB // before the first has the migration, which is not known to Open
 	for i := range servers {
-		db := storetest.Open(t, url)
-		db.SetMigrations(files)
+		opened[i] = storetest.Open(t, url)
+		opened[i].SetMigrations(files)
+	}
+	var all sync.WaitGroup
+	for i, db := range opened {
 		all.Go(func() {
 			servers[i].applied, servers[i].err = db.Migrate(t.Context(), slog.New(slog.DiscardHandler))
 		})

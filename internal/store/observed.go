@@ -2,19 +2,24 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"caregraph/internal/request"
 )
 
-// observed is a driver that tells the account of a request which statements it sends, and tell
-// how long each took, if that is set.
+// observed is a driver that tells of each statement: the account of the request, statement, if
+// that is set, how long it took, and tracer, if that is set, in a span.
 type observed struct {
 	dialect.Driver
-	tell func(took time.Duration)
+	statement func(took time.Duration)
+	tracer    trace.Tracer
 }
 
 // tx is a transaction of an observed driver.
@@ -23,25 +28,40 @@ type tx struct {
 	of observed
 }
 
-// done tells of a statement that began at an instant.
-func (o observed) done(ctx context.Context, text string, began time.Time) {
-	took := time.Since(began)
-	request.AccountOf(ctx).Send(text, took)
-	if o.tell != nil {
-		o.tell(took)
+// maxSpan bounds the text of a statement in a span.
+const maxSpan = 2000 // bytes
+
+// run runs a statement.
+func (o observed) run(ctx context.Context, text string, args, v any, statement func(context.Context, string, any, any) error) error {
+	if o.tracer != nil {
+		verb, _, _ := strings.Cut(text, " ")
+		var span trace.Span
+		ctx, span = o.tracer.Start(ctx, verb, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+			attribute.String("db.system.name", map[string]string{dialect.Postgres: "postgresql", dialect.SQLite: "sqlite"}[o.Dialect()]),
+			attribute.String("db.query.text", text[:min(len(text), maxSpan)])))
+		defer span.End()
 	}
+	began := time.Now()
+	err := statement(ctx, text, args, v)
+	took := time.Since(began)
+	if err != nil && o.tracer != nil {
+		trace.SpanFromContext(ctx).SetStatus(codes.Error, "") // its text may have data
+	}
+	request.AccountOf(ctx).Send(text, took)
+	if o.statement != nil {
+		o.statement(took)
+	}
+	return err
 }
 
 // Exec runs a statement.
 func (o observed) Exec(ctx context.Context, query string, args, v any) error {
-	defer o.done(ctx, query, time.Now())
-	return o.Driver.Exec(ctx, query, args, v)
+	return o.run(ctx, query, args, v, o.Driver.Exec)
 }
 
 // Query runs a query.
 func (o observed) Query(ctx context.Context, query string, args, v any) error {
-	defer o.done(ctx, query, time.Now())
-	return o.Driver.Query(ctx, query, args, v)
+	return o.run(ctx, query, args, v, o.Driver.Query)
 }
 
 // Tx begins a transaction.
@@ -60,12 +80,10 @@ func (o observed) BeginTx(ctx context.Context, options *entsql.TxOptions) (diale
 
 // Exec runs a statement in the transaction.
 func (t tx) Exec(ctx context.Context, query string, args, v any) error {
-	defer t.of.done(ctx, query, time.Now())
-	return t.Tx.Exec(ctx, query, args, v)
+	return t.of.run(ctx, query, args, v, t.Tx.Exec)
 }
 
 // Query runs a query in the transaction.
 func (t tx) Query(ctx context.Context, query string, args, v any) error {
-	defer t.of.done(ctx, query, time.Now())
-	return t.Tx.Query(ctx, query, args, v)
+	return t.of.run(ctx, query, args, v, t.Tx.Query)
 }

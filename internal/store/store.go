@@ -16,6 +16,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
+	"go.opentelemetry.io/otel/trace"
 	"modernc.org/sqlite" // also the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -62,6 +63,8 @@ type DB struct {
 
 	// Statement, if set, is told how long each statement of every client takes.
 	Statement func(took time.Duration)
+
+	Tracer trace.Tracer // makes a span of each of them; nil: nothing is traced
 
 	connector *connector // of PostgreSQL
 	files     fs.FS      // instead of the embedded migrations, in a test
@@ -164,7 +167,7 @@ func (db *DB) Client() *ent.Client {
 	if db.Dialect == dialect.Postgres {
 		driver = newPrepared(db.DB, db.connector.pooled)
 	}
-	driver = observed{driver, db.Statement}
+	driver = observed{driver, db.Statement, db.Tracer}
 	if db.Wrap != nil {
 		driver = db.Wrap(driver)
 	}

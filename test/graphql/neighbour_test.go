@@ -483,8 +483,6 @@ func TestSQLiteInTrouble(t *testing.T) {
 // sqlDriver is what ent may call of a driver.
 type sqlDriver interface {
 	dialect.Driver
-	ExecContext(context.Context, string, ...any) (sql.Result, error)
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	BeginTx(context.Context, *entsql.TxOptions) (dialect.Tx, error)
 }
 
@@ -509,19 +507,9 @@ func (d strict) Exec(ctx context.Context, query string, args, v any) error {
 	return errors.New("outside a transaction: " + query)
 }
 
-func (d strict) ExecContext(_ context.Context, query string, _ ...any) (sql.Result, error) {
-	d.tell(query)
-	return nil, errors.New("outside a transaction: " + query)
-}
-
 func (d strict) Query(ctx context.Context, query string, args, v any) error {
 	d.check(query)
 	return d.sqlDriver.Query(ctx, query, args, v)
-}
-
-func (d strict) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	d.check(query)
-	return d.sqlDriver.QueryContext(ctx, query, args...)
 }
 
 func (d strict) Tx(ctx context.Context) (dialect.Tx, error) {
@@ -545,7 +533,7 @@ func TestWritesInTransactions(t *testing.T) {
 		db.Wrap = func(d dialect.Driver) dialect.Driver {
 			return strict{d.(sqlDriver), &transactions, func(query string) { t.Errorf("outside a transaction: %s", query) }}
 		}
-		server := httptest.NewServer(server.Handler(db, a.Cfg, slog.New(slog.NewJSONHandler(a.Log, nil))))
+		server := httptest.NewServer(server.Handler(db, a.Cfg, slog.New(slog.NewJSONHandler(a.Log, harness.Timeless))))
 		defer server.Close()
 		a.URL = server.URL
 

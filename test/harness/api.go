@@ -65,9 +65,9 @@ func Path(name string) string { return filepath.Join("..", "..", filepath.FromSl
 // Password is that of every user of a test.
 const Password = "Aniket@123"
 
-// timeless leaves the time out of the log: its digits are sometimes those of a
+// Timeless leaves the time out of the log: its digits are sometimes those of a
 // phone number that is looked for.
-var timeless = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+var Timeless = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		return slog.Attr{}
 	}
@@ -102,7 +102,7 @@ func serve(t testing.TB, db *store.DB, handler func(server.Config, *slog.Logger)
 			}
 		})
 	}
-	h := httptest.NewServer(handler(a.Cfg, slog.New(slog.NewJSONHandler(a.Log, timeless))))
+	h := httptest.NewServer(handler(a.Cfg, slog.New(slog.NewJSONHandler(a.Log, Timeless))))
 	t.Cleanup(func() {
 		h.Close()
 		for _, planted := range []string{"example.com", Password, "98765", "Arjun", "eyJ"} {
