@@ -40,7 +40,7 @@ func previousKey(set, previous, database string) ([]byte, error) {
 		}
 		return []byte(previous), nil
 	}
-	text, err := os.ReadFile(previousPath(path))
+	text, err := os.ReadFile(store.PreviousKeyPath(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -49,7 +49,7 @@ func previousKey(set, previous, database string) ([]byte, error) {
 		err = errors.New("it is too short")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the key of before, in %s, cannot be read: %w", previousPath(path), err)
+		return nil, fmt.Errorf("the key of before, in %s, cannot be read: %w", store.PreviousKeyPath(path), err)
 	}
 	return []byte(key), nil
 }

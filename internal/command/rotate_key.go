@@ -42,10 +42,13 @@ func (c *rotateKeyCommand) Run(p *process) error {
 		fmt.Fprint(p.stdout, byHand)
 		return nil
 	}
-	file, previous := store.KeyPath(path), previousPath(path)
+	file, previous := store.KeyPath(path), store.PreviousKeyPath(path)
 	current, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("there is no key to change; the first start makes one: %w", err)
+	}
+	if _, err := os.Lstat(previous); err == nil && !c.AtOnce && !c.Forget {
+		return errors.New("the key of before the last change is still accepted, and would be no more: everybody whose sign-in is that old would have to sign in again. Run caregraph rotate-key --forget, or --at-once")
 	}
 	if !c.AtOnce && !c.Forget {
 		if err := replaceFile(previous, current); err != nil {
@@ -70,9 +73,6 @@ func (c *rotateKeyCommand) Run(p *process) error {
 	fmt.Fprintf(p.stdout, "There is a new key in %s, and the one of before in %s. Restart the servers.\nNobody has to sign in again. After %s (REFRESH_TOKEN_LIFETIME) run: caregraph rotate-key --forget\n", file, previous, c.RefreshTokenLifetime)
 	return nil
 }
-
-// previousPath returns where the key of before is kept of the SQLite file at the path.
-func previousPath(path string) string { return store.KeyPath(path) + ".previous" }
 
 // replaceFile gives a file that its owner alone can read another content: all of it, or none.
 func replaceFile(path string, content []byte) error {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -28,6 +29,12 @@ func (c *serveCommand) Run(p *process) error {
 	}
 	defer c.Traces.Stop(p.ctx)
 	log := p.logger(c.Debug)
+	switch err := c.Suits(p.ctx); {
+	case errors.Is(err, store.ErrUnlimited):
+		log.Warn("statements may take long", "why", err)
+	case errors.As(err, new(store.Between)):
+		return fmt.Errorf("the database cannot be used: %w", err)
+	} // any other failure is one of whatever comes next, too
 	return p.withDatabase(c.Open, log, func(db *store.DB) error {
 		if c.Demo {
 			client := db.Client()

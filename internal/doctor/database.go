@@ -109,17 +109,13 @@ func version(ctx context.Context, db *store.DB) []Finding {
 
 // pooler tells whether a server would lose requests to what stands between it and PostgreSQL.
 func pooler(ctx context.Context, cfg server.Config) []Finding {
-	db, err := cfg.Open()
-	if err != nil {
-		return []Finding{because(err, "Look at DATABASE_URL.")}
-	}
-	defer db.Close()
-	db.Limit()
-	switch err := db.Suits(ctx); {
+	switch err := cfg.Suits(ctx); {
 	case errors.Is(err, store.ErrUnlimited):
 		return []Finding{warning(sentence(err.Error()), "")}
-	case err != nil:
+	case errors.As(err, new(store.Between)):
 		return []Finding{must(sentence(err.Error()), "")}
+	case err != nil:
+		return []Finding{because(err, "")}
 	}
 	return []Finding{ok("What stands between a server and PostgreSQL, if anything, loses nothing.")}
 }

@@ -96,8 +96,10 @@ func (a *Answers) Once(ctx context.Context, key string, request []byte, change f
 	for i, secret := range a.secrets {
 		ids[i] = sum(secret, "id", v.UserID, key)
 	}
-	if err := lock(ctx, v.UserID, ids[0]); err != nil {
-		return nil, false, err
+	for _, id := range slices.Sorted(slices.Values(ids)) { // a server whose keys are in another order has the same locks
+		if err := lock(ctx, v.UserID, id); err != nil {
+			return nil, false, err
+		}
 	}
 	db, now := ent.FromContext(ctx), time.Now().UTC().Truncate(time.Microsecond)
 	kept, err := db.Replay.Query().Where(replay.IDIn(ids...), replay.CreatedAtGT(now.Add(-Kept))).First(ctx)

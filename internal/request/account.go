@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,10 +15,11 @@ import (
 // may be called concurrently, and on nil.
 type Account struct {
 	ID    string
-	Door  string // graphql, rest, stream (a WebSocket or event stream, or an operation over one) or page
+	Door  string // graphql, rest, connection (a WebSocket or event stream), stream (an operation over one) or page
 	Began time.Time
 
-	mu sync.Mutex
+	texts bool // those of statements are kept
+	mu    sync.Mutex
 	told
 	end func(context.Context, Told)
 }
@@ -46,8 +48,11 @@ type Statement struct {
 	Took time.Duration
 }
 
-// keptStatements is how many statements of a request are told of one by one.
-const keptStatements = 20
+// Bounds of the statements of a request that are told one by one.
+const (
+	keptStatements = 20
+	maxStatement   = 2000 // bytes of the text of one
+)
 
 type accountKey struct{}
 
@@ -64,7 +69,7 @@ func Apart(ctx context.Context, door string) context.Context {
 	if of == nil {
 		return ctx
 	}
-	return context.WithValue(ctx, accountKey{}, &Account{ID: of.ID, Door: door, Began: time.Now(), end: of.end})
+	return context.WithValue(ctx, accountKey{}, &Account{ID: of.ID, Door: door, Began: time.Now(), texts: of.texts, end: of.end})
 }
 
 // End tells what the account says. The outcome is that of the status, unless it was named.
@@ -135,8 +140,8 @@ func (a *Account) By(viewer int) { a.change(func(t *told) { t.Viewer = viewer })
 // Send says that a statement was sent to the database.
 func (a *Account) Send(text string, took time.Duration) {
 	a.change(func(t *told) {
-		if t.Statements++; len(t.Texts) < keptStatements {
-			t.Texts = append(t.Texts, Statement{text, took})
+		if t.Statements++; a.texts && len(t.Texts) < keptStatements {
+			t.Texts = append(t.Texts, Statement{strings.Clone(text[:min(len(text), maxStatement)]), took})
 		}
 	})
 }
@@ -156,7 +161,10 @@ func (r *recorder) WriteHeader(status int) {
 }
 
 // Flush sends what was written so far.
-func (r *recorder) Flush() { http.NewResponseController(r.ResponseWriter).Flush() }
+func (r *recorder) Flush() { r.FlushError() }
+
+// FlushError is Flush, and tells why it failed.
+func (r *recorder) FlushError() error { return http.NewResponseController(r.ResponseWriter).Flush() }
 
 // Hijack gives the connection away, if that can be done.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {

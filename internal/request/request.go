@@ -47,8 +47,9 @@ func Replayed(ctx context.Context) {
 
 // Seen is told of requests.
 type Seen struct {
-	Door func(*http.Request) string  // returns where the request came in
-	End  func(context.Context, Told) // is called when it was answered
+	Door  func(*http.Request) string  // returns where the request came in
+	End   func(context.Context, Told) // is called when it was answered
+	Texts bool                        // whether End wants those of statements
 }
 
 // sentID matches an id that a proxy may give a request.
@@ -73,7 +74,7 @@ func Identify(h http.Handler, proxies Proxies, log *slog.Logger, failed http.Han
 			ctx = context.WithValue(ctx, retryKeyKey{}, retryKey{key, w.Header()})
 		}
 		if seen != nil {
-			account := &Account{ID: id, Door: seen.Door(r), Began: time.Now(), end: seen.End}
+			account := &Account{ID: id, Door: seen.Door(r), Began: time.Now(), texts: seen.Texts, end: seen.End}
 			recorded := &recorder{ResponseWriter: w}
 			w, ctx = recorded, context.WithValue(ctx, accountKey{}, account)
 			defer func() { account.End(ctx, cmp.Or(recorded.status, http.StatusOK)) }()

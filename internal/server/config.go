@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -165,6 +166,18 @@ func (d *Database) Open() (*store.DB, error) {
 	return store.Open(d.DatabaseURL)
 }
 
+// Suits fails if something stands between a server and PostgreSQL through which requests would be
+// lost, with store.Between that says what to set, or if it cannot be found out.
+func (d *Database) Suits(ctx context.Context) error {
+	db, err := d.Open()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	db.Limit()
+	return db.Suits(ctx)
+}
+
 // fromFile reads a secret from the file, if one is named.
 func fromFile(secret *string, name, file string) error {
 	if file == "" {
@@ -241,10 +254,8 @@ func (c Config) Unguarded() []string {
 	say(c.PlaygroundOn(), "PLAYGROUND is on: the whole contract can be read")
 	say(!loopback(string(c.Addr)) && c.TLSCert == "" && c.TrustedProxies == nil, "no TLS: set TLS_CERT and TLS_KEY, or TRUSTED_PROXIES if a proxy ends TLS")
 	say(slices.Contains(c.AllowedOrigins, "*"), "ALLOWED_ORIGINS is *: every page of the internet may use the API")
-	if u, err := url.Parse(c.DatabaseURL); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
-		away := u.Hostname() != "localhost" && u.Hostname() != "" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
-		say(away && u.Query().Get("sslmode") != "verify-full", "the connection to PostgreSQL is not verified: set sslmode=verify-full in DATABASE_URL")
-	}
+	say(store.Unverified(c.DatabaseURL), "the connection to PostgreSQL is not verified: set sslmode=verify-full in DATABASE_URL")
+	say(store.Unverified(c.DatabaseListenURL), "the connection to PostgreSQL is not verified: set sslmode=verify-full in DATABASE_LISTEN_URL")
 	say(c.LoginLimit == 0, "LOGIN_LIMIT is off: passwords can be guessed")
 	say(c.RateLimit == 0, "RATE_LIMIT is off")
 	say(c.MaxConcurrency == 0, "MAX_CONCURRENCY is off")

@@ -104,7 +104,7 @@ func newService(db *store.DB, cfg Config, log *slog.Logger, changes *bus.Bus) *S
 		mux.ServeHTTP(w, r.WithContext(bus.NewContext(r.Context(), changes)))
 	})
 	seen.watch(db, authn, gql, trail, changes)
-	watched := &request.Seen{Door: door, End: seen.request}
+	watched := &request.Seen{Door: door, End: seen.request, Texts: cfg.SlowQuery > 0}
 	served := request.Identify(secure(crossOrigin(cfg).Handler(compressed(all))), cfg.TrustedProxies, log, api.Failed, watched)
 	return &Service{cfg.Traces.trace(served, cfg.TrustedProxies), seen.handler(), gql.Shutdown}
 }
@@ -115,7 +115,7 @@ func door(r *http.Request) string {
 	case first == "api":
 		return "rest"
 	case first == "graphql" && graphqlhttp.Streaming(r):
-		return "stream"
+		return connection
 	case first == "graphql":
 		return "graphql"
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"expvar"
 	"log/slog"
 	"net"
@@ -25,7 +26,7 @@ func Profiles() http.Handler {
 // serveProfiles serves them until ctx ends and the listener is closed.
 func serveProfiles(ctx context.Context, listener net.Listener, log *slog.Logger) {
 	server := &http.Server{Handler: Profiles(), ReadHeaderTimeout: headerTimeout}
-	if err := server.Serve(listener); ctx.Err() == nil {
+	if err := server.Serve(listener); ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
 		log.Warn("profiles are no longer served", "err", err)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -86,8 +87,8 @@ func (s *seen) statement(took time.Duration) { s.statements.Observe(took.Seconds
 // bounded.
 const other = "other"
 
-// maxStatement bounds the text of a statement in the log.
-const maxStatement = 2000 // bytes
+// connection is the door of a WebSocket or an event stream itself.
+const connection = "connection"
 
 // request takes what is told of a request at its end.
 func (s *seen) request(ctx context.Context, t request.Told) {
@@ -96,7 +97,9 @@ func (s *seen) request(ctx context.Context, t request.Told) {
 		operation = other
 	}
 	s.requests.WithLabelValues(t.Door, operation, t.Outcome).Inc()
-	s.durations.WithLabelValues(t.Door, operation).Observe(t.Took.Seconds())
+	if t.Door != connection { // which lasts as long as its client likes
+		s.durations.WithLabelValues(t.Door, operation).Observe(t.Took.Seconds())
+	}
 	about := make([]slog.Attr, 0, 10)
 	about = append(about, slog.String("request_id", t.ID), slog.String("door", t.Door))
 	if t.Operation != "" {
@@ -114,10 +117,10 @@ func (s *seen) request(ctx context.Context, t request.Told) {
 		level = slog.LevelDebug
 	}
 	s.log.LogAttrs(ctx, level, "request", about...)
-	if s.slow > 0 && t.Took >= s.slow {
+	if s.slow > 0 && t.Took >= s.slow && t.Door != connection {
 		texts := make([]string, len(t.Texts))
 		for i, statement := range t.Texts {
-			texts[i] = fmt.Sprintf("%.1f ms: %.*s", milliseconds(statement.Took), maxStatement, statement.Text)
+			texts[i] = fmt.Sprintf("%.1f ms: %s", milliseconds(statement.Took), statement.Text)
 		}
 		s.log.LogAttrs(ctx, slog.LevelWarn, "slow request", append(about, slog.Any("sql", texts))...)
 	}
@@ -131,7 +134,7 @@ func serveMetrics(ctx context.Context, listener net.Listener, metrics http.Handl
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
-	if err := server.Serve(listener); ctx.Err() == nil {
+	if err := server.Serve(listener); ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
 		log.Warn("metrics are no longer served", "err", err)
 	}
 }

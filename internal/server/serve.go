@@ -47,12 +47,6 @@ var ErrInterrupted = errors.New("interrupted")
 func Serve(asked context.Context, db *store.DB, cfg Config, log *slog.Logger, ready func(Addresses)) error {
 	ctx, end := context.WithCancel(context.WithoutCancel(asked))
 	defer end()
-	db.Limit()
-	if err := db.Suits(asked); errors.Is(err, store.ErrUnlimited) {
-		log.Warn("statements may take long", "why", err)
-	} else if err != nil {
-		return fmt.Errorf("the database cannot be used: %w", err)
-	}
 	listener, err := listen(cfg.Addr, "ADDR")
 	if err != nil {
 		return err

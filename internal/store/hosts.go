@@ -4,8 +4,32 @@ import (
 	"cmp"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/lib/pq"
 )
+
+// Unverified tells whether a URL of PostgreSQL names another machine to which the connection is not
+// verified to go (sslmode=verify-full).
+func Unverified(databaseURL string) bool {
+	if !strings.HasPrefix(databaseURL, "postgres") {
+		return false
+	}
+	cfg, err := pq.NewConfig(databaseURL)
+	if err != nil || cfg.SSLMode == pq.SSLModeVerifyFull {
+		return false // what cannot be read is told elsewhere
+	}
+	hosts := []string{cfg.Host}
+	for _, other := range cfg.Multi {
+		hosts = append(hosts, other.Host)
+	}
+	return slices.ContainsFunc(hosts, func(host string) bool {
+		ip := net.ParseIP(host)
+		here := host == "" || host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || ip != nil && ip.IsLoopback()
+		return !here
+	})
+}
 
 // severalHosts matches a URL with several hosts in the place of one.
 var severalHosts = regexp.MustCompile(`^(postgres(?:ql)?://(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)(/[^?]*)?(?:\?(.*))?$`)

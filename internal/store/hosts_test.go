@@ -31,3 +31,22 @@ func TestHosts(t *testing.T) {
 		}
 	}
 }
+
+func TestUnverified(t *testing.T) {
+	for url, want := range map[string]bool{
+		"postgres://u@db.example/care?sslmode=disable":              true,
+		"postgres://u@db.example/care?sslmode=verify-full":          false,
+		"postgres://u@a.example,b.example/care?sslmode=disable":     true,
+		"postgres://u@127.0.0.1,b.example/care?sslmode=require":     true,
+		"postgres://u@a.example,b.example/care?sslmode=verify-full": false,
+		"postgres://u@127.0.0.1:1,[::1]:2/care?sslmode=disable":     false,
+		"postgres://u@/care?host=/var/run/postgresql":               false,
+		"postgres://u@localhost/care?sslmode=disable":               false,
+		"sqlite:care.db": false,
+		"":               false,
+	} {
+		if got := store.Unverified(store.Hosts(url)); got != want {
+			t.Errorf("%s: %t", url, got)
+		}
+	}
+}

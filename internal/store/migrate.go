@@ -129,6 +129,11 @@ func (db *DB) build(ctx context.Context, name, index, statement string, w *waite
 		return false, err
 	}
 	defer end()
+	var applied bool
+	const done = "SELECT EXISTS (SELECT FROM migrations WHERE name = $1)"
+	if err := c.QueryRowContext(ctx, done, name).Scan(&applied); err != nil || applied {
+		return false, err
+	}
 	for first := false; ; {
 		if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock+2).Scan(&first); err != nil {
 			return false, err
@@ -140,8 +145,7 @@ func (db *DB) build(ctx context.Context, name, index, statement string, w *waite
 			return false, err
 		}
 	}
-	var applied bool
-	if err := c.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM migrations WHERE name = $1)", name).Scan(&applied); err != nil || applied {
+	if err := c.QueryRowContext(ctx, done, name).Scan(&applied); err != nil || applied { // meanwhile
 		return false, err
 	}
 	stop, err := w.watch(ctx, c)

@@ -14,17 +14,22 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
+// Between is what Suits finds: something between the server and PostgreSQL through which requests
+// would be lost. It says what to set.
+type Between string
+
+// Error returns what to set.
+func (b Between) Error() string { return "something between this server and PostgreSQL " + string(b) }
+
 // What Suits finds.
-var (
-	errLends = errors.New("something between this server and PostgreSQL lends connections for a transaction, as PgBouncer does with pool_mode=transaction: " +
+const (
+	lends Between = "lends connections for a transaction, as PgBouncer does with pool_mode=transaction: " +
 		"statements prepared on one connection would be missing on another, and requests would fail. " +
-		"Set PREPARED_STATEMENTS=false, and DATABASE_LISTEN_URL to PostgreSQL itself; or let the pooler lend sessions (pool_mode=session)")
-	errParameter = errors.New("something between this server and PostgreSQL refuses the limits of its sessions, as PgBouncer does. " +
-		"Set PREPARED_STATEMENTS=false, and DATABASE_LISTEN_URL to PostgreSQL itself")
-	errListens = errors.New("something between this server and PostgreSQL lends connections for a transaction, so that changes made elsewhere would not be heard: " +
-		"set DATABASE_LISTEN_URL to PostgreSQL itself, or to a pooler that lends sessions")
-	errStatements = errors.New("something between this server and PostgreSQL lends connections for a statement, and refuses transactions, as PgBouncer does with pool_mode=statement: " +
-		"let it lend them for a transaction (pool_mode=transaction)")
+		"Set PREPARED_STATEMENTS=false, and DATABASE_LISTEN_URL to PostgreSQL itself; or let the pooler lend sessions (pool_mode=session)"
+	listens Between = "lends connections for a transaction, so that changes made elsewhere would not be heard: " +
+		"set DATABASE_LISTEN_URL to PostgreSQL itself, or to a pooler that lends sessions"
+	wholes Between = "lends connections for a statement, and refuses transactions, as PgBouncer does with pool_mode=statement: " +
+		"let it lend them for a transaction (pool_mode=transaction)"
 )
 
 // ErrUnlimited is what Suits finds when what stands between drops the limits of sessions:
@@ -32,8 +37,17 @@ var (
 var ErrUnlimited = errors.New("something between this server and PostgreSQL drops the limits of its sessions, such as statement_timeout: " +
 	"set PREPARED_STATEMENTS=false, with which the server keeps them itself")
 
-// Suits fails if a pooler stands between the server and PostgreSQL through which requests would
-// be lost, and says what to set. It must be called after Limit, before there are requests.
+// refusal is what Suits finds when a parameter of the sessions is refused.
+func refusal(message string, pooled bool) Between {
+	if pooled { // the limits are not among them
+		return Between("refuses a parameter of DATABASE_URL (" + message + "): remove it there, or let the pooler ignore it")
+	}
+	return Between("refuses the limits of its sessions, as PgBouncer does (" + message + "). " +
+		"Set PREPARED_STATEMENTS=false, and DATABASE_LISTEN_URL to PostgreSQL itself")
+}
+
+// Suits fails with Between if a pooler stands between the server and PostgreSQL through which
+// requests would be lost. It must be called after Limit, before there are requests.
 func (db *DB) Suits(ctx context.Context) error {
 	if db.Dialect != dialect.Postgres {
 		return nil
@@ -42,18 +56,18 @@ func (db *DB) Suits(ctx context.Context) error {
 	defer cancel()
 	first, err := db.Conn(ctx)
 	if refused := pq.As(err, pqerror.ProtocolViolation); refused != nil && strings.Contains(refused.Message, "startup parameter") {
-		return errParameter
+		return refusal(refused.Message, db.connector.pooled != nil)
 	} else if err != nil {
 		return err
 	}
 	defer first.Close()
-	switch lends, err := db.lends(ctx, first); {
+	switch lent, err := db.lends(ctx, first); {
 	case err != nil:
 		return err
-	case lends && db.connector.pooled == nil:
-		return errLends
-	case lends && db.connector.pooled.direct == "":
-		return errListens
+	case lent && db.connector.pooled == nil:
+		return lends
+	case lent && db.connector.pooled.direct == "":
+		return listens
 	case db.connector.pooled != nil:
 		return nil
 	}
@@ -80,7 +94,7 @@ func (db *DB) lends(ctx context.Context, first *sql.Conn) (bool, error) {
 		}
 		other, err := db.BeginTx(ctx, nil)
 		if errors.Is(err, driver.ErrBadConn) { // the pooler has hung up
-			return false, errStatements
+			return false, wholes
 		} else if err != nil {
 			return false, err
 		}

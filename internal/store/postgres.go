@@ -47,7 +47,9 @@ func newConnector(databaseURL string, through *pooled) (*connector, error) {
 		delete(limits.Runtime, "statement_timeout")
 		delete(limits.Runtime, "idle_in_transaction_session_timeout")
 		limits.BinaryParameters = true // a statement goes out at once, and leaves nothing prepared
-		if free, err = pq.NewConfig(cmp.Or(through.direct, databaseURL)); err != nil {
+		if through.direct == "" {
+			free = limits
+		} else if free, err = pq.NewConfig(through.direct); err != nil {
 			return nil, err
 		}
 		free.ConnectTimeout = cmp.Or(free.ConnectTimeout, cfg.ConnectTimeout)

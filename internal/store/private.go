@@ -26,6 +26,9 @@ func private(path string) error {
 // KeyPath returns where the key of a SQLite file is kept: beside it.
 func KeyPath(path string) string { return filepath.Join(filepath.Dir(path), "caregraph.key") }
 
+// PreviousKeyPath returns where the key of before is kept, while its tokens are still accepted.
+func PreviousKeyPath(path string) string { return KeyPath(path) + ".previous" }
+
 // Exposed returns those files of the SQLite database, and of its key, that other
 // users of the machine can read or write, and nothing for any other database. On
 // Windows it cannot tell.
@@ -35,7 +38,7 @@ func Exposed(databaseURL string) []string {
 		return nil
 	}
 	var exposed []string
-	for _, name := range []string{path, path + "-wal", path + "-shm", KeyPath(path)} {
+	for _, name := range []string{path, path + "-wal", path + "-shm", KeyPath(path), PreviousKeyPath(path)} {
 		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 			exposed = append(exposed, name)
 		}

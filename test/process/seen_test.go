@@ -115,7 +115,7 @@ func TestSeen(t *testing.T) {
 				{Msg: "request", Door: "rest", Outcome: "OK", Viewer: asha.ID, Status: 200},
 				{Msg: "request", Door: "rest", Outcome: "UNAUTHENTICATED", Status: 401},
 				{Msg: "request", Door: "stream", Operation: "Following", Outcome: "OK", Viewer: asha.ID},
-				{Msg: "request", Door: "stream", Outcome: "OK", Status: 101},
+				{Msg: "request", Door: "connection", Outcome: "OK", Status: 101},
 			} {
 				if !slices.ContainsFunc(lines, func(l line) bool {
 					return l.Msg == want.Msg && l.Door == want.Door && (l.Operation == want.Operation || want.Operation == "") && l.Outcome == want.Outcome &&
@@ -125,6 +125,9 @@ func TestSeen(t *testing.T) {
 				}
 			}
 			for _, l := range lines {
+				if l.Msg == "slow request" && l.Door == "connection" {
+					t.Errorf("a connection is called slow: %+v", l)
+				}
 				if l.Msg == "slow request" && l.Operation == "Rename" && (l.Statements < 2 || !strings.Contains(strings.Join(l.SQL, "\n"), "UPDATE ")) {
 					t.Errorf("%+v", l)
 				}
