@@ -50,16 +50,16 @@ func (c *serveCommand) Run(p *process) error {
 func (c *serveCommand) greet(w io.Writer, at server.Addresses) {
 	url := at.Public
 	fmt.Fprintf(w, "Caregraph is ready.\n\n  Dashboard   %s/admin/\n  GraphQL     %s/graphql\n  REST        %s/api/      described at %s/swagger/\n  Health      %s/health/\n", url, url, url, url, url)
-	if c.PlaygroundOn() {
-		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
-	} else {
-		fmt.Fprintf(w, "\nSet PLAYGROUND=true to explore the API in a browser, or try: go run . --demo\n")
-	}
 	if at.Profiles != "" {
 		fmt.Fprintf(w, "  Profiles    http://%s/debug/pprof/\n", at.Profiles)
 	}
 	if at.Metrics != "" {
 		fmt.Fprintf(w, "  Metrics     http://%s/metrics\n", at.Metrics)
+	}
+	if c.PlaygroundOn() {
+		fmt.Fprintf(w, "  Playground  %s/playground\n", url)
+	} else {
+		fmt.Fprintf(w, "\nSet PLAYGROUND=true to explore the API in a browser, or try: go run . --demo\n")
 	}
 	if c.Demo {
 		fmt.Fprintf(w, "\nSign in with one of these (sample data; never use it in production):\n\n")

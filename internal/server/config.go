@@ -53,7 +53,7 @@ type Listening struct {
 	Addr                 HostPort        `default:"127.0.0.1:8000" form:"HOST:PORT, such as 127.0.0.1:8000" help:"Where to listen, HOST:PORT."`
 	TLSCert              string          `placeholder:"FILE" help:"TLS certificate. Without one: plain HTTP."`
 	TLSKey               string          `placeholder:"FILE" help:"Key of the certificate."`
-	TrustedProxies       request.Proxies `placeholder:"NETWORK,…" form:"networks such as 10.0.0.0/8, separated by commas" help:"Proxies whose X-Forwarded-For counts."`
+	TrustedProxies       request.Proxies `placeholder:"NETWORK,…" form:"networks such as 10.0.0.0/8, separated by commas" help:"Proxies whose X-Forwarded-For and X-Request-Id count."`
 	AllowedOrigins       []Origin        `placeholder:"ORIGIN" form:"origins such as https://clinic.example, separated by commas, or *" help:"Sites whose pages may use the API, or *."`
 	AllowCredentials     bool            `hidden:"" help:"Let the pages of ALLOWED_ORIGINS send cookies. Not together with *."`
 	Playground           *bool           `otherwise:"as DEBUG" help:"Playground and introspection."`
@@ -69,10 +69,11 @@ type Listening struct {
 
 // Database is where records are stored.
 type Database struct {
-	DatabaseURL        string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
-	DatabaseListenURL  string `hidden:"" placeholder:"URL" help:"Another URL of the same PostgreSQL, for what needs a session of its own: LISTEN, and migrations. For a pooler that lends connections for a transaction."`
-	PreparedStatements bool   `hidden:"" default:"true" negatable:"" help:"Keep statements prepared in the connections to PostgreSQL. false: for a pooler that lends connections for a transaction."`
-	DatabaseURLFile    string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
+	DatabaseURL           string `otherwise:"sqlite:caregraph.db" placeholder:"URL" help:"sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE."`
+	DatabaseListenURL     string `hidden:"" placeholder:"URL" help:"Another URL of the same PostgreSQL, for what needs a session of its own: LISTEN, and migrations. For a pooler that lends connections for a transaction."`
+	DatabaseListenURLFile string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_LISTEN_URL from."`
+	PreparedStatements    bool   `hidden:"" default:"true" negatable:"" help:"Keep statements prepared in the connections to PostgreSQL. false: for a pooler that lends connections for a transaction."`
+	DatabaseURLFile       string `hidden:"" placeholder:"FILE" help:"File to read DATABASE_URL from."`
 }
 
 // Undoing is about what was deleted.
@@ -151,8 +152,9 @@ func (c *Config) Complete() []error {
 func (d *Database) Complete() []error {
 	err := fromFile(&d.DatabaseURL, "DATABASE_URL", d.DatabaseURLFile)
 	d.DatabaseURL = store.Hosts(cmp.Or(d.DatabaseURL, "sqlite:caregraph.db"))
+	listen := fromFile(&d.DatabaseListenURL, "DATABASE_LISTEN_URL", d.DatabaseListenURLFile)
 	d.DatabaseListenURL = store.Hosts(d.DatabaseListenURL)
-	return []error{err, store.Check(d.DatabaseURL)}
+	return []error{err, listen, store.Check(d.DatabaseURL)}
 }
 
 // Direct returns the URL of the database itself, whatever stands before it.
