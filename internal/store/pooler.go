@@ -23,12 +23,12 @@ func (b Between) Error() string { return "something between this server and Post
 
 // What Suits finds.
 const (
-	lends Between = "lends connections for a transaction, as PgBouncer does with pool_mode=transaction: " +
+	lendsTransactions Between = "lends connections for a transaction, as PgBouncer does with pool_mode=transaction: " +
 		"statements prepared on one connection would be missing on another, and requests would fail. " +
 		"Set PREPARED_STATEMENTS=false, and DATABASE_LISTEN_URL to PostgreSQL itself; or let the pooler lend sessions (pool_mode=session)"
-	listens Between = "lends connections for a transaction, so that changes made elsewhere would not be heard: " +
+	lendsUnheard Between = "lends connections for a transaction, so that changes made elsewhere would not be heard: " +
 		"set DATABASE_LISTEN_URL to PostgreSQL itself, or to a pooler that lends sessions"
-	wholes Between = "lends connections for a statement, and refuses transactions, as PgBouncer does with pool_mode=statement: " +
+	lendsStatements Between = "lends connections for a statement, and refuses transactions, as PgBouncer does with pool_mode=statement: " +
 		"let it lend them for a transaction (pool_mode=transaction)"
 )
 
@@ -65,9 +65,9 @@ func (db *DB) Suits(ctx context.Context) error {
 	case err != nil:
 		return err
 	case lent && db.connector.pooled == nil:
-		return lends
+		return lendsTransactions
 	case lent && db.connector.pooled.direct == "":
-		return listens
+		return lendsUnheard
 	case db.connector.pooled != nil:
 		return nil
 	}
@@ -94,7 +94,7 @@ func (db *DB) lends(ctx context.Context, first *sql.Conn) (bool, error) {
 		}
 		other, err := db.BeginTx(ctx, nil)
 		if errors.Is(err, driver.ErrBadConn) { // the pooler has hung up
-			return false, wholes
+			return false, lendsStatements
 		} else if err != nil {
 			return false, err
 		}

@@ -167,9 +167,13 @@ func TestMissed(t *testing.T) {
 	asha := a.Register(t, "asha")
 	s := a.Follow(t, asha, subscriptions["patientChanged"], nil)
 	for round := range 3 {
-		if _, err := a.DB.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'NOTIFY caregraph_beat%'"); err != nil {
-			t.Fatal(err)
-		}
+		harness.Eventually(t, "there is a listener to end", func() bool {
+			var ended int
+			if err := a.DB.QueryRowContext(t.Context(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'NOTIFY caregraph_beat%'").Scan(&ended); err != nil {
+				t.Fatal(err)
+			}
+			return ended > 0
+		})
 		id := a.CreatePatient(t, asha, "Arjun")
 		for {
 			k := read(t, s.Next(t))
