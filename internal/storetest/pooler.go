@@ -77,7 +77,7 @@ func Through(t testing.TB, url string, lines ...string) string {
 	t.Helper()
 	p, err := server.NewPooler(lines...)
 	if err != nil {
-		missing(t, err)
+		Missing(t, err)
 	}
 	t.Cleanup(p.Stop)
 	return p.through(server.Server, url)

@@ -169,13 +169,13 @@ func programs(t testing.TB) string {
 	t.Helper()
 	bin := binaries()
 	if bin == "" {
-		missing(t, errors.New("PostgreSQL is not installed; the test ran on SQLite only"))
+		Missing(t, errors.New("PostgreSQL is not installed; the test ran on SQLite only"))
 	}
 	return bin
 }
 
-// missing skips a test for what the machine does not have, and fails it with CI=true.
-func missing(t testing.TB, what error) {
+// Missing skips a test for what the machine does not have, and fails it with CI=true.
+func Missing(t testing.TB, what error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatal(what)

@@ -163,13 +163,7 @@ func TestFiles(t *testing.T) {
 
 // TestHAProxy lets HAProxy check its file.
 func TestHAProxy(t *testing.T) {
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
-			missing(t, "HAProxy is not on this machine")
-		}
-	}
-	if out, err := exec.CommandContext(t.Context(), program, "-c", "-f", harness.Path("deploy/haproxy.cfg")).CombinedOutput(); err != nil || bytes.Contains(out, []byte("WARNING")) {
+	if out, err := exec.CommandContext(t.Context(), harness.Installed(t, "haproxy"), "-c", "-f", harness.Path("deploy/haproxy.cfg")).CombinedOutput(); err != nil || bytes.Contains(out, []byte("WARNING")) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -177,10 +171,7 @@ func TestHAProxy(t *testing.T) {
 // TestUnit lets systemd check the unit and its addition for PostgreSQL, and the settings
 // that close it in.
 func TestUnit(t *testing.T) {
-	program, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		missing(t, "systemd-analyze is not on this machine")
-	}
+	program := harness.Installed(t, "systemd-analyze")
 	dir := t.TempDir()
 	unit := filepath.Join(dir, "caregraph.service")
 	// It wants to see the program.

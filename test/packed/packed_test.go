@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"caregraph/internal/storetest"
 	"caregraph/test/harness"
 )
 
@@ -27,15 +28,6 @@ func build(t *testing.T, source, file string) harness.Program {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return harness.At(file)
-}
-
-// missing skips the test, or fails it where everything must be there.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
 
 // TestReproducible checks that the binary of one source is the same bytes from whatever
@@ -121,7 +113,7 @@ func TestEmptyRoot(t *testing.T) {
 		}
 	}
 	if out, err := exec.CommandContext(t.Context(), "sh", "-c", apart+" mount --bind "+root+" "+root).CombinedOutput(); err != nil {
-		missing(t, "no folder can be mounted here: "+string(out))
+		storetest.Missing(t, fmt.Errorf("no folder can be mounted here: %s", out))
 	}
 	script := filepath.Join(t.TempDir(), "contained")
 	text := fmt.Sprintf(`#!/bin/sh

@@ -150,12 +150,13 @@ func TestSeen(t *testing.T) {
 				`caregraph_requests_total{door="graphql",operation="other",outcome="NOT_FOUND"}`: "1",
 				`caregraph_requests_total{door="rest",operation="Patients",outcome="OK"}`:        "",
 				`caregraph_sign_ins_total{outcome="failed"}`:                                     "1",
-				`caregraph_subscriptions`:                                                        "1",
-				`caregraph_streams`:                                                              "1",
-				`caregraph_access_log_queue`:                                                     "0",
-				`caregraph_bus_lag_seconds`:                                                      "",
-				`caregraph_tokens_total{from="database"}`:                                        "",
-				`go_sql_max_open_connections{db_name="caregraph"}`:                               "16",
+
+				`caregraph_subscriptions`:                          "1",
+				`caregraph_streams`:                                "1",
+				`caregraph_access_log_queue`:                       "0",
+				`caregraph_bus_lag_seconds`:                        "",
+				`caregraph_tokens_total{from="database"}`:          "",
+				`go_sql_max_open_connections{db_name="caregraph"}`: "16",
 			} {
 				if got, there := after[name]; !there || want != "" && got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
